@@ -1,0 +1,313 @@
+"""Every event that crosses from one component to another, in the order of the path of a change.
+
+Who hears which is the table HEARD_BY in node.py. Private events of a component (its timers' payloads) derive from
+`Event` too and live beside it; the driver hands a timer's or a reply's event back to the component that asked for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hashell.cib.document import Cib
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The root of all events."""
+
+
+# --- membership and messages (from the engine) --------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One node of a view. `id` is stable for a name's lifetime in the cluster; `since_ms` orders seniority by view."""
+
+    id: int
+    name: str
+    uuid: str
+    boot: int
+    address: str = ""
+    feature_set: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Who is here now, in rank order: the first is the DC. `left` said goodbye, `lost` did not."""
+
+    number: int
+    members: tuple[Member, ...]
+    joined: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    quorate: bool = False
+    votes: int = 0
+    expected_votes: int = 0
+    quorum: int = 0
+    reason: str = ""
+
+    @property
+    def dc(self) -> str:
+        """The name of the node that coordinates in this view."""
+        return self.members[0].name if self.members else ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(member.name for member in self.members)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked(Event):
+    """The view is ending: nothing more may be acknowledged in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MembersChanged(Event):
+    """A new view is in force."""
+
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class MessageOrdered(Event):
+    """One message of the one order that all members of a view share; also delivered to its sender."""
+
+    view: int
+    sequence: int
+    origin: str
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDirect(Event):
+    """A message from one node to this one; first in, first out for each pair of nodes."""
+
+    view: int
+    origin: str
+    topic: str
+    payload: bytes
+
+
+# --- the CIB -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who asks for a change, for the history: a person with the command, or a component of a node."""
+
+    user: str
+    node: str
+    command: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CibOperation:
+    """A change of the CIB that every node applies alike. Kinds:
+
+    `patch`    a patchset in Pacemaker's format; refused when `epoch` (admin_epoch.epoch) is not the current one
+    `modify`   merge `xml` into the section or element at `path`, creating what is missing (by tag and id)
+    `delete`   remove all elements that the XPath `path` finds
+    `replace`  put `xml` (a whole <cib>, or a section) in place of what is there
+    """
+
+    kind: str
+    xml: bytes = b""
+    path: str = ""
+    admin_epoch: int = -1
+    epoch: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeWanted(Event):
+    """Some component or client wants the CIB changed. `operations` are applied all or none, as one version.
+
+    `request` comes back in `ChangeAnswered`; empty means that nobody waits.
+    """
+
+    operations: tuple[CibOperation, ...]
+    author: Author
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeAnswered(Event):
+    """What became of a change asked for on this node. `error` is empty when it is committed."""
+
+    request: str
+    version: str = ""
+    error_id: str = ""
+    error: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CibChanged(Event):
+    """The CIB of this node has a new version (`patch` is the change in Pacemaker's format, empty after a whole transfer)."""
+
+    before: Cib
+    after: Cib
+    patch: bytes
+    author: Author
+    configuration_changed: bool
+
+
+# --- deciding and acting ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GraphReady(Event):
+    """The scheduler process answered. `request` numbers the asking; `graph_xml` is empty when `error` is not."""
+
+    request: int
+    graph_xml: bytes
+    summary: str = ""
+    error: str = ""
+    input_name: str = ""
+    recheck_at_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationWanted(Event):
+    """The controller wants an operation of a resource done on this node. `action_xml` is the graph's rsc_op element."""
+
+    action_xml: bytes
+    dc: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperationDone(Event):
+    """An operation on this node ended (or was recorded pending); the history entry is on its way to the CIB."""
+
+    resource: str
+    task: str
+    interval_ms: int
+    rc: int
+    status: int
+    transition_key: str
+    reason: str = ""
+    exec_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FencingWanted(Event):
+    """A node must be made sure to be off (or rebooted). Answered by FencingDone with the same `request`."""
+
+    target: str
+    action: str
+    request: str
+    timeout_ms: int
+    delay_ms: int = 0
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FencingDone(Event):
+    """`error` is empty when the target is known to be fenced. `when_s` is seconds since 1970."""
+
+    target: str
+    action: str
+    request: str
+    executor: str = ""
+    device: str = ""
+    error: str = ""
+    when_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeWanted(Event):
+    """A transient node attribute is to be set (`value` None removes it), after `dampening_ms` of quiet."""
+
+    node: str
+    name: str
+    value: str | None
+    dampening_ms: int = 0
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionStarted(Event):
+    """The DC begins a transition; clients show its actions. Sent to all nodes as an ordered message."""
+
+    number: int
+    dc: str
+    graph_xml: bytes
+    summary: str
+    input_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionChanged(Event):
+    """An action of the running transition: `state` is waiting, running, done, failed or skipped."""
+
+    number: int
+    action: int
+    state: str
+    rc: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionEnded(Event):
+    """`result` is complete, aborted or failed; `reason` says why it was aborted. `idle`: nothing follows at once."""
+
+    number: int
+    result: str
+    reason: str = ""
+    idle: bool = False
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Happened(Event):
+    """A line for people: shown in shell and monitor, kept in the events of the node.
+
+    `kind` is one word (member, quorum, dc, config, transition, operation, fencing, attribute, storage, trust …), `level` is
+    info, notice, warning or error; `about` names nodes and resources concerned.
+    """
+
+    kind: str
+    level: str
+    text: str
+    about: tuple[str, ...] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+# --- life of the daemon ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Started(Event):
+    """The first event that every component hears: the CIB as storage gave it, and who we are."""
+
+    node: str
+    cluster: str
+    cib: Cib
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownWanted(Event):
+    """This node is to leave cleanly: resources move first. Ends in Leaving."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving(Event):
+    """All is stopped here (or the time for it is up): say goodbye and end."""
+
+    clean: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientAsked(Event):
+    """A client's request that is not answered by ipc itself; `body` is a request of hashell.wire.messages.
+
+    The component that HEARD_BY names answers with the effect `Reply(client, ...)`.
+    """
+
+    client: int
+    user: str
+    body: Any

@@ -1,0 +1,133 @@
+"""The CIB as a document: parsed with limits, held as a tree that nobody changes in place.
+
+Source: Pacemaker Explained, "Cluster information base (CIB)".
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Self
+
+from lxml import etree
+
+from hashell.cib.versions import Version
+from hashell.errors import BadInput
+
+#: Bytes. A CIB of 64 nodes and 5,000 resources is below 20 MiB; more than this is an accident or an attack.
+SIZE_MAX = 64 * 1024 * 1024
+#: Levels of elements. Rules in rules in sets reach about 15.
+DEPTH_MAX = 64
+
+SECTIONS = (
+    "crm_config", "nodes", "resources", "constraints", "fencing-topology", "op_defaults",
+    "rsc_defaults", "acls", "tags", "alerts",
+)
+
+EMPTY = (
+    b'<cib crm_feature_set="3.20.1" validate-with="pacemaker-3.9" epoch="0" num_updates="0" admin_epoch="0">'
+    b"<configuration><crm_config/><nodes/><resources/><constraints/></configuration><status/></cib>"
+)
+
+
+class BadXml(BadInput):
+    id = "xml-bad"
+
+
+def parse_xml(data: bytes | str, what: str = "XML") -> etree._Element:
+    """The root element of one document: no entities, no document type, no network, bounded depth and size.
+
+    `what` names the source in the error. Comments and processing instructions stay in the tree. Raises BadXml.
+    """
+    if isinstance(data, str):
+        data = data.encode()
+    if len(data) > SIZE_MAX:
+        raise BadXml(f"{what} has {len(data)} bytes", f"at most {SIZE_MAX} are read")
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False,
+        dtd_validation=False, remove_blank_text=True,
+    )
+    try:
+        root = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        place = f" at line {error.lineno}" if error.lineno else ""
+        raise BadXml(f"{what} is not well-formed{place}: {error.msg}", "mend the XML") from None
+    except ValueError as error:
+        raise BadXml(f"{what} cannot be read: {error}", "mend the XML") from None
+    if root.getroottree().docinfo.doctype:
+        raise BadXml(f"{what} declares a document type", "remove the DOCTYPE and its entities")
+    depth = 0
+    for event, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if depth > DEPTH_MAX:
+            raise BadXml(f"{what} nests deeper than {DEPTH_MAX} elements", "flatten the XML")
+    return root
+
+
+class Cib:
+    """One version of the CIB. The tree is shared and must never be changed in place: edits start with `copy_root`."""
+
+    __slots__ = ("root",)
+
+    def __init__(self, root: etree._Element) -> None:
+        self.root = root
+
+    @classmethod
+    def parse(cls, data: bytes | str, what: str = "the CIB") -> Self:
+        """Raises BadXml, also when the root is no `cib` element."""
+        root = parse_xml(data, what)
+        if root.tag != "cib":
+            raise BadXml(f"{what} begins with <{root.tag}>", "a CIB begins with <cib>")
+        return cls(root)
+
+    @classmethod
+    def empty(cls) -> Self:
+        """A CIB as a new cluster has it: no nodes, no resources, version 0.0.0."""
+        return cls.parse(EMPTY)
+
+    @property
+    def version(self) -> Version:
+        return Version.of(self.root)
+
+    @property
+    def configuration(self) -> etree._Element | None:
+        return self.root.find("configuration")
+
+    @property
+    def status(self) -> etree._Element | None:
+        return self.root.find("status")
+
+    def section(self, name: str) -> etree._Element | None:
+        """A section of the configuration (`resources`, `constraints` …), or `status`."""
+        if name == "status":
+            return self.status
+        return self.root.find(f"configuration/{name}")
+
+    def by_id(self, wanted: str) -> etree._Element | None:
+        """The first element of the configuration with this id (references by id-ref are not definitions)."""
+        if self.configuration is None:
+            return None
+        found = self.configuration.xpath("descendant::*[@id=$id]", id=wanted)
+        if isinstance(found, list) and found and isinstance(found[0], etree._Element):
+            return found[0]
+        return None
+
+    def ids(self) -> Iterator[str]:
+        """Every id that stands in the configuration, in document order."""
+        if self.configuration is not None:
+            for element in self.configuration.iter(etree.Element):
+                found = element.get("id")
+                if found is not None:
+                    yield found
+
+    def copy_root(self) -> etree._Element:
+        """A deep copy of the tree, for the one who edits it."""
+        return copy.deepcopy(self.root)
+
+    def to_bytes(self, *, pretty: bool = False) -> bytes:
+        """The document in UTF-8, without an XML declaration."""
+        if pretty:
+            root = self.copy_root()
+            etree.indent(root, "  ")
+            return etree.tostring(root, encoding="utf-8") + b"\n"
+        return etree.tostring(self.root, encoding="utf-8")

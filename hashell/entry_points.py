@@ -1,0 +1,62 @@
+"""Console scripts: which room serves which words. Imports only the room that is asked for.
+
+`hashell demo`, `monitor`, `simulate` … are programs of their own; every other word is the crm language's (or `pcs`) and
+goes to the shell's one-shot door.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+#: First word → module with `main(argv: list[str]) -> int`.
+PROGRAMS = {
+    "demo": "hashell.lab.demo",
+    "chaos": "hashell.lab.chaos",
+    "keygen": "hashell.lab.keygen",
+    "monitor": "hashell.monitor.one_shot",
+    "simulate": "hashell.simulate.main",
+}
+#: Global options that may stand before the first word and take a value.
+_TAKE_VALUE = frozenset({"--cib", "--attach", "--theme", "-D", "--display", "-H", "--history", "-c", "-f", "--file"})
+
+
+def _first_word(argv: list[str]) -> tuple[int, str]:
+    """Place and text of the first word that is no option."""
+    place = 0
+    while place < len(argv):
+        word = argv[place]
+        if not word.startswith("-") or word == "-":
+            return place, word
+        place += 2 if word in _TAKE_VALUE else 1
+    return -1, ""
+
+
+def hashell() -> int:
+    """The `hashell` command."""
+    return run(sys.argv[1:])
+
+
+def run(argv: list[str]) -> int:
+    """Serve one command line; the exit code. Ctrl-C and a reader that went away end quietly."""
+    place, word = _first_word(argv)
+    module = PROGRAMS.get(word)
+    if module is not None:
+        argv = argv[:place] + argv[place + 1 :]
+    else:
+        module = "hashell.shell.one_shot"
+    try:
+        code: int = importlib.import_module(module).main(argv)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Nobody reads on: what is left must not raise again when the interpreter flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+if __name__ == "__main__":
+    sys.exit(hashell())

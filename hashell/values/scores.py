@@ -1,0 +1,61 @@
+"""Scores: integers that saturate at plus and minus INFINITY (1,000,000).
+
+Source: Pacemaker Explained, "Resource Constraints", "Scores".
+"""
+
+from __future__ import annotations
+
+import re
+
+INFINITY = 1_000_000
+
+_NUMBER = re.compile(r"\s*([+-]?\d+)")
+_WORDS = {
+    "infinity": INFINITY, "+infinity": INFINITY, "-infinity": -INFINITY,
+    "red": -INFINITY, "yellow": 0, "green": 0,
+}
+
+
+def clamp(score: int) -> int:
+    """A number of points, held between -INFINITY and INFINITY."""
+    return max(-INFINITY, min(INFINITY, score))
+
+
+def parse_score(text: str | None, default: int = 0) -> int:
+    """Points from a spelling of the CIB; `default` where there is none or it is no number.
+
+    Like strtoll, leading digits count and what follows is dropped. Node health words count 0 or -INFINITY here; what
+    yellow and green are worth is an option of the cluster.
+    """
+    if text is None:
+        return default
+    word = _WORDS.get(text.strip().lower())
+    if word is not None:
+        return word
+    match = _NUMBER.match(text)
+    return clamp(int(match[1])) if match else default
+
+
+def is_score(text: str) -> bool:
+    """Whether a text is a whole, valid spelling of a score."""
+    return text.lower() in ("infinity", "+infinity", "-infinity") or bool(
+        re.fullmatch(r"[+-]?\d{1,18}", text)
+    )
+
+
+def add_scores(left: int, right: int) -> int:
+    """The sum; -INFINITY wins over everything, INFINITY over every number."""
+    if left <= -INFINITY or right <= -INFINITY:
+        return -INFINITY
+    if left >= INFINITY or right >= INFINITY:
+        return INFINITY
+    return clamp(left + right)
+
+
+def show_score(score: int) -> str:
+    """As Pacemaker prints it: INFINITY and -INFINITY in words."""
+    if score >= INFINITY:
+        return "INFINITY"
+    if score <= -INFINITY:
+        return "-INFINITY"
+    return str(score)

@@ -1,0 +1,289 @@
+"""Requests, replies and notices: typed, tagged, with one version number for the whole vocabulary.
+
+A request's `reply` type stands in its docstring. Every request may instead be answered with `Failure`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+#: Raised when a message changes so that an older peer would misunderstand it.
+PROTOCOL = 1
+
+
+class Message(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """The root: msgpack maps with the class name as tag, so an unknown message can be named in the error."""
+
+
+class Hello(Message, frozen=True):
+    """First word of a client. Reply: Welcome."""
+
+    protocol: int
+    program: str
+    version: str
+
+
+class Welcome(Message, frozen=True):
+    protocol: int
+    version: str
+    cluster: str
+    node: str
+    user: str
+    pid: int = 0
+
+
+class Failure(Message, frozen=True):
+    """Why a request was not done: the id, text, hint and exit code of a HashellError."""
+
+    id: str
+    message: str
+    hint: str = ""
+    exit_code: int = 1
+
+
+class Done(Message, frozen=True):
+    """The request was carried out; `text` is for the person, if there is something to say."""
+
+    text: str = ""
+
+
+# --- reading -------------------------------------------------------------------------------------------
+
+
+class GetCib(Message, frozen=True):
+    """The CIB of this node as it is now. Reply: CibIs."""
+
+
+class CibIs(Message, frozen=True):
+    xml: bytes
+    version: str
+    digest: str = ""
+
+
+class GetInfo(Message, frozen=True):
+    """Membership, quorum, DC, engine, and what goes on. Reply: Info."""
+
+
+class MemberInfo(msgspec.Struct, frozen=True):
+    id: int
+    name: str
+    state: str  # member, lost, left, joining
+    address: str = ""
+    since_s: float = 0.0
+
+
+class Info(Message, frozen=True):
+    cluster: str
+    node: str
+    engine: str
+    members: tuple[MemberInfo, ...]
+    dc: str
+    quorate: bool
+    votes: int
+    expected_votes: int
+    quorum: int
+    view: int
+    controller_state: str  # S_IDLE, S_TRANSITION_ENGINE, S_POLICY_ENGINE, S_NOT_DC, S_ELECTION …
+    transition: int = 0
+    warnings: tuple[str, ...] = ()
+    socket_paths: tuple[str, ...] = ()  # of nodes on this machine: where a client moves when this node dies
+
+
+class GetEvents(Message, frozen=True):
+    """The last events of this node, oldest first. Reply: Events."""
+
+    limit: int = 200
+
+
+class EventInfo(msgspec.Struct, frozen=True):
+    number: int
+    when_s: float
+    node: str
+    kind: str
+    level: str
+    text: str
+    about: tuple[str, ...] = ()
+    data: dict[str, Any] = {}
+
+
+class Events(Message, frozen=True):
+    events: tuple[EventInfo, ...]
+
+
+class GetHistory(Message, frozen=True):
+    """The configuration's versions, newest first. Reply: History."""
+
+    limit: int = 100
+
+
+class HistoryRow(msgspec.Struct, frozen=True):
+    version: str
+    when_s: float
+    user: str
+    node: str
+    command: str
+    message: str
+
+
+class History(Message, frozen=True):
+    rows: tuple[HistoryRow, ...]
+
+
+class GetVersion(Message, frozen=True):
+    """One kept version of the configuration. Reply: CibIs."""
+
+    version: str
+
+
+# --- changing ------------------------------------------------------------------------------------------
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One operation; kinds as in the daemon: patch, modify, delete, replace."""
+
+    kind: str
+    xml: bytes = b""
+    path: str = ""
+    admin_epoch: int = -1
+    epoch: int = -1
+
+
+class ApplyChanges(Message, frozen=True):
+    """Change the CIB, all or none. Reply: Applied, once it is committed."""
+
+    changes: tuple[Change, ...]
+    command: str = ""
+    message: str = ""
+
+
+class Applied(Message, frozen=True):
+    version: str
+
+
+class SetAttribute(Message, frozen=True):
+    """A transient node attribute; `value` None removes it. Reply: Done."""
+
+    node: str
+    name: str
+    value: str | None
+    dampening_ms: int = 0
+
+
+class CleanUp(Message, frozen=True):
+    """Forget failures (and with `refresh` the whole history) of a resource, on one node or all. Reply: Done.
+
+    Empty `resource` means all resources, empty `node` all nodes; `task` and `interval_ms` narrow it (-1: any).
+    """
+
+    resource: str = ""
+    node: str = ""
+    task: str = ""
+    interval_ms: int = -1
+    refresh: bool = False
+
+
+class FailResource(Message, frozen=True):
+    """Pretend that a resource failed on a node (as crm_resource --fail does). Reply: Done."""
+
+    resource: str
+    node: str
+
+
+class Fence(Message, frozen=True):
+    """Fence a node now. `action`: off, reboot, on; `confirm`: a person vouches that it is down. Reply: Done."""
+
+    node: str
+    action: str = "reboot"
+    timeout_ms: int = 60_000
+    confirm: bool = False
+
+
+class StopNode(Message, frozen=True):
+    """This node (or `node`) leaves cleanly; resources move first. Reply: Done when it has begun."""
+
+    node: str = ""
+
+
+class ForgetNode(Message, frozen=True):
+    """Take a node that is not here out of nodes, status and roster. Reply: Done."""
+
+    node: str
+
+
+class WaitIdle(Message, frozen=True):
+    """Reply Done when the DC has nothing to do, or Failure timed-out."""
+
+    timeout_ms: int
+
+
+# --- watching ------------------------------------------------------------------------------------------
+
+
+class Subscribe(Message, frozen=True):
+    """From now on send notices. Reply: CibIs (where the notices begin), then notices."""
+
+    cib: bool = True
+    events: bool = True
+    transition: bool = True
+    members: bool = True
+
+
+class CibNotice(Message, frozen=True):
+    """The CIB went from one version to the next; `patch` empty: ask for the whole. In order, without gaps."""
+
+    version: str
+    patch: bytes
+    user: str = ""
+    node: str = ""
+    command: str = ""
+    when_s: float = 0.0
+
+
+class MembersNotice(Message, frozen=True):
+    info: Info
+
+
+class EventNotice(Message, frozen=True):
+    event: EventInfo
+
+
+class TransitionNotice(Message, frozen=True):
+    """`phase` is started (with graph and summary), action (with action, state, rc) or ended (result, reason, idle)."""
+
+    phase: str
+    number: int
+    dc: str = ""
+    graph_xml: bytes = b""
+    summary: str = ""
+    action: int = 0
+    state: str = ""
+    rc: int = 0
+    result: str = ""
+    reason: str = ""
+    idle: bool = False
+    duration_ms: int = 0
+
+
+# --- frames --------------------------------------------------------------------------------------------
+
+
+class ToDaemon(msgspec.Struct, frozen=True, array_like=True):
+    """A frame from a client: its number (from 1, chosen by the client) and the request."""
+
+    number: int
+    body: (
+        Hello | GetCib | GetInfo | GetEvents | GetHistory | GetVersion | ApplyChanges | SetAttribute
+        | CleanUp | FailResource | Fence | StopNode | ForgetNode | WaitIdle | Subscribe
+    )
+
+
+class ToClient(msgspec.Struct, frozen=True, array_like=True):
+    """A frame to a client: the number of the request that it answers, 0 for a notice."""
+
+    number: int
+    body: (
+        Welcome | Failure | Done | CibIs | Info | Events | History | Applied
+        | CibNotice | MembersNotice | EventNotice | TransitionNotice
+    )
