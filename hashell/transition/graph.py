@@ -10,6 +10,8 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hashell.values.intervals import interval_ms
+
 
 class ActionKind(enum.StrEnum):
     """The three elements that a graph's XML has for actions; the value is the element's name."""
@@ -36,7 +38,8 @@ class Action:
 
     `key` is the operation key; `node` and `node_id` say where it is done (empty for pseudo events); `router_node` is who
     does it on behalf of a remote node. `attributes` are the action's parameters, meta ones with their CRM_meta_ prefix, in the
-    order in which they are printed. `maintenance` and `downed` belong to fencing and shutdown.
+    order in which they are printed. `downed` are the ids of nodes that this takes down; `maintenance` the ids of remote nodes
+    whose maintenance mode is to be recorded, each with its new value.
     """
 
     id: int
@@ -52,7 +55,9 @@ class Action:
     primitive: PrimitiveRef | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     downed: tuple[str, ...] = ()
-    maintenance: tuple[str, ...] = ()
+    maintenance: tuple[tuple[str, bool], ...] = ()
+    shutdown_lock: int = 0
+    """Seconds since 1970 since when the resource is locked to the node where this is done; 0 where it is not."""
 
     @property
     def timeout_ms(self) -> int:
@@ -78,12 +83,13 @@ class Synapse:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """What is to be done now, and within which limits. Times are milliseconds; `batch_limit` 0 means no limit."""
+    """What is to be done now, and within which limits. Times stand as configured (their values are the properties below);
+    `batch_limit` 0 and `migration_limit` -1 mean no limit."""
 
     transition_id: int
     synapses: tuple[Synapse, ...]
-    cluster_delay_ms: int = 60_000
-    stonith_timeout_ms: int = 60_000
+    cluster_delay: str = "60s"
+    fencing_timeout: str = "60s"
     failed_start_offset: str = "INFINITY"
     failed_stop_offset: str = "INFINITY"
     batch_limit: int = 0
@@ -91,6 +97,17 @@ class Graph:
     recheck_at: int | None = None
     """Seconds since 1970 at which the answer can differ without any event (an expiry, a rule)."""
 
+    awaited: tuple[Action, ...] = ()
+    """Actions that synapses wait for and that are in none: a graph that has them can not end well."""
+
     @property
     def actions(self) -> tuple[Action, ...]:
         return tuple(synapse.action for synapse in self.synapses)
+
+    @property
+    def cluster_delay_ms(self) -> int:
+        return interval_ms(self.cluster_delay, 60_000)
+
+    @property
+    def stonith_timeout_ms(self) -> int:
+        return interval_ms(self.fencing_timeout, self.cluster_delay_ms)

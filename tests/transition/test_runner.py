@@ -1,0 +1,145 @@
+"""The runner: order, limits, aborts, failures and ends of a walk."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hashell.transition.graph import Action, ActionKind, Graph, Synapse
+from hashell.transition.runner import Runner, RunState
+from hashell.values.scores import INFINITY
+
+
+def graph_of(*inputs, priorities=None, pseudo=(), batch_limit=0):
+    """A graph of actions 1, 2, …; each argument says what that one waits for."""
+    return Graph(1, tuple(
+        Synapse(n, Action(n + 1, ActionKind.PSEUDO if n + 1 in pseudo else ActionKind.RESOURCE, "start", f"a{n + 1}"),
+                tuple(before), (priorities or {}).get(n + 1, 0))
+        for n, before in enumerate(inputs)), batch_limit=batch_limit)
+
+
+def all_now(runner):
+    found = []
+    while (action := runner.next_action()) is not None:
+        found.append(action.id)
+    return found
+
+
+def walk(runner):
+    """Each action is done as soon as it starts."""
+    order = []
+    while (action := runner.next_action()) is not None:
+        order.append(action.id)
+        assert runner.finish(action.id)
+    return order
+
+
+def test_what_waits_for_nothing_starts_at_once():
+    assert all_now(Runner(graph_of((), (1,), ()))) == [1, 3]
+
+
+def test_an_action_starts_when_all_its_inputs_are_done():
+    runner = Runner(graph_of((), (), (1, 2)))
+    assert all_now(runner) == [1, 2]
+    runner.finish(1)
+    assert all_now(runner) == []
+    runner.finish(2)
+    assert all_now(runner) == [3]
+
+
+def test_a_pass_goes_on_forward_and_what_lies_behind_it_waits_for_the_next():
+    assert walk(Runner(graph_of((2,), (), (2,), (1,)))) == [2, 3, 1, 4]
+
+
+def test_no_more_than_the_batch_limit_are_under_way():
+    runner = Runner(graph_of((), (), (), batch_limit=2))
+    assert all_now(runner) == [1, 2]
+    runner.finish(1)
+    assert all_now(runner) == [3]
+
+
+def test_an_action_that_is_not_allowed_now_is_asked_again_later():
+    busy = {1}
+    runner = Runner(graph_of((), ()), allowed=lambda action: action.id not in busy)
+    assert all_now(runner) == [2]
+    busy.clear()
+    assert all_now(runner) == [1]
+
+
+def test_a_walk_is_complete_when_all_is_done():
+    runner = Runner(graph_of((), (1,)))
+    assert walk(runner) == [1, 2]
+    assert runner.state is RunState.COMPLETE
+
+
+def test_an_empty_graph_is_complete():
+    runner = Runner(graph_of())
+    assert runner.next_action() is None
+    assert runner.state is RunState.COMPLETE
+
+
+def test_after_an_abort_only_pseudo_events_and_urgent_synapses_start():
+    runner = Runner(graph_of((), (), (), priorities={3: INFINITY}, pseudo={2}))
+    runner.abort(INFINITY, "a node left")
+    assert all_now(runner) == [2, 3]
+
+
+def test_an_aborted_walk_ends_stopped_and_only_when_nothing_is_under_way():
+    runner = Runner(graph_of((), (1,)))
+    assert all_now(runner) == [1]
+    runner.abort(reason="configuration changed")
+    assert runner.state is RunState.RUNNING
+    runner.finish(1)
+    assert all_now(runner) == []
+    assert runner.state is RunState.STOPPED
+    assert runner.abort_reason == "configuration changed"
+
+
+def test_what_waits_for_a_failed_action_never_starts():
+    runner = Runner(graph_of((), (1,), ()))
+    assert all_now(runner) == [1, 3]
+    runner.finish(1, failed=True)
+    runner.finish(3)
+    assert all_now(runner) == []
+    assert runner.state is RunState.STUCK
+    assert runner.failed == (1,)
+
+
+def test_a_synapse_of_infinite_priority_starts_even_after_a_failure():
+    runner = Runner(graph_of((), (1,), priorities={2: INFINITY}))
+    all_now(runner)
+    runner.finish(1, failed=True)
+    assert all_now(runner) == [2]
+
+
+def test_a_result_that_comes_twice_or_for_nothing_changes_nothing():
+    runner = Runner(graph_of((), (1,)))
+    all_now(runner)
+    assert runner.finish(1)
+    assert not runner.finish(1)
+    assert not runner.finish(99)
+
+
+def test_a_graph_that_waits_for_itself_is_stuck():
+    runner = Runner(graph_of((2,), (1,)))
+    assert all_now(runner) == []
+    assert runner.state is RunState.STUCK
+
+
+@given(st.lists(st.sets(st.integers(1, 12), max_size=4), max_size=12), st.integers(0, 3), st.randoms())
+def test_every_acyclic_graph_is_walked_wholly_once_and_in_order(wishes, limit, chance):
+    inputs = [tuple(sorted(n for n in before if n <= place)) for place, before in enumerate(wishes)]
+    runner = Runner(graph_of(*inputs, batch_limit=limit))
+    done = []
+    while True:
+        started = all_now(runner)
+        assert not limit or len(runner.under_way) <= limit
+        for number in started:
+            assert set(inputs[number - 1]) <= set(done)
+        if not runner.under_way:
+            break
+        action = chance.choice(runner.under_way)
+        runner.finish(action.id)
+        done.append(action.id)
+    assert sorted(done) == list(range(1, len(inputs) + 1))
+    assert runner.state is RunState.COMPLETE
