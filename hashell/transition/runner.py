@@ -1,13 +1,15 @@
 """Runner: walks a graph without doing anything itself: results in, next actions out.
 
     runner = Runner(graph)
-    while (action := runner.next_action()) is not None:
-        ...start it; pseudo events are done at once: runner.finish(action.id)
-    runner.state            RUNNING while actions are under way, then COMPLETE, STOPPED or STUCK
+    for action in runner.start_next():      # marked as in flight
+        ...start it; pseudo events are done at once: runner.confirm(action.id)
+    runner.confirm(action_id, failed=...)   # when a result comes; then start_next() again
+    runner.complete                         # nothing in flight, nothing more can start
 
-A walk is made of passes over the synapses in their order, because that order is what people compare: what becomes ready
-behind the place where a pass is, starts in the same pass, what becomes ready before it, in the next. Two heaps of places keep that
-without looking at every synapse in every pass.
+A walk is made of passes over the synapses in their order, because that order is what people
+compare: what becomes ready behind the place where a pass is, starts in the same pass, what becomes
+ready before it, in the next. Two heaps of places keep that without looking at every synapse in
+every pass.
 
 Source: lib/pacemaker/pcmk_graph_consumer.c decides when a synapse may start and how a walk ends.
 """
@@ -17,6 +19,7 @@ from __future__ import annotations
 import enum
 import heapq
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from hashell.transition.graph import Action, ActionKind, Graph
 from hashell.values.scores import INFINITY
@@ -31,14 +34,43 @@ class RunState(enum.StrEnum):
     STOPPED = "stopped"
     """An abort ended it; what had begun is done."""
     STUCK = "stuck"
-    """Nothing is under way, something is left, and nobody aborted it: the graph was wrong, or an action failed."""
+    """Nothing is in flight, something is left, and nobody aborted it: the graph was wrong, or an
+    action failed."""
+
+
+class Completion(enum.StrEnum):
+    """What is to be done when the walk has ended; a later abort may only raise it."""
+
+    DONE = "done"
+    RESTART = "restart"
+    SHUTDOWN = "shutdown"
+
+
+class ActionState(enum.StrEnum):
+    """How far one action of a walk is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many actions are done (well or not), in flight, and not begun."""
+
+    done: int
+    in_flight: int
+    failed: int
+    left: int
 
 
 class Runner:
     """One walk through one graph.
 
-    `allowed` may defer an action (a node at its limit of jobs): it is asked again in each pass. `batch_limit` 0 means no limit;
-    it may be changed at any time (a loaded cluster).
+    `allowed` may defer an action (a node at its limit of jobs): it is asked again in each pass.
+    `batch_limit` 0 means no limit; it may be changed at any time (a loaded cluster).
     """
 
     def __init__(
@@ -49,6 +81,7 @@ class Runner:
         self.batch_limit = graph.batch_limit if batch_limit is None else batch_limit
         self.abort_priority = 0
         self.abort_reason = ""
+        self.completion = Completion.DONE
         self._allowed = allowed
         self._place = {synapse.action.id: n for n, synapse in enumerate(graph.synapses)}
         assert len(self._place) == len(graph.synapses), "one id, one action"
@@ -60,14 +93,14 @@ class Runner:
         self._this_pass: list[int] = []
         self._next_pass = [place for place, missing in enumerate(self._missing) if not missing]
         self._at = -1
-        self._under_way: dict[int, Action] = {}
+        self._in_flight: dict[int, Action] = {}
         self._done: set[int] = set()
         self._failed: set[int] = set()
 
     @property
-    def under_way(self) -> tuple[Action, ...]:
-        """Started and not finished, in the order of starting."""
-        return tuple(self._under_way.values())
+    def in_flight(self) -> tuple[int, ...]:
+        """Ids of actions that were started and not confirmed, in the order of starting."""
+        return tuple(self._in_flight)
 
     @property
     def failed(self) -> tuple[int, ...]:
@@ -75,9 +108,29 @@ class Runner:
         return tuple(sorted(self._failed))
 
     @property
-    def done(self) -> int:
-        """How many actions have ended, well or not."""
-        return len(self._done)
+    def counts(self) -> Counts:
+        done, flying = len(self._done), len(self._in_flight)
+        return Counts(done, flying, len(self._failed), len(self._place) - done - flying)
+
+    @property
+    def aborted(self) -> bool:
+        return self.abort_priority > 0
+
+    def action(self, action_id: int) -> Action | None:
+        """The action of the graph with this id."""
+        place = self._place.get(action_id)
+        return None if place is None else self.graph.synapses[place].action
+
+    def action_state(self, action_id: int) -> ActionState:
+        """What became of an action of the graph; of one that is none, that it was skipped."""
+        if action_id in self._in_flight:
+            return ActionState.RUNNING
+        if action_id in self._done:
+            return ActionState.FAILED if action_id in self._failed else ActionState.DONE
+        place = self._place.get(action_id)
+        if place is None or self.complete:
+            return ActionState.SKIPPED
+        return ActionState.WAITING
 
     def _may_start(self, place: int) -> bool:
         synapse = self.graph.synapses[place]
@@ -88,9 +141,13 @@ class Runner:
         return self._allowed is None or self._allowed(synapse.action)
 
     def next_action(self) -> Action | None:
-        """What may start now, marked as under way; None when nothing more can until a result, an abort or a release."""
+        """One action that may start now, marked as in flight; None ends the pass.
+
+        Who confirms each action before asking for the next one (a simulation) walks in the order
+        in which Pacemaker's would.
+        """
         fresh_pass = False
-        while self.batch_limit <= 0 or len(self._under_way) < self.batch_limit:
+        while self.batch_limit <= 0 or len(self._in_flight) < self.batch_limit:
             if not self._this_pass:
                 if fresh_pass or not self._next_pass:
                     break
@@ -101,7 +158,7 @@ class Runner:
             self._at = place
             if self._may_start(place):
                 action = self.graph.synapses[place].action
-                self._under_way[action.id] = action
+                self._in_flight[action.id] = action
                 return action
             self._next_pass.append(place)
         # The pass ends here: whatever becomes ready later is looked at from the beginning.
@@ -110,12 +167,19 @@ class Runner:
         self._at = len(self.graph.synapses)
         return None
 
-    def finish(self, action_id: int, *, failed: bool = False) -> bool:
-        """Tell the result of an action; False when it was not under way (a result that comes late or twice).
+    def start_next(self) -> tuple[Action, ...]:
+        """All that may start now, marked as in flight; pseudo events are among them."""
+        started = []
+        while (action := self.next_action()) is not None:
+            started.append(action)
+        return tuple(started)
+
+    def confirm(self, action_id: int, *, failed: bool = False) -> bool:
+        """Tell the result of an action; False when it was not in flight (late, or twice).
 
         What waits for an action that failed never starts, but for synapses of priority INFINITY.
         """
-        if self._under_way.pop(action_id, None) is None:
+        if self._in_flight.pop(action_id, None) is None:
             return False
         self._done.add(action_id)
         if failed:
@@ -132,19 +196,33 @@ class Runner:
                     self._next_pass.append(place)
         return True
 
-    def abort(self, priority: int = INFINITY, reason: str = "") -> None:
-        """From now on only pseudo events, and synapses of at least this priority, may start; the highest abort counts."""
+    def abort(
+        self, priority: int = INFINITY, completion: Completion = Completion.RESTART,
+        reason: str = "",
+    ) -> None:
+        """From now on only pseudo events, and synapses of at least this priority, may start.
+
+        The highest abort counts, and the strongest completion.
+        """
         if priority > self.abort_priority:
             self.abort_priority = priority
             self.abort_reason = reason
+        order = list(Completion)
+        if order.index(completion) > order.index(self.completion):
+            self.completion = completion
 
     @property
     def state(self) -> RunState:
-        """Ask after `next_action` gave None."""
-        if self._under_way or any(
+        """Ask after `start_next` or `next_action` came back empty."""
+        if self._in_flight or any(
             self._may_start(place) for heap in (self._this_pass, self._next_pass) for place in heap
         ):
             return RunState.RUNNING
-        if len(self._done) == len(self.graph.synapses):
+        if len(self._done) == len(self._place):
             return RunState.COMPLETE
-        return RunState.STOPPED if self.abort_priority > 0 else RunState.STUCK
+        return RunState.STOPPED if self.aborted else RunState.STUCK
+
+    @property
+    def complete(self) -> bool:
+        """Nothing is in flight, and nothing more can start."""
+        return self.state is not RunState.RUNNING

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashell.transition.graph import Action, ActionKind, Graph, Synapse
-from hashell.transition.runner import Runner, RunState
+from hashell.transition.runner import ActionState, Completion, Runner, RunState
 from hashell.values.scores import INFINITY
 
 
@@ -19,10 +19,7 @@ def graph_of(*inputs, priorities=None, pseudo=(), batch_limit=0):
 
 
 def all_now(runner):
-    found = []
-    while (action := runner.next_action()) is not None:
-        found.append(action.id)
-    return found
+    return [action.id for action in runner.start_next()]
 
 
 def walk(runner):
@@ -30,7 +27,7 @@ def walk(runner):
     order = []
     while (action := runner.next_action()) is not None:
         order.append(action.id)
-        assert runner.finish(action.id)
+        assert runner.confirm(action.id)
     return order
 
 
@@ -41,9 +38,9 @@ def test_what_waits_for_nothing_starts_at_once():
 def test_an_action_starts_when_all_its_inputs_are_done():
     runner = Runner(graph_of((), (), (1, 2)))
     assert all_now(runner) == [1, 2]
-    runner.finish(1)
+    runner.confirm(1)
     assert all_now(runner) == []
-    runner.finish(2)
+    runner.confirm(2)
     assert all_now(runner) == [3]
 
 
@@ -54,7 +51,7 @@ def test_a_pass_goes_on_forward_and_what_lies_behind_it_waits_for_the_next():
 def test_no_more_than_the_batch_limit_are_under_way():
     runner = Runner(graph_of((), (), (), batch_limit=2))
     assert all_now(runner) == [1, 2]
-    runner.finish(1)
+    runner.confirm(1)
     assert all_now(runner) == [3]
 
 
@@ -89,7 +86,7 @@ def test_an_aborted_walk_ends_stopped_and_only_when_nothing_is_under_way():
     assert all_now(runner) == [1]
     runner.abort(reason="configuration changed")
     assert runner.state is RunState.RUNNING
-    runner.finish(1)
+    runner.confirm(1)
     assert all_now(runner) == []
     assert runner.state is RunState.STOPPED
     assert runner.abort_reason == "configuration changed"
@@ -98,8 +95,8 @@ def test_an_aborted_walk_ends_stopped_and_only_when_nothing_is_under_way():
 def test_what_waits_for_a_failed_action_never_starts():
     runner = Runner(graph_of((), (1,), ()))
     assert all_now(runner) == [1, 3]
-    runner.finish(1, failed=True)
-    runner.finish(3)
+    runner.confirm(1, failed=True)
+    runner.confirm(3)
     assert all_now(runner) == []
     assert runner.state is RunState.STUCK
     assert runner.failed == (1,)
@@ -108,16 +105,38 @@ def test_what_waits_for_a_failed_action_never_starts():
 def test_a_synapse_of_infinite_priority_starts_even_after_a_failure():
     runner = Runner(graph_of((), (1,), priorities={2: INFINITY}))
     all_now(runner)
-    runner.finish(1, failed=True)
+    runner.confirm(1, failed=True)
     assert all_now(runner) == [2]
 
 
 def test_a_result_that_comes_twice_or_for_nothing_changes_nothing():
     runner = Runner(graph_of((), (1,)))
     all_now(runner)
-    assert runner.finish(1)
-    assert not runner.finish(1)
-    assert not runner.finish(99)
+    assert runner.confirm(1)
+    assert not runner.confirm(1)
+    assert not runner.confirm(99)
+
+
+def test_the_strongest_completion_of_several_aborts_counts():
+    runner = Runner(graph_of(()))
+    runner.abort(completion=Completion.SHUTDOWN)
+    runner.abort(completion=Completion.RESTART)
+    assert runner.completion is Completion.SHUTDOWN
+
+
+def test_one_can_ask_what_became_of_each_action():
+    runner = Runner(graph_of((), (), (1,), (2,)))
+    runner.start_next()
+    runner.confirm(1, failed=True)
+    states = [runner.action_state(n) for n in (1, 2, 3, 4, 9)]
+    assert states == [ActionState.FAILED, ActionState.RUNNING, ActionState.WAITING,
+                      ActionState.WAITING, ActionState.SKIPPED]
+    runner.confirm(2)
+    runner.start_next()
+    runner.confirm(4)
+    assert runner.complete
+    assert runner.action_state(3) is ActionState.SKIPPED
+    assert (runner.counts.done, runner.counts.failed, runner.counts.left) == (3, 1, 1)
 
 
 def test_a_graph_that_waits_for_itself_is_stuck():
@@ -133,13 +152,13 @@ def test_every_acyclic_graph_is_walked_wholly_once_and_in_order(wishes, limit, c
     done = []
     while True:
         started = all_now(runner)
-        assert not limit or len(runner.under_way) <= limit
+        assert not limit or len(runner.in_flight) <= limit
         for number in started:
             assert set(inputs[number - 1]) <= set(done)
-        if not runner.under_way:
+        if not runner.in_flight:
             break
-        action = chance.choice(runner.under_way)
-        runner.finish(action.id)
-        done.append(action.id)
+        number = chance.choice(runner.in_flight)
+        runner.confirm(number)
+        done.append(number)
     assert sorted(done) == list(range(1, len(inputs) + 1))
     assert runner.state is RunState.COMPLETE
