@@ -77,7 +77,7 @@ def test_an_empty_graph_is_complete():
 
 def test_after_an_abort_only_pseudo_events_and_urgent_synapses_start():
     runner = Runner(graph_of((), (), (), priorities={3: INFINITY}, pseudo={2}))
-    runner.abort(INFINITY, "a node left")
+    runner.abort(INFINITY, reason="a node left")
     assert all_now(runner) == [2, 3]
 
 
