@@ -1,0 +1,393 @@
+"""`LiveFeed`: what goes on in a cluster, as it happens. For shell and monitor; asyncio.
+
+    feed = feed_of(client)
+    async for update in feed.updates(): match update: case CibUpdate(before, after): …
+
+It begins with `Connected` and the CIB as it is, applies every patch itself, and asks for the whole when one does not fit. It
+ends only by `close()`: when a node dies it goes to another node of this machine (Info.socket_paths) and says so, else it tries
+again with growing pauses. A file or a Pacemaker has no pushing socket, so `PollingFeed` looks at it in intervals; the updates are the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from hashell import __version__
+from hashell.cib.document import Cib, parse_xml
+from hashell.cib.patch import apply_patch
+from hashell.client.api import ClusterClient
+from hashell.errors import HashellError
+from hashell.wire import codec, messages
+from hashell.wire.failures import error_of
+from hashell.wire.messages import EventInfo, Info, TransitionNotice
+
+#: Seconds between two attempts when nobody answers: first, and at most.
+RETRY_FIRST_S = 0.2
+RETRY_MAX_S = 5.0
+#: Seconds to connect and be greeted.
+CONNECT_TIMEOUT_S = 2.0
+#: Seconds of silence after which the daemon is asked something, and after which it counts as gone: a frozen process keeps
+#: its socket open for ever.
+SILENCE_ASK_S = 1.0
+SILENCE_GONE_S = 3.0
+#: Seconds between two looks at a cluster that cannot push.
+POLL_S = 1.0
+#: Events asked for at the beginning.
+EVENTS_FIRST = 200
+_CHUNK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """Attached to a node. `moved_from` names the socket that was left for it and `why`, when there was another before."""
+
+    where: str
+    cluster: str
+    node: str
+    user: str
+    moved_from: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """Nobody answers; the next attempt comes in `retry_s` seconds. What was shown last still stands on the screen, but old."""
+
+    where: str
+    why: str
+    retry_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CibUpdate:
+    """The CIB went from `before` (None: this is the first, or the way between is not known) to `after`."""
+
+    before: Cib | None
+    after: Cib
+    user: str = ""
+    node: str = ""
+    command: str = ""
+    when_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class InfoUpdate:
+    """Members, quorum or DC changed, or these are the first ones."""
+
+    info: Info
+
+
+@dataclass(frozen=True, slots=True)
+class EventUpdate:
+    """Something happened. `past`: it was told when we connected, oldest first."""
+
+    event: EventInfo
+    past: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionUpdate:
+    """A transition started, went on or ended; see TransitionNotice."""
+
+    notice: TransitionNotice
+
+
+Update = Connected | Disconnected | CibUpdate | InfoUpdate | EventUpdate | TransitionUpdate
+
+
+class Feed(Protocol):
+    """What monitor and shell need to know of any feed."""
+
+    def updates(self) -> AsyncIterator[Update]: ...
+
+    async def close(self) -> None: ...
+
+
+def feed_of(client: ClusterClient) -> Feed:
+    """The feed that belongs to a client: pushed by a hashelld, polled from anything else."""
+    if client.kind == "hashelld":
+        return LiveFeed(client.where)
+    return PollingFeed(client)
+
+
+class _Gone(Exception):
+    """This node is of no use any more; the text says why."""
+
+
+class LiveFeed:
+    """A subscription that outlives its node. `program` is shown in the daemon's log."""
+
+    def __init__(
+        self, path: str, *, others: Sequence[str] = (), program: str = "hashell",
+        silence_s: float = SILENCE_GONE_S,
+    ) -> None:
+        self.where = path
+        self._others: tuple[str, ...] = tuple(others)
+        self._program = program
+        self._silence_s = silence_s
+        self._closed = False
+        self._task: asyncio.Task[None] | None = None
+        self._cib: Cib | None = None
+        self._events_seen: dict[str, int] = {}
+        self._node = ""
+
+    @property
+    def cib(self) -> Cib | None:
+        """The CIB after the last update given out."""
+        return self._cib
+
+    async def close(self) -> None:
+        """End `updates`; safe to call at any time, also twice."""
+        self._closed = True
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def updates(self) -> AsyncIterator[Update]:
+        """Every update in order, without end. To be iterated by one task."""
+        # A reader of its own, so that a screen that draws slowly does not make the daemon drop us; the queue is
+        # bounded, and when it is full the daemon's bound decides.
+        queue: asyncio.Queue[Update] = asyncio.Queue(maxsize=2_000)
+        self._task = asyncio.create_task(self._run(queue))
+        waiting: asyncio.Task[Update] | None = None
+        try:
+            while not self._closed:
+                waiting = asyncio.create_task(queue.get())
+                await asyncio.wait({waiting, self._task}, return_when=asyncio.FIRST_COMPLETED)
+                if waiting.done():
+                    yield waiting.result()
+                    continue
+                waiting.cancel()
+                if not self._task.cancelled():
+                    self._task.result()  # Raises what broke the reader: our own defect, not to be hidden.
+                return
+        finally:
+            if waiting is not None and not waiting.done():
+                waiting.cancel()
+            await self.close()
+
+    # --- which node
+
+    def _candidates(self, left: str) -> list[str]:
+        """All sockets of this machine in the order to try: the one that was left comes last."""
+        paths = list(dict.fromkeys((self.where, *self._others)))
+        return [path for path in paths if path != left] + [path for path in paths if path == left]
+
+    async def _run(self, queue: asyncio.Queue[Update]) -> None:
+        left, why, retry_s = "", "", RETRY_FIRST_S
+        order = [self.where, *[path for path in self._others if path != self.where]]
+        while True:
+            for path in order:
+                moved_from = left if left and left != path else ""
+                session = _Session(self, path, queue)
+                try:
+                    await session.run(moved_from, why if left else "")
+                except (_Gone, HashellError, OSError) as error:
+                    if session.greeted:
+                        left, why, retry_s = path, str(error), RETRY_FIRST_S
+                        self.where = path
+                        break  # It was of use: begin again with the list that it told us.
+                    why = why or str(error)
+            else:
+                await queue.put(Disconnected(self.where, why, retry_s))
+                await asyncio.sleep(retry_s)
+                retry_s = min(retry_s * 2, RETRY_MAX_S)
+                order = self._candidates("")
+                why = ""
+                continue
+            order = self._candidates(left)
+
+
+class _Session:
+    """One connection, from Hello to its end, which is always an exception."""
+
+    def __init__(self, feed: LiveFeed, path: str, queue: asyncio.Queue[Update]) -> None:
+        self._feed = feed
+        self._path = path
+        self._queue = queue
+        self._number = 0
+        self._expects: dict[int, str] = {}
+        self._snapshot_due = True
+        self._cib: Cib | None = None
+        self.greeted = False
+
+    async def run(self, moved_from: str, why: str) -> None:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S) as limit:
+            try:
+                reader, writer = await asyncio.open_unix_connection(self._path)
+            except TimeoutError:
+                raise _Gone(f"{self._path} does not answer") from None
+            except FileNotFoundError:
+                raise _Gone(f"there is no socket {self._path}") from None
+            except ConnectionRefusedError:
+                raise _Gone(f"nobody listens at {self._path}") from None
+            limit.reschedule(None)
+        try:
+            await self._talk(reader, writer, moved_from, why)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    def _ask(self, writer: asyncio.StreamWriter, request: messages.Message, what: str) -> None:
+        self._number += 1
+        self._expects[self._number] = what
+        writer.write(codec.encode(messages.ToDaemon(self._number, request)))  # type: ignore[arg-type]
+
+    async def _talk(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, moved_from: str, why: str
+    ) -> None:
+        frames = codec.FrameReader(messages.ToClient, first_max=codec.FRAME_MAX)
+        self._ask(writer, messages.Hello(messages.PROTOCOL, self._feed._program, __version__), "hello")
+        loop = asyncio.get_running_loop()
+        heard_at = loop.time()
+        asked = False
+        while True:
+            try:
+                async with asyncio.timeout(SILENCE_ASK_S):
+                    data = await reader.read(_CHUNK)
+            except TimeoutError:
+                if loop.time() - heard_at > self._feed._silence_s:
+                    raise _Gone(f"{self._node_name()} is silent") from None
+                if not asked and self.greeted:
+                    asked = True
+                    self._ask(writer, messages.GetInfo(), "info")
+                continue
+            if not data:
+                raise _Gone(f"{self._node_name()} is gone: it closed the connection")
+            heard_at = loop.time()
+            asked = False
+            for frame in frames.feed(data):
+                await self._take(frame, writer, moved_from, why)
+
+    def _node_name(self) -> str:
+        return f"node {self._feed._node}" if self.greeted else self._path
+
+    async def _take(
+        self, frame: messages.ToClient, writer: asyncio.StreamWriter, moved_from: str, why: str
+    ) -> None:
+        if frame.number:
+            what = self._expects.pop(frame.number, "")
+            if isinstance(frame.body, messages.Failure) and what in ("hello", "cib"):
+                raise error_of(frame.body)
+        match frame.body:
+            case messages.Welcome() as welcome:
+                self.greeted = True
+                self._feed.where = self._path
+                self._feed._node = welcome.node
+                await self._queue.put(
+                    Connected(
+                        self._path, welcome.cluster, welcome.node, welcome.user, moved_from, why
+                    )
+                )
+                self._ask(writer, messages.GetEvents(EVENTS_FIRST), "events")
+                self._ask(writer, messages.GetInfo(), "info")
+                self._ask(writer, messages.Subscribe(), "cib")
+            case messages.Failure() as told if frame.number == 0:
+                raise _Gone(f"{self._node_name()} dropped us: {told.message}")
+            case messages.CibIs() as whole:
+                self._snapshot_due = False
+                await self._give_cib(Cib.parse(whole.xml), None)
+            case messages.CibNotice() as notice:
+                await self._patch(notice, writer)
+            case messages.Info() as info:
+                await self._give_info(info)
+            case messages.MembersNotice() as notice:
+                await self._give_info(notice.info)
+            case messages.Events() as past:
+                for event in past.events:
+                    await self._give_event(event, past=True)
+            case messages.EventNotice() as notice:
+                await self._give_event(notice.event, past=False)
+            case messages.TransitionNotice() as notice:
+                await self._queue.put(TransitionUpdate(notice))
+            case _:
+                pass
+
+    async def _patch(self, notice: messages.CibNotice, writer: asyncio.StreamWriter) -> None:
+        if self._snapshot_due or self._cib is None:
+            return  # What comes before the snapshot is in the snapshot.
+        if notice.patch:
+            try:
+                after = apply_patch(self._cib, parse_xml(notice.patch, "a patch"))
+            except HashellError:
+                pass
+            else:
+                if str(after.version) == notice.version:
+                    await self._give_cib(after, notice)
+                    return
+        self._snapshot_due = True
+        self._ask(writer, messages.Subscribe(), "cib")
+
+    async def _give_cib(self, after: Cib, notice: messages.CibNotice | None) -> None:
+        before, self._cib = self._cib, after
+        if notice is None:
+            update = CibUpdate(None, after)
+        else:
+            update = CibUpdate(
+                before, after, notice.user, notice.node, notice.command, notice.when_s
+            )
+        self._feed._cib = after
+        await self._queue.put(update)
+
+    async def _give_info(self, info: Info) -> None:
+        self._feed._others = tuple(dict.fromkeys((*info.socket_paths, *self._feed._others)))[:64]
+        await self._queue.put(InfoUpdate(info))
+
+    async def _give_event(self, event: EventInfo, *, past: bool) -> None:
+        """Each node numbers its own events; one that was given out before is left out after a reconnection."""
+        seen = self._feed._events_seen
+        if event.number <= seen.get(self._feed._node, 0):
+            return
+        seen[self._feed._node] = event.number
+        await self._queue.put(EventUpdate(event, past))
+
+
+class PollingFeed:
+    """The same updates for a cluster that cannot push: looked at every `interval_s` seconds, in a thread."""
+
+    def __init__(self, client: ClusterClient, *, interval_s: float = POLL_S) -> None:
+        self._client = client
+        self._interval_s = interval_s
+        self._closed = asyncio.Event()
+
+    async def close(self) -> None:
+        self._closed.set()
+
+    async def updates(self) -> AsyncIterator[Update]:
+        cib: Cib | None = None
+        info: Info | None = None
+        event_number = 0
+        connected = False
+        while not self._closed.is_set():
+            try:
+                now_cib, now_info, events = await asyncio.to_thread(self._look)
+            except HashellError as error:
+                if connected or cib is None:
+                    yield Disconnected(self._client.where, str(error), self._interval_s)
+                connected = False
+            else:
+                if not connected:
+                    connected = True
+                    yield Connected(self._client.where, now_info.cluster, now_info.node, "")
+                if now_info != info:
+                    info = now_info
+                    yield InfoUpdate(now_info)
+                if cib is None or (now_cib.root is not cib.root and now_cib.to_bytes() != cib.to_bytes()):
+                    before, cib = cib, now_cib
+                    yield CibUpdate(before, now_cib)
+                for event in events:
+                    if event.number > event_number:
+                        event_number = event.number
+                        yield EventUpdate(event)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._interval_s):
+                    await self._closed.wait()
+
+    def _look(self) -> tuple[Cib, Info, tuple[EventInfo, ...]]:
+        return self._client.cib(), self._client.info(), self._client.events()

@@ -1,0 +1,138 @@
+"""What a document answers without a cluster behind it; shared by the file, the fake and the tools of a real Pacemaker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lxml import etree
+
+from hashell.cib.document import Cib
+from hashell.cib.versions import FIELDS, Version
+from hashell.client.api import ReadOnly
+from hashell.errors import Conflict, NotFound
+from hashell.values.booleans import is_true
+from hashell.wire.messages import Change, Info, MemberInfo
+
+#: Spellings of "not there" in a node_state: words of older versions, 0 where newer ones write the second it joined.
+_ABSENT = frozenset({"", "0", "false", "offline"})
+
+
+def cluster_option(cib: Cib, name: str, default: str = "") -> str:
+    """The first value of a cluster option, rules left out: enough for the cluster's name and its messaging layer."""
+    section = cib.section("crm_config")
+    if section is None:
+        return default
+    for pair in section.iterfind(f"cluster_property_set/nvpair[@name='{name}']"):
+        return pair.get("value", default)
+    return default
+
+
+def info_of(cib: Cib, *, warnings: Sequence[str] = ()) -> Info:
+    """Members, quorum and DC as a CIB alone tells them; a node is a member when its state says that it was there."""
+    names: dict[str, str] = {}
+    for element in (*cib.root.iterfind("configuration/nodes/node"), *cib.root.iterfind("status/node_state")):
+        names.setdefault(element.get("id", ""), element.get("uname", ""))
+    present = {
+        state.get("id", "")
+        for state in cib.root.iterfind("status/node_state")
+        if state.get("in_ccm", "") not in _ABSENT and state.get("crmd", "") not in _ABSENT
+    }
+    members = tuple(
+        MemberInfo(
+            id=int(id) if id.isdigit() else 0, name=name, state="member" if id in present else "lost"
+        )
+        for id, name in names.items() if name
+    )
+    votes = sum(member.state == "member" for member in members)
+    dc = cib.root.get("dc-uuid", "")
+    return Info(
+        cluster=cluster_option(cib, "cluster-name"),
+        node="",
+        engine=cluster_option(cib, "cluster-infrastructure"),
+        members=members,
+        dc=names.get(dc, dc),
+        quorate=is_true(cib.root.get("have-quorum")),
+        votes=votes,
+        expected_votes=len(members),
+        quorum=len(members) // 2 + 1,
+        view=0,
+        controller_state="",
+        warnings=tuple(warnings),
+    )
+
+
+def check_base(change: Change, current: Version) -> None:
+    """Raises Conflict when the change says which configuration it was made for, and that is no longer current."""
+    if change.epoch < 0:
+        return
+    made_for = (max(change.admin_epoch, 0), change.epoch)
+    if made_for != (current.admin_epoch, current.epoch):
+        raise Conflict(
+            f"the configuration is {current.admin_epoch}.{current.epoch} by now, "
+            f"the change was made for {made_for[0]}.{made_for[1]}",
+            "look at what changed and try again",
+        )
+
+
+def changed(before: Cib, changes: Sequence[Change]) -> Cib:
+    """The document after all changes, with the version that it gets; the very same `before` where nothing changed.
+
+    Raises Conflict, and what the edits raise (NotFound, BadInput …); nothing is half done.
+    """
+    from hashell.cib.edit import apply_operation
+
+    root = before.copy_root()
+    for change in changes:
+        check_base(change, before.version)
+        apply_operation(root, change.kind, change.xml, change.path)
+    outside, inside = _parts(root)
+    outside_before, inside_before = _parts(before.root)
+    if (outside, inside) == (outside_before, inside_before):
+        return before
+    wanted = Version.of(root)
+    version = before.version.after(configuration_changed=outside != outside_before)
+    # A whole replacement may carry a higher admin_epoch, which then counts: that is what it is for.
+    if wanted.admin_epoch > version.admin_epoch:
+        version = Version(wanted.admin_epoch, wanted.epoch, 0)
+    version.write_to(root)
+    return Cib(root)
+
+
+def _parts(root: etree._Element) -> tuple[bytes, bytes]:
+    """The canonical text of all but the status and the version numbers, and that of the status."""
+    status = b"".join(etree.tostring(part, method="c14n") for part in root.iterfind("status"))
+    shell = etree.Element(root.tag, {k: v for k, v in root.attrib.items() if k not in FIELDS})
+    rest = etree.tostring(shell, method="c14n") + b"".join(
+        etree.tostring(part, method="c14n") for part in root.iterchildren() if part.tag != "status"
+    )
+    return rest, status
+
+
+def attribute_change(cib: Cib, node: str, name: str, value: str | None) -> Change:
+    """The edit of the status section that sets (or with None removes) a transient attribute. Raises NotFound."""
+    found = [
+        element
+        for element in (*cib.root.iterfind("configuration/nodes/node"), *cib.root.iterfind("status/node_state"))
+        if element.get("uname") == node
+    ]
+    if not found:
+        raise NotFound(f"no node is called {node!r}", "the names stand in the nodes section")
+    id = found[0].get("id", node)
+    if value is None:
+        path = (
+            f'/cib/status/node_state[@id="{id}"]/transient_attributes/instance_attributes'
+            f'/nvpair[@name="{name}"]'
+        )
+        return Change("delete", path=path)
+    status = etree.Element("status")
+    state = etree.SubElement(status, "node_state", {"id": id, "uname": node})
+    holder = etree.SubElement(state, "transient_attributes", {"id": id})
+    pairs = etree.SubElement(holder, "instance_attributes", {"id": f"status-{id}"})
+    etree.SubElement(pairs, "nvpair", {"id": f"status-{id}-{name}", "name": name, "value": value})
+    return Change("modify", etree.tostring(status), "/cib/status")
+
+
+def refuse_read_only(read_only: bool, where: str) -> None:
+    """Raises ReadOnly where the client was opened without leave to write."""
+    if read_only:
+        raise ReadOnly(f"{where} was opened read-only", "leave out --read-only to change it")
