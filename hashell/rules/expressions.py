@@ -1,0 +1,124 @@
+"""Expressions: every kind of condition that a rule can hold, as frozen data.
+
+Source: Pacemaker Explained, "Rules"; lib/common/rules.c.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from hashell.rules.date_spec import DateSpec
+from hashell.rules.durations import Duration
+
+
+class Combine(enum.StrEnum):
+    """How the conditions of a rule are joined."""
+
+    AND = "and"
+    OR = "or"
+
+
+class Comparison(enum.StrEnum):
+    """How an attribute is held against a value; the value is the CIB's spelling."""
+
+    EQ = "eq"
+    NE = "ne"
+    LT = "lt"
+    LTE = "lte"
+    GT = "gt"
+    GTE = "gte"
+    DEFINED = "defined"
+    NOT_DEFINED = "not_defined"
+
+
+class ValueType(enum.StrEnum):
+    STRING = "string"
+    INTEGER = "integer"
+    NUMBER = "number"
+    VERSION = "version"
+
+
+class ValueSource(enum.StrEnum):
+    """Where the value stands: in the rule itself, in a parameter or in a meta-attribute of the
+    resource.
+    """
+
+    LITERAL = "literal"
+    PARAM = "param"
+    META = "meta"
+
+
+class DateOperation(enum.StrEnum):
+    GT = "gt"
+    LT = "lt"
+    IN_RANGE = "in_range"
+    DATE_SPEC = "date_spec"
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeExpression:
+    """A node attribute compared. `value_type` None means Pacemaker's default: number if one is a
+    decimal, else integer for
+    order comparisons, string for the rest."""
+
+    id: str
+    attribute: str
+    operation: Comparison
+    value: str | None = None
+    value_type: ValueType | None = None
+    value_source: ValueSource = ValueSource.LITERAL
+
+
+@dataclass(frozen=True, slots=True)
+class DateExpression:
+    """Before, after, between or on; `start` and `end` are seconds since 1970, None where not given.
+    """
+
+    id: str
+    operation: DateOperation
+    start_s: int | None = None
+    end_s: int | None = None
+    duration: Duration | None = None
+    spec: DateSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceExpression:
+    """The agent of the resource; None means any."""
+
+    id: str
+    standard: str | None = None
+    provider: str | None = None
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationExpression:
+    """The operation; `interval_ms` None means any."""
+
+    id: str
+    name: str
+    interval_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """A condition that makes no sense; it is never met. `problem` says why."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Conditions joined. A rule with `problem` set is never met."""
+
+    id: str
+    combine: Combine
+    conditions: tuple[Condition, ...]
+    problem: str = ""
+
+
+Condition = (
+    Rule | AttributeExpression | DateExpression | ResourceExpression | OperationExpression | Invalid
+)
