@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import Self
+from typing import Any, Self
 
 from lxml import etree
 
 from hashell.cib.versions import Version
 from hashell.errors import BadInput
 
-#: Bytes. A CIB of 64 nodes and 5,000 resources is below 20 MiB; more than this is an accident or an attack.
+#: Bytes. A CIB of 64 nodes and 5,000 resources is below 20 MiB; more than this is an accident or an
+#: attack.
 SIZE_MAX = 64 * 1024 * 1024
 #: Levels of elements. Rules in rules in sets reach about 15.
 DEPTH_MAX = 64
+_TOO_DEEP = etree.XPath(f"boolean({'/*' * (DEPTH_MAX + 1)})")
+_TEXTS = etree.XPath("//text()")
 
 SECTIONS = (
     "crm_config", "nodes", "resources", "constraints", "fencing-topology", "op_defaults",
@@ -25,7 +28,8 @@ SECTIONS = (
 )
 
 EMPTY = (
-    b'<cib crm_feature_set="3.20.1" validate-with="pacemaker-3.9" epoch="0" num_updates="0" admin_epoch="0">'
+    b'<cib crm_feature_set="3.20.1" validate-with="pacemaker-3.9"'
+    b' epoch="0" num_updates="0" admin_epoch="0">'
     b"<configuration><crm_config/><nodes/><resources/><constraints/></configuration><status/></cib>"
 )
 
@@ -35,9 +39,11 @@ class BadXml(BadInput):
 
 
 def parse_xml(data: bytes | str, what: str = "XML") -> etree._Element:
-    """The root element of one document: no entities, no document type, no network, bounded depth and size.
+    """The root element of one document: no entities, no document type, no network, bounded depth
+    and size.
 
-    `what` names the source in the error. Comments and processing instructions stay in the tree. Raises BadXml.
+    `what` names the source in the error. Comments stay in the tree, processing instructions do not.
+    Raises BadXml.
     """
     if isinstance(data, str):
         data = data.encode()
@@ -45,7 +51,7 @@ def parse_xml(data: bytes | str, what: str = "XML") -> etree._Element:
         raise BadXml(f"{what} has {len(data)} bytes", f"at most {SIZE_MAX} are read")
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False,
-        dtd_validation=False, remove_blank_text=True,
+        dtd_validation=False, remove_blank_text=True, remove_pis=True,
     )
     try:
         root = etree.fromstring(data, parser)
@@ -54,18 +60,37 @@ def parse_xml(data: bytes | str, what: str = "XML") -> etree._Element:
         raise BadXml(f"{what} is not well-formed{place}: {error.msg}", "mend the XML") from None
     except ValueError as error:
         raise BadXml(f"{what} cannot be read: {error}", "mend the XML") from None
-    if root.getroottree().docinfo.doctype:
+    info: Any = root.getroottree().docinfo
+    if info.doctype:
         raise BadXml(f"{what} declares a document type", "remove the DOCTYPE and its entities")
-    depth = 0
-    for event, _ in etree.iterwalk(root, events=("start", "end")):
-        depth += 1 if event == "start" else -1
-        if depth > DEPTH_MAX:
-            raise BadXml(f"{what} nests deeper than {DEPTH_MAX} elements", "flatten the XML")
+    if _TOO_DEEP(root):
+        raise BadXml(f"{what} nests deeper than {DEPTH_MAX} elements", "flatten the XML")
+    return root
+
+
+def drop_text(root: etree._Element) -> None:
+    """Remove all text between elements: in a CIB it means nothing, and positions of children must
+    not depend on it.
+    """
+    texts: Any = _TEXTS(root)
+    for text in texts:
+        if text.is_tail:
+            text.getparent().tail = None
+        else:
+            text.getparent().text = None
+
+
+def parse_fragment(data: bytes | str, what: str = "XML") -> etree._Element:
+    """A part of a CIB: as `parse_xml`, and without text between elements. Raises BadXml."""
+    root = parse_xml(data, what)
+    drop_text(root)
     return root
 
 
 class Cib:
-    """One version of the CIB. The tree is shared and must never be changed in place: edits start with `copy_root`."""
+    """One version of the CIB. The tree is shared and must never be changed in place: edits start
+    with `copy_root`.
+    """
 
     __slots__ = ("root",)
 
@@ -75,7 +100,7 @@ class Cib:
     @classmethod
     def parse(cls, data: bytes | str, what: str = "the CIB") -> Self:
         """Raises BadXml, also when the root is no `cib` element."""
-        root = parse_xml(data, what)
+        root = parse_fragment(data, what)
         if root.tag != "cib":
             raise BadXml(f"{what} begins with <{root.tag}>", "a CIB begins with <cib>")
         return cls(root)
@@ -104,7 +129,9 @@ class Cib:
         return self.root.find(f"configuration/{name}")
 
     def by_id(self, wanted: str) -> etree._Element | None:
-        """The first element of the configuration with this id (references by id-ref are not definitions)."""
+        """The first element of the configuration with this id (references by id-ref are not
+        definitions).
+        """
         if self.configuration is None:
             return None
         found = self.configuration.xpath("descendant::*[@id=$id]", id=wanted)

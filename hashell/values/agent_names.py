@@ -20,7 +20,8 @@ class AgentName:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """`ocf:heartbeat:IPaddr2`, `lsb:nginx`, `stonith:fence_ipmilan`; None when it is not of that form.
+        """`ocf:heartbeat:IPaddr2`, `lsb:nginx`, `stonith:fence_ipmilan`; None when it is not of
+        that form.
 
         A systemd unit may hold colons itself (`systemd:name@a:b`), so only OCF is split in three.
         """

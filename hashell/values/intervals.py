@@ -65,7 +65,8 @@ def interval_ms(text: str | None, default: int = 0) -> int:
 
 
 def show_interval(milliseconds: int) -> str:
-    """The shortest plain spelling that reads back as the same number: 0s, 500ms, 10s, 2min, 1h, 1d."""
+    """The shortest plain spelling that reads back as the same number: 0s, 500ms, 10s, 2min, 1h, 1d.
+    """
     if milliseconds == 0:
         return "0s"
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000)):

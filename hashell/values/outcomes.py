@@ -9,7 +9,8 @@ import enum
 
 
 class OcfCode(enum.IntEnum):
-    """The exit code of an OCF agent's action. Numbers outside this list are passed on as they are."""
+    """The exit code of an OCF agent's action. Numbers outside this list are passed on as they are.
+    """
 
     OK = 0
     UNKNOWN_ERROR = 1

@@ -37,7 +37,7 @@ class Role(enum.StrEnum):
         return role
 
     @classmethod
-    def find(cls, text: str | None) -> Self | None:
+    def find(cls, text: str | None) -> Self | None:  # type: ignore[override]
         """The role, or None for no text or an unknown word."""
         if text is None:
             return None

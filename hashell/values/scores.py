@@ -24,8 +24,8 @@ def clamp(score: int) -> int:
 def parse_score(text: str | None, default: int = 0) -> int:
     """Points from a spelling of the CIB; `default` where there is none or it is no number.
 
-    Like strtoll, leading digits count and what follows is dropped. Node health words count 0 or -INFINITY here; what
-    yellow and green are worth is an option of the cluster.
+    Like strtoll, leading digits count and what follows is dropped. Node health words count 0 or
+    -INFINITY here; what yellow and green are worth is an option of the cluster.
     """
     if text is None:
         return default

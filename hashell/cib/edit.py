@@ -1,0 +1,256 @@
+"""Edits: one operation of a CIB carried out on a tree that the caller owns.
+
+    modify    merge: set attributes, merge children found by tag and id in turn, add all others
+    create    add what must not be there yet
+    delete    remove all that an XPath finds; nothing found is success
+    replace   put an element in place of the one with its tag and id
+    patch     apply a patchset
+
+`path` is a section (`resources`, `constraints`, `status`, `configuration` …; empty: the section
+that the element belongs in) or an XPath that begins with a slash. Every node applies operations
+alike: there is no chance, no clock and no order here but that of the document. After an error the
+tree may be half changed: throw it away (transaction.py does).
+Source: lib/cib/cib_ops.c (what cibadmin's --modify, --create, --delete, --replace and --patch do).
+"""
+
+from __future__ import annotations
+
+import copy
+
+from lxml import etree
+
+from hashell.cib.document import parse_fragment
+from hashell.cib.patch import apply_to
+from hashell.cib.query import (
+    NothingThere,
+    child,
+    find_all,
+    find_section,
+    is_element,
+    is_section,
+    match_below,
+    path_to,
+)
+from hashell.cib.versions import Version
+from hashell.errors import AlreadyExists, BadInput
+
+KINDS = ("modify", "create", "delete", "replace", "patch")
+
+#: The section in which an element stands that is added without saying where.
+HOME = {
+    "primitive": "resources", "group": "resources", "clone": "resources", "master": "resources",
+    "bundle": "resources", "template": "resources", "cluster_property_set": "crm_config",
+    "node": "nodes", "rsc_location": "constraints", "rsc_colocation": "constraints",
+    "rsc_order": "constraints", "rsc_ticket": "constraints", "fencing-level": "fencing-topology",
+    "acl_target": "acls", "acl_group": "acls", "role": "acls", "tag": "tags", "alert": "alerts",
+    "node_state": "status", "tickets": "status",
+}
+
+
+class BadEdit(BadInput):
+    id = "cib-edit-bad"
+
+
+class ElementExists(AlreadyExists):
+    id = "cib-element-exists"
+
+
+def apply_operation(root: etree._Element, kind: str, xml: bytes = b"", path: str = "") -> None:
+    """Carry out one operation on the <cib> element `root`. Raises a HashellError.
+
+    Version attributes are the caller's to set; a replacement of the whole CIB takes them over only
+    when they are higher. A patch's versions are not compared here.
+    """
+    if kind == "delete":
+        _delete(root, xml, path)
+        return
+    if kind not in KINDS:
+        raise BadEdit(f"nobody knows the operation {kind!r}", "use " + ", ".join(KINDS))
+    if not xml:
+        raise BadEdit(f"there is nothing to {kind}", "give the XML of an element")
+    update = parse_fragment(xml, f"the XML to {kind}")
+    if kind == "patch":
+        apply_to(root, update, check_version=False)
+    elif kind == "modify":
+        _modify(root, update, path)
+    elif kind == "create":
+        _create(root, update, path)
+    else:
+        _replace(root, update, path)
+
+
+def merge(target: etree._Element, update: etree._Element) -> None:
+    """Set the attributes of `update` on `target`, and merge or add its children by tag and id (or
+    id-ref).
+    """
+    for name, value in update.attrib.items():
+        target.set(name, value)
+    for part in update:
+        if not is_element(part):
+            if not any(not is_element(c) and c.text == part.text for c in target):
+                target.append(copy.deepcopy(part))
+            continue
+        found = _counterpart(target, part)
+        if found is None:
+            target.append(_plain_copy(part))
+        else:
+            merge(found, part)
+
+
+def _counterpart(target: etree._Element, part: etree._Element) -> etree._Element | None:
+    """The child that is the same thing: same tag, and the same id or id-ref where there is one."""
+    for attribute in ("id", "id-ref"):
+        wanted = part.get(attribute)
+        if wanted is not None:
+            for candidate in target.iterchildren(part.tag):
+                if candidate.get(attribute) == wanted:
+                    return candidate
+            return None
+    return next(target.iterchildren(part.tag), None)
+
+
+def _plain_copy(element: etree._Element) -> etree._Element:
+    """A copy in which repeated children are merged, as if it had been merged into an empty element.
+    """
+    made = etree.Element(element.tag)
+    merge(made, element)
+    return made
+
+
+def _modify(root: etree._Element, update: etree._Element, path: str) -> None:
+    if path.startswith("/"):
+        places = find_all(root, path)
+        if not places:
+            raise NothingThere(f"nothing in the CIB is at {path}", "create it first")
+        place = places[0]
+    elif not path and update.tag not in HOME and not is_section(str(update.tag)):
+        found = match_below(root, str(update.tag), update.get("id"))
+        if found is None:
+            raise BadEdit(f"<{update.tag}> has no place of its own in the CIB", "give an XPath")
+        place = found
+    else:
+        place = _section_for(root, update, path)
+    found = _match(place, update)
+    if found is not None:
+        merge(found, update)
+        return
+    if update.tag == "cib":
+        raise BadEdit(f"a whole CIB cannot stand in <{place.tag}>", "leave out the path")
+    place.append(_plain_copy(update))
+
+
+def _match(place: etree._Element, update: etree._Element) -> etree._Element | None:
+    # A child is by far the most common case and found without a walk through everything below.
+    tag, wanted = str(update.tag), update.get("id")
+    if place.tag == tag and place.get("id") == wanted:
+        return place
+    return child(place, tag, wanted) if wanted is None else (
+        child(place, tag, wanted) or match_below(place, tag, wanted)
+    )
+
+
+def _section_for(root: etree._Element, update: etree._Element, path: str) -> etree._Element:
+    """The element that a section's name means, made when it is missing."""
+    if update.tag == "cib":
+        return root
+    name = path or HOME.get(str(update.tag), str(update.tag))
+    if not is_section(name):
+        raise BadEdit(f"the CIB has no section {name!r}", "use an XPath that begins with /")
+    found = find_section(root, name)
+    if found is not None:
+        return found
+    if name in ("configuration", "status"):
+        return etree.SubElement(root, name)
+    configuration = root.find("configuration")
+    if configuration is None:
+        configuration = etree.Element("configuration")
+        root.insert(0, configuration)
+    return etree.SubElement(configuration, name)
+
+
+def _create(root: etree._Element, update: etree._Element, path: str) -> None:
+    if path.startswith("/"):
+        places = find_all(root, path)
+        if not places:
+            raise NothingThere(f"nothing in the CIB is at {path}", "create the outer element first")
+        place, parts = places[0], [update]
+    else:
+        if update.tag == "cib":
+            raise BadEdit("a whole CIB cannot be created", "use replace or modify")
+        place = _section_for(root, update, path)
+        parts = list(update) if place.tag == update.tag else [update]
+    for part in parts:
+        if is_element(part):
+            _refuse_second(place, part)
+        place.append(copy.deepcopy(part))
+
+
+def _refuse_second(place: etree._Element, part: etree._Element) -> None:
+    tag, wanted = str(part.tag), part.get("id")
+    there = child(place, tag, wanted) if wanted is not None else place.find(tag)
+    if there is not None:
+        raise ElementExists(f"{path_to(there)} exists already", "modify it, or take another id")
+
+
+def _delete(root: etree._Element, xml: bytes, path: str) -> None:
+    if path.startswith("/"):
+        # From the end, so that a parent goes after what is in it.
+        for found in reversed(find_all(root, path)):
+            _remove(found)
+        return
+    if not xml:
+        raise BadEdit("a deletion needs an XPath", "begin it with /")
+    update = parse_fragment(xml, "the XML to delete")
+    if update.tag == "cib":
+        raise BadEdit("the whole CIB cannot be deleted", "replace it with an empty one")
+    place = _section_for(root, update, path)
+    parts = [p for p in update if is_element(p)] if place.tag == update.tag else [update]
+    for part in parts:
+        found_one = match_below(place, str(part.tag), part.get("id"))
+        if found_one is not None and found_one is not place:
+            _remove(found_one)
+
+
+def _remove(element: etree._Element) -> None:
+    parent = element.getparent()
+    if parent is None:
+        raise BadEdit("the whole CIB cannot be deleted", "replace it with an empty one")
+    parent.remove(element)
+
+
+def _replace(root: etree._Element, update: etree._Element, path: str) -> None:
+    if path.startswith("/"):
+        places = find_all(root, path)
+        if not places:
+            raise NothingThere(f"nothing in the CIB is at {path}", "check the path, or create it")
+        place = places[0]
+    elif update.tag == "cib":
+        place = root
+    else:
+        section = _section_for(root, update, path)
+        found = _match(section, update)
+        if found is None:
+            raise NothingThere(
+                f"there is no <{update.tag} id={update.get('id')!r}> in {section.tag} to replace",
+                "create it",
+            )
+        place = found
+    if place is root:
+        _replace_all(root, update)
+        return
+    parent = place.getparent()
+    assert parent is not None, "only the root has no parent"
+    parent.replace(place, copy.deepcopy(update))
+
+
+def _replace_all(root: etree._Element, update: etree._Element) -> None:
+    if update.tag != "cib":
+        raise BadEdit(f"<{update.tag}> cannot take the place of the whole CIB", "give a <cib>")
+    version = max(Version.of(root), Version.of(update))
+    for element in list(root):
+        root.remove(element)
+    root.attrib.clear()
+    for name, value in update.attrib.items():
+        root.set(name, value)
+    version.write_to(root)
+    root.extend(copy.deepcopy(list(update)))
