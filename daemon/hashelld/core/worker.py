@@ -1,0 +1,101 @@
+"""The scheduler process: a CIB in, a graph out, again and again. Run as `python -m hashelld.core.worker`.
+
+It stands beside the daemon because deciding burns CPU, and the daemon's loop must never wait for it. Frames on standard
+input and output: length in four bytes, big-endian, then a msgpack map, of the types `Question` and `Answer`. Whatever else
+is printed goes to standard error. When the input ends, so does the process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import struct
+import sys
+import traceback
+from typing import BinaryIO
+
+import msgspec
+
+from hashell.cib.document import Cib
+from hashell.errors import HashellError
+from hashell.transition.xml import graph_to_xml
+
+#: Bytes of one frame: a CIB at its largest, and something round it.
+FRAME_MAX = 80 * 1024 * 1024
+_LENGTH = struct.Struct(">I")
+
+
+class Question(msgspec.Struct, frozen=True):
+    """`now_s` is seconds since 1970: rules and expiries are judged by it."""
+
+    request: int
+    transition_id: int
+    cib: bytes
+    now_s: float
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """`error` is empty, or says why there is no graph."""
+
+    request: int
+    graph_xml: bytes = b""
+    summary: str = ""
+    error: str = ""
+    recheck_at_s: int | None = None
+
+
+def answer(question: Question) -> Answer:
+    """Decide. An error of our own is an answer too: the daemon must hear of it, and go on."""
+    # The room that runs the scheduler stands above the daemon's library floors; only this
+    # process, which does nothing else, reaches up to it.
+    run = importlib.import_module("hashell.simulate.run")
+    try:
+        decision = run.decide(
+            Cib.parse(question.cib), question.now_s, question.transition_id
+        )
+    except HashellError as error:
+        return Answer(question.request, error=str(error))
+    except Exception as error:  # noqa: BLE001 - one bad input must not end the process for the next
+        traceback.print_exc(file=sys.stderr)
+        return Answer(question.request, error=f"the scheduler failed: {error!r}")
+    return Answer(
+        question.request, graph_to_xml(decision.graph), str(decision.summary),
+        recheck_at_s=decision.graph.recheck_at,
+    )
+
+
+def serve(source: BinaryIO, sink: BinaryIO) -> int:
+    """Answer until the input ends; the exit code."""
+    decoder = msgspec.msgpack.Decoder(Question)
+    encoder = msgspec.msgpack.Encoder()
+    while True:
+        head = source.read(_LENGTH.size)
+        if not head:
+            return 0
+        size = _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else FRAME_MAX + 1
+        if size > FRAME_MAX:
+            print(f"a frame of {size} bytes is no question", file=sys.stderr)
+            return 65
+        body = source.read(size)
+        try:
+            question = decoder.decode(body)
+        except msgspec.DecodeError as error:
+            print(f"no question: {error}", file=sys.stderr)
+            return 65
+        data = encoder.encode(answer(question))
+        sink.write(_LENGTH.pack(len(data)) + data)
+        sink.flush()
+
+
+def main() -> int:
+    """Serve on the standard streams; a stray print of a library must not land between frames."""
+    sink = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    try:
+        return serve(sys.stdin.buffer, sink)
+    except (KeyboardInterrupt, BrokenPipeError):
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
