@@ -55,6 +55,11 @@ class AgentAction:
     depth: int = 0
     automatic: bool = False
     on_target: bool = False
+    #: The times as the agent spells them: shells write them into a configuration unchanged.
+    timeout: str = ""
+    interval: str = ""
+    start_delay: str = ""
+    depth_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +153,10 @@ def _action(element: etree._Element) -> AgentAction:
         depth=int(depth) if depth.isdigit() else 0,
         automatic=is_true(element.get("automatic")),
         on_target=is_true(element.get("on_target")),
+        timeout=element.get("timeout", ""),
+        interval=element.get("interval", ""),
+        start_delay=element.get("start-delay", ""),
+        depth_text=depth,
     )
 
 
