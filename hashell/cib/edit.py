@@ -144,9 +144,10 @@ def _match(place: etree._Element, update: etree._Element) -> etree._Element | No
     tag, wanted = str(update.tag), update.get("id")
     if place.tag == tag and place.get("id") == wanted:
         return place
-    return child(place, tag, wanted) if wanted is None else (
-        child(place, tag, wanted) or match_below(place, tag, wanted)
-    )
+    found = child(place, tag, wanted)
+    if found is None and wanted is not None:
+        return match_below(place, tag, wanted)
+    return found
 
 
 def _section_for(root: etree._Element, update: etree._Element, path: str) -> etree._Element:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lxml import etree
 
 from hashell.cib.document import Cib
-from hashell.cib.versions import FIELDS, Version
+from hashell.cib.versions import Version
 from hashell.client.api import ReadOnly
 from hashell.errors import Conflict, NotFound
 from hashell.values.booleans import is_true
@@ -75,37 +75,15 @@ def check_base(change: Change, current: Version) -> None:
 
 
 def changed(before: Cib, changes: Sequence[Change]) -> Cib:
-    """The document after all changes, with the version that it gets; the very same `before` where nothing changed.
+    """The document after all changes, with the version that it gets; `before` itself where nothing changed.
 
     Raises Conflict, and what the edits raise (NotFound, BadInput …); nothing is half done.
     """
-    from hashell.cib.edit import apply_operation
+    from hashell.cib.transaction import commit
 
-    root = before.copy_root()
     for change in changes:
         check_base(change, before.version)
-        apply_operation(root, change.kind, change.xml, change.path)
-    outside, inside = _parts(root)
-    outside_before, inside_before = _parts(before.root)
-    if (outside, inside) == (outside_before, inside_before):
-        return before
-    wanted = Version.of(root)
-    version = before.version.after(configuration_changed=outside != outside_before)
-    # A whole replacement may carry a higher admin_epoch, which then counts: that is what it is for.
-    if wanted.admin_epoch > version.admin_epoch:
-        version = Version(wanted.admin_epoch, wanted.epoch, 0)
-    version.write_to(root)
-    return Cib(root)
-
-
-def _parts(root: etree._Element) -> tuple[bytes, bytes]:
-    """The canonical text of all but the status and the version numbers, and that of the status."""
-    status = b"".join(etree.tostring(part, method="c14n") for part in root.iterfind("status"))
-    shell = etree.Element(root.tag, {k: v for k, v in root.attrib.items() if k not in FIELDS})
-    rest = etree.tostring(shell, method="c14n") + b"".join(
-        etree.tostring(part, method="c14n") for part in root.iterchildren() if part.tag != "status"
-    )
-    return rest, status
+    return commit(before, changes).after
 
 
 def attribute_change(cib: Cib, node: str, name: str, value: str | None) -> Change:
@@ -124,12 +102,11 @@ def attribute_change(cib: Cib, node: str, name: str, value: str | None) -> Chang
             f'/nvpair[@name="{name}"]'
         )
         return Change("delete", path=path)
-    status = etree.Element("status")
-    state = etree.SubElement(status, "node_state", {"id": id, "uname": node})
+    state = etree.Element("node_state", {"id": id, "uname": node})
     holder = etree.SubElement(state, "transient_attributes", {"id": id})
     pairs = etree.SubElement(holder, "instance_attributes", {"id": f"status-{id}"})
     etree.SubElement(pairs, "nvpair", {"id": f"status-{id}-{name}", "name": name, "value": value})
-    return Change("modify", etree.tostring(status), "/cib/status")
+    return Change("modify", etree.tostring(state), "status")
 
 
 def refuse_read_only(read_only: bool, where: str) -> None:

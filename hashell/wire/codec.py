@@ -53,7 +53,7 @@ class FrameReader(Generic[Frame]):
     def __init__(
         self, kind: type[Frame], *, first_max: int = FIRST_FRAME_MAX, frame_max: int = FRAME_MAX
     ) -> None:
-        self._decoder = msgspec.msgpack.Decoder(kind)
+        self._decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(kind)
         self._held = bytearray()
         self._limit = first_max
         self._frame_max = frame_max
@@ -93,13 +93,12 @@ class FrameReader(Generic[Frame]):
 
     def _decode(self, body: bytes) -> Frame:
         try:
-            frame: Frame = self._decoder.decode(body)
+            return self._decoder.decode(body)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ValueError) as error:
             raise BadFrame(
                 f"a frame cannot be understood: {error}",
                 "is the other side a hashell of this version?",
             ) from None
-        return frame
 
 
 def daemon_reader(*, first_max: int = FIRST_FRAME_MAX) -> FrameReader[ToDaemon]:

@@ -23,9 +23,18 @@ def failure_of(error: HashellError) -> Failure:
 
 
 def failure(id: str, message: str, hint: str = "") -> Failure:
-    """A failure by the id of one of the base classes (`conflict`, `no-quorum` …); any other id exits with 1."""
-    base = _BY_ID.get(id, HashellError)
-    return Failure(id, message[:TEXT_MAX], hint[:TEXT_MAX], base.exit_code)
+    """A failure by an id alone (`conflict`, `xml-bad` …); one that no loaded class has exits with 1."""
+    kind = _BY_ID.get(id) or _case(HashellError, id) or HashellError
+    return Failure(id, message[:TEXT_MAX], hint[:TEXT_MAX], kind.exit_code)
+
+
+def _case(base: type[HashellError], id: str) -> type[HashellError] | None:
+    """The class with this id below `base`, among those that have been imported."""
+    for kind in base.__subclasses__():
+        found = kind if kind.id == id else _case(kind, id)
+        if found is not None:
+            return found
+    return None
 
 
 def error_of(told: Failure) -> HashellError:

@@ -1,0 +1,330 @@
+"""The component `ipc`: answers what this node knows, hands on what others must do, tells subscribers what happens.
+
+Every ticket is answered exactly once: by this component, by the one that heard `ClientAsked`, or, when nobody did within the
+request's time, by the server with a failure `timed-out`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hashell.cib.document import Cib
+from hashell.wire import messages
+from hashell.wire.failures import failure
+from hashelld.core.effects import Effect, Multicast, Notify, Reply, Tell
+from hashelld.core.events import (
+    ActionChanged,
+    AttributeWanted,
+    Author,
+    ChangeAnswered,
+    ChangeWanted,
+    CibChanged,
+    CibOperation,
+    ClientAsked,
+    Event,
+    Happened,
+    MembersChanged,
+    MessageOrdered,
+    ShutdownWanted,
+    Started,
+    TransitionEnded,
+    TransitionStarted,
+    View,
+)
+from hashelld.settings import Settings
+
+#: Events kept for those who come later; about a day of a quiet cluster, a few minutes of a storm.
+EVENTS_KEPT = 1_000
+#: Changes in one request; a shell's commit is one, an import some hundred.
+CHANGES_MAX = 10_000
+#: Nodes that left and are still shown.
+GONE_KEPT = 64
+#: The topic under which nodes tell one another where their sockets are.
+SOCKET_TOPIC = "ipc.socket"
+_REQUEST = "ipc:"
+_KINDS = frozenset({"create", "patch", "modify", "delete", "replace"})
+
+
+@dataclass(frozen=True, slots=True)
+class RequestArrived(Event):
+    """A client's request, from the server. `user` is by the kernel's word; `ticket` is what `Reply` names."""
+
+    ticket: int
+    user: str
+    may_write: bool
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ClientGone(Event):
+    """The connection behind these tickets ended: nobody waits for their answers."""
+
+    tickets: tuple[int, ...]
+
+
+class _Socket(msgspec.Struct, frozen=True):
+    """What nodes tell one another: where my clients knock, and on which machine that is."""
+
+    path: str
+    machine: str
+
+
+class Ipc:
+    """`machine` tells this machine from others: by default the boot id of its kernel."""
+
+    name = "ipc"
+
+    def __init__(self, settings: Settings, *, machine: str = "") -> None:
+        self._cluster = settings.cluster
+        self._node = settings.node
+        self._engine = settings.engine
+        self._socket = _Socket(str(settings.socket), machine or this_machine())
+        self._neighbours: dict[str, str] = {}
+        self._cib = Cib.empty()
+        self._cib_bytes: bytes | None = None
+        self._view: View | None = None
+        self._since_s: dict[str, float] = {}
+        self._gone: dict[str, messages.MemberInfo] = {}
+        self._events: deque[messages.EventInfo] = deque(maxlen=EVENTS_KEPT)
+        self._event_number = 0
+        self._transition = 0
+        self._transition_runs = False
+
+    def receive(self, event: Event, now_ms: int, wall_s: float) -> Iterable[Effect]:
+        match event:
+            case RequestArrived():
+                return self._request(event)
+            case Started(_, _, cib):
+                self._cib, self._cib_bytes = cib, None
+            case CibChanged():
+                return self._cib_changed(event, wall_s)
+            case MembersChanged(view):
+                return self._members_changed(view, wall_s)
+            case TransitionStarted():
+                self._transition, self._transition_runs = event.number, True
+                return [
+                    Notify(
+                        messages.TransitionNotice(
+                            "started", event.number, dc=event.dc, graph_xml=event.graph_xml,
+                            summary=event.summary,
+                        )
+                    )
+                ]
+            case ActionChanged(number, action, state, rc):
+                return [
+                    Notify(
+                        messages.TransitionNotice("action", number, action=action, state=state, rc=rc)
+                    )
+                ]
+            case TransitionEnded(number, result, reason, idle, duration_ms):
+                self._transition_runs = False
+                return [
+                    Notify(
+                        messages.TransitionNotice(
+                            "ended", number, result=result, reason=reason, idle=idle,
+                            duration_ms=duration_ms,
+                        )
+                    )
+                ]
+            case Happened():
+                return self._happened(event, wall_s)
+            case MessageOrdered(topic=topic, origin=origin, payload=payload):
+                return self._socket_told(origin, payload) if topic == SOCKET_TOPIC else []
+            case ChangeAnswered(request) if request.startswith(_REQUEST):
+                return self._change_answered(event)
+        return []
+
+    # --- what happens
+
+    def _cib_changed(self, event: CibChanged, wall_s: float) -> list[Effect]:
+        self._cib, self._cib_bytes = event.after, None
+        author = event.author
+        notice = messages.CibNotice(
+            str(event.after.version), event.patch, author.user, author.node, author.command, wall_s
+        )
+        return [Notify(notice)]
+
+    def _members_changed(self, view: View, wall_s: float) -> list[Effect]:
+        before = {member.name: member for member in self._view.members} if self._view else {}
+        self._view = view
+        for member in view.members:
+            if member.name not in before:
+                self._since_s[member.name] = wall_s
+            self._gone.pop(member.name, None)
+        for name, state in (*((n, "left") for n in view.left), *((n, "lost") for n in view.lost)):
+            known = before.get(name)
+            self._gone[name] = messages.MemberInfo(
+                id=known.id if known else 0, name=name, state=state,
+                address=known.address if known else "", since_s=wall_s,
+            )
+            self._since_s.pop(name, None)
+        while len(self._gone) > GONE_KEPT:
+            self._gone.pop(next(iter(self._gone)))
+        self._transition_runs = self._transition_runs and view.dc == self._node
+        for name in [name for name in self._neighbours if name not in self._since_s]:
+            del self._neighbours[name]
+        return [
+            Notify(messages.MembersNotice(self._info())),
+            Multicast(SOCKET_TOPIC, msgspec.msgpack.encode(self._socket)),
+        ]
+
+    def _socket_told(self, node: str, payload: bytes) -> list[Effect]:
+        """A member says where its clients knock; of use to ours when it is on this machine."""
+        try:
+            told = msgspec.msgpack.decode(payload, type=_Socket)
+        except msgspec.MsgspecError:
+            return []
+        here = node != self._node and told.machine == self._socket.machine != "" and told.path
+        if not here or self._neighbours.get(node) == told.path:
+            return []
+        self._neighbours[node] = told.path
+        return [Notify(messages.MembersNotice(self._info()))]
+
+    def _happened(self, event: Happened, wall_s: float) -> list[Effect]:
+        self._event_number += 1
+        info = messages.EventInfo(
+            self._event_number, wall_s, self._node, event.kind, event.level, event.text, event.about,
+            dict(event.data),
+        )
+        self._events.append(info)
+        return [Notify(messages.EventNotice(info))]
+
+    # --- what is asked
+
+    def _request(self, event: RequestArrived) -> Iterable[Effect]:
+        ticket, body = event.ticket, event.body
+        match body:
+            case messages.GetCib() | messages.Subscribe():
+                return [Reply(ticket, self._cib_is())]
+            case messages.GetInfo():
+                return [Reply(ticket, self._info())]
+            case messages.GetEvents(limit):
+                kept = list(self._events)[-limit:] if limit > 0 else []
+                return [Reply(ticket, messages.Events(tuple(kept)))]
+            case messages.GetHistory() | messages.GetVersion() | messages.WaitIdle():
+                return [Tell(ClientAsked(ticket, event.user, body))]
+        if not event.may_write:
+            return [Reply(ticket, _not_allowed(event.user, self._node))]
+        return self._wish(event)
+
+    def _wish(self, event: RequestArrived) -> Iterable[Effect]:
+        """A request that changes something, by somebody who may."""
+        ticket, body = event.ticket, event.body
+        match body:
+            case messages.ApplyChanges():
+                return self._apply(event, body)
+            case messages.SetAttribute(node, name, value, dampening_ms):
+                wanted = AttributeWanted(
+                    node or self._node, name, value, dampening_ms, f"{_REQUEST}{ticket}"
+                )
+                if not name:
+                    return [Reply(ticket, failure("bad-input", "an attribute needs a name"))]
+                return [Tell(wanted), Reply(ticket, messages.Done())]
+            case messages.StopNode(node) if node in ("", self._node):
+                reason = f"{event.user} asked for it"
+                return [
+                    Tell(ShutdownWanted(reason)),
+                    Reply(ticket, messages.Done(f"{self._node} is leaving the cluster")),
+                ]
+            case _:
+                return [Tell(ClientAsked(ticket, event.user, body))]
+
+    def _apply(self, event: RequestArrived, body: messages.ApplyChanges) -> Iterable[Effect]:
+        if not body.changes:
+            return [Reply(event.ticket, messages.Applied(str(self._cib.version)))]
+        if len(body.changes) > CHANGES_MAX:
+            told = failure(
+                "bad-input", f"{len(body.changes)} changes are too many for one request",
+                f"send at most {CHANGES_MAX}, or one replacement",
+            )
+            return [Reply(event.ticket, told)]
+        for change in body.changes:
+            if change.kind not in _KINDS:
+                told = failure(
+                    "bad-input", f"no change is of the kind {change.kind!r}",
+                    "use " + ", ".join(sorted(_KINDS)),
+                )
+                return [Reply(event.ticket, told)]
+        operations = tuple(
+            CibOperation(change.kind, change.xml, change.path, change.admin_epoch, change.epoch)
+            for change in body.changes
+        )
+        author = Author(event.user, self._node, body.command, body.message)
+        return [Tell(ChangeWanted(operations, author, f"{_REQUEST}{event.ticket}"))]
+
+    def _change_answered(self, event: ChangeAnswered) -> list[Effect]:
+        number = event.request.removeprefix(_REQUEST)
+        if not number.isdigit():
+            return []
+        if event.error or event.error_id:
+            told = failure(event.error_id or "refused", event.error, event.hint)
+            return [Reply(int(number), told)]
+        return [Reply(int(number), messages.Applied(event.version))]
+
+    # --- what this node knows
+
+    def _cib_is(self) -> messages.CibIs:
+        if self._cib_bytes is None:
+            self._cib_bytes = self._cib.to_bytes()
+        return messages.CibIs(self._cib_bytes, str(self._cib.version))
+
+    def _controller_state(self) -> str:
+        """In Pacemaker's words. What a controller does between two transitions is too short to be seen here."""
+        if self._view is None:
+            return "S_STARTING"
+        if self._view.dc != self._node:
+            return "S_NOT_DC"
+        return "S_TRANSITION_ENGINE" if self._transition_runs else "S_IDLE"
+
+    def _info(self) -> messages.Info:
+        view = self._view or View(0, ())
+        return messages.Info(
+            cluster=self._cluster,
+            node=self._node,
+            engine=self._engine,
+            members=tuple(self._members(view)),
+            dc=view.dc,
+            quorate=view.quorate,
+            votes=view.votes,
+            expected_votes=view.expected_votes,
+            quorum=view.quorum,
+            view=view.number,
+            controller_state=self._controller_state(),
+            transition=self._transition,
+            warnings=self._warnings(view),
+            socket_paths=(self._socket.path, *self._neighbours.values()),
+        )
+
+    def _members(self, view: View) -> Iterator[messages.MemberInfo]:
+        for member in view.members:
+            since_s = self._since_s.get(member.name, 0.0)
+            yield messages.MemberInfo(member.id, member.name, "member", member.address, since_s)
+        yield from self._gone.values()
+
+    def _warnings(self, view: View) -> tuple[str, ...]:
+        if self._view is None:
+            return ("this node is not in a cluster yet",)
+        if not view.quorate:
+            return (f"no quorum: {view.votes} of {view.expected_votes} votes, {view.quorum} are needed",)
+        return ()
+
+
+def _not_allowed(user: str, node: str) -> messages.Failure:
+    return failure(
+        "refused", f"{user} may look at {node} but change nothing",
+        "run as root or as the daemon's user, or join the group haclient",
+    )
+
+
+def this_machine() -> str:
+    """The same for all processes that one kernel runs, and for no other: its boot id."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
