@@ -24,13 +24,15 @@ def run_folders(env: Mapping[str, str], *, root: bool) -> tuple[Path, ...]:
     """Below which folders daemons put their sockets, for root or for another user."""
     folders = [Path("/run/hashell")]
     if not root:
+        import warnings
+
         import platformdirs
 
-        folders = [
-            Path(platformdirs.user_runtime_dir("hashell")),
-            Path(platformdirs.user_state_dir("hashell")) / "run",
-            *folders,
-        ]
+        with warnings.catch_warnings():
+            # Without a session there is no XDG_RUNTIME_DIR; that is no news for the person.
+            warnings.simplefilter("ignore")
+            runtime = Path(platformdirs.user_runtime_dir("hashell"))
+        folders = [runtime, Path(platformdirs.user_state_dir("hashell")) / "run", *folders]
     return tuple(folders)
 
 
