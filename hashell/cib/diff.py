@@ -37,15 +37,19 @@ BOOKKEEPING = frozenset({
 })
 
 
+#: Large elements that hold nearly every change: looked into at once, without comparing their text.
+_WALKED = frozenset({"status", "lrm", "lrm_resources"})
+
+
 def make_patch(before: Cib, after: Cib) -> etree._Element:
-    """A <diff format="2">, with no <change> where nothing differs. `apply_patch(before, patch)` is
-    `after`.
+    """A <diff format="2">, with no <change> where nothing differs.
+
+    `apply_patch(before, patch)` is `after`.
     """
     patch = etree.Element("diff", format="2")
     version = etree.SubElement(patch, "version")
     for which, cib in (("source", before), ("target", after)):
-        attributes = {name: str(getattr(cib.version, name)) for name in FIELDS}
-        etree.SubElement(version, which, attributes)
+        etree.SubElement(version, which, _version_attributes(cib))
     changes = _Changes()
     changes.compare(before.root, after.root, step_to(before.root))
     patch.extend(changes.deletions)
@@ -53,34 +57,60 @@ def make_patch(before: Cib, after: Cib) -> etree._Element:
     return patch
 
 
+def renew_root(patch: etree._Element, before: Cib, after: Cib) -> None:
+    """Make a patch lead to `after`, which differs from what it led to in the attributes of <cib>
+    alone.
+    """
+    path = step_to(before.root)
+    for change in patch.findall("change"):
+        if change.get("operation") == "modify" and change.get("path") == path:
+            patch.remove(change)
+    target = patch.find("version/target")
+    assert target is not None, "the patch was made here"
+    after.version.write_to(target)
+    if before.root.attrib.items() != after.root.attrib.items():
+        patch.append(_modification(before.root, after.root, path))
+
+
 def is_empty(patch: etree._Element) -> bool:
     """Whether a patch changes nothing."""
     return patch.find("change") is None
 
 
-def configuration_changed(before: Cib, after: Cib) -> bool:
-    """Whether anything differs outside <status> and outside the bookkeeping attributes of <cib>.
+def touches_configuration(patch: etree._Element) -> bool:
+    """Whether a patch changes anything outside <status> and the bookkeeping attributes of <cib>.
 
     This decides which number of the version rises.
     """
-    return _besides_status(before.root) != _besides_status(after.root)
+    for change in patch.iterchildren("change"):
+        path = change.get("path", "")
+        if path == "/cib/status" or path.startswith(("/cib/status/", "/cib/status[")):
+            continue
+        if path == "/cib" and change.get("operation") == "modify":
+            names = (attribute.get("name") for attribute in change.iterfind("change-list/*"))
+            if all(name in BOOKKEEPING for name in names):
+                continue
+        if path == "/cib" and change.get("operation") == "create" and change[0].tag == "status":
+            continue
+        return True
+    return False
 
 
-def _besides_status(root: etree._Element) -> tuple[dict[str, str], list[bytes]]:
-    attributes = {
-        str(name): str(value) for name, value in root.attrib.items() if name not in BOOKKEEPING
-    }
-    return attributes, [_text(child) for child in root if child.tag != "status"]
+def configuration_changed(before: Cib, after: Cib) -> bool:
+    """Whether two documents differ in more than their status and bookkeeping."""
+    return touches_configuration(make_patch(before, after))
 
 
-def _text(node: etree._Element) -> bytes:
-    return etree.tostring(node, encoding="utf-8", with_tail=False)
+def _version_attributes(cib: Cib) -> dict[str, str]:
+    return {name: str(getattr(cib.version, name)) for name in FIELDS}
+
+
+def _text(node: etree._Element) -> str:
+    return etree.tostring(node, encoding="unicode", with_tail=False)
 
 
 class _Changes:
-    """The changes found so far: deletions go first in a patch, all others follow in the order of
-    the new document.
-    """
+    """The changes found so far: deletions go first in a patch, the others in document order."""
 
     def __init__(self) -> None:
         self.deletions: list[etree._Element] = []
@@ -90,35 +120,38 @@ class _Changes:
         """Of two elements that are the same one: attributes, then children."""
         if old.attrib.items() != new.attrib.items():
             self.others.append(_modification(old, new, path))
-        old_children, new_children = list(old), list(new)
-        old_texts, new_texts = [_text(c) for c in old_children], [_text(c) for c in new_children]
-        if old_texts == new_texts:
-            return
-        old_keys, new_keys = _keys(old_children), _keys(new_children)
+        olds, news = list(old), list(new)
+        old_keys, new_keys = _keys(olds), _keys(news)
         old_at, new_at = _unique(old_keys), _unique(new_keys)
+        if (
+            (len(old_at) < len(olds) or len(new_at) < len(news)) and old_keys == new_keys
+            and all(_text(a) == _text(b) for a, b in zip(olds, news, strict=True))
+        ):
+            return
+        reached = _reached(olds)
         pairs = {new_at[key]: at for key, at in old_at.items() if key in new_at}
-        kept = _longest_rising(pairs[at] for at in sorted(pairs))
-        touched = {
-            at for at, key in enumerate(old_keys)
-            if at not in kept or old_texts[at] != new_texts[new_at[key]]
+        differ = {
+            before for at, before in pairs.items()
+            if (before in reached and olds[before].tag in _WALKED)
+            or _text(olds[before]) != _text(news[at])
         }
-        if not _addressable(old_children, touched):
-            self._rewrite(old_children, new_children, path)
+        kept = _longest_rising(pairs[at] for at in sorted(pairs))
+        if any(at not in reached for at in range(len(olds)) if at not in kept or at in differ):
+            self._rewrite(olds, news, path)
             return
         gone = 0
-        for at, child in enumerate(old_children):
-            matched = old_keys[at] in new_at and old_keys[at] in old_at
-            if matched and (at in kept or is_element(child)):
+        for at, child in enumerate(olds):
+            if old_keys[at] in new_at and (at in kept or is_element(child)):
                 continue
             self._delete(child, path, at - gone)
             gone += 1
-        for at, child in enumerate(new_children):
+        for at, child in enumerate(news):
             before = pairs.get(at)
             if before is None or (before not in kept and not is_element(child)):
                 self._create(child, path, at)
                 continue
-            if old_texts[before] != new_texts[at]:
-                self.compare(old_children[before], child, path + step_to(child))
+            if before in differ:
+                self.compare(olds[before], child, path + step_to(child))
             if before not in kept:
                 self.others.append(_change("move", path + step_to(child), at))
 
@@ -180,21 +213,20 @@ def _unique(keys: list[_Key]) -> dict[_Key, int]:
     return {key: at for at, key in enumerate(keys) if counts[key] == 1}
 
 
-def _addressable(children: list[etree._Element], touched: Iterable[int]) -> bool:
-    """Whether a path finds each of the touched children, and no other instead."""
+def _reached(children: list[etree._Element]) -> frozenset[int]:
+    """The children that a path finds, and no other instead; a comment is found by its position."""
     tags = Counter(child.tag for child in children)
     keys = Counter((child.tag, child.get("id")) for child in children if is_element(child))
-    for at in touched:
-        child = children[at]
-        if not is_element(child):
-            continue  # found by position
-        wanted = child.get("id")
-        if wanted is None:
-            if tags[child.tag] > 1:
-                return False
-        elif keys[child.tag, wanted] > 1 or not _PLAIN_ID.fullmatch(wanted):
-            return False
-    return True
+    found = []
+    for at, child in enumerate(children):
+        wanted = child.get("id") if is_element(child) else None
+        if (
+            not is_element(child)
+            or (wanted is None and tags[child.tag] == 1)
+            or (wanted is not None and keys[child.tag, wanted] == 1 and _PLAIN_ID.fullmatch(wanted))
+        ):
+            found.append(at)
+    return frozenset(found)
 
 
 def _longest_rising(numbers: Iterable[int]) -> frozenset[int]:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from lxml import etree
 
-from hashell.cib.diff import configuration_changed, is_empty, make_patch
+from hashell.cib.diff import is_empty, make_patch, renew_root, touches_configuration
 from hashell.cib.document import Cib
 from hashell.cib.edit import BadEdit, apply_operation
 from hashell.cib.versions import Version
@@ -71,15 +71,16 @@ def finish(before: Cib, root: etree._Element, stamp: Mapping[str, str] | None = 
     """Turn an edited copy of `before`'s tree into the next version. The tree belongs to the result
     from now on.
     """
-    configured = configuration_changed(before, Cib(root))
     wanted = Version.of(root)
     before.version.write_to(root)
     after = Cib(root)
     patch = make_patch(before, after)
     if is_empty(patch) and wanted <= before.version:
         return Commit(before, patch, changed=False, configuration_changed=False)
+    configured = touches_configuration(patch)
     # A CIB may be given a higher version on purpose (admin_epoch); it never goes back.
     max(wanted, before.version.after(configuration_changed=configured)).write_to(root)
     for name, value in (stamp or {}).items():
         root.set(name, value)
-    return Commit(after, make_patch(before, after), changed=True, configuration_changed=configured)
+    renew_root(patch, before, after)
+    return Commit(after, patch, changed=True, configuration_changed=configured)

@@ -79,7 +79,8 @@ def cibs(draw: Draw) -> Cib:
 
 
 def mutate(root: etree._Element, rng: random.Random, times: int = 8) -> None:
-    """Change, move, copy, remove and add elements and comments anywhere below the root's children."""
+    """Change, move, copy, remove and add elements and comments anywhere below the root's children.
+    """
     for _ in range(times):
         below = [e for e in root.iterdescendants() if e.getparent() is not root]
         element = rng.choice(below)
