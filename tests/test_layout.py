@@ -38,7 +38,8 @@ PURE_ROOMS = {name for name, floor in FLOORS.items() if floor <= 5}
 DRIVERS = {
     "hashell/agents/run.py", "hashell/agents/systemd.py", "hashell/agents/find.py",
     "hashell/cib/history.py", "hashell/cib/files.py",
-    "hashelld/core/driver.py", "hashelld/engine/mesh/announce.py", "hashelld/engine/mesh/transport.py",
+    "hashelld/core/driver.py", "hashelld/core/agents.py", "hashelld/core/scheduler_process.py",
+    "hashelld/engine/mesh/announce.py", "hashelld/engine/mesh/transport.py",
     "hashelld/engine/mesh/heartbeat.py", "hashelld/engine/corosync", "hashelld/ipc", "hashelld/storage",
     "hashelld/core/worker.py",
 }

@@ -111,6 +111,37 @@ class Store(Effect):
     author: str
     patch: bytes = b""
     configuration_changed: bool = True
+    command: str = ""
+    message: str = ""
+    node: str = ""
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalAppend(Effect):
+    """Put a record at the end of the journal; `Stored` with the same token comes when it is durable."""
+
+    token: str
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Archive(Effect):
+    """Keep what a losing branch had written (`cib`, its difference to the winner) until a person looks at it."""
+
+    name: str
+    cib: bytes
+    patch: bytes
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHistory(Effect):
+    """Answer a client (History, or CibIs of one `version`, or Failure) from the kept versions, off the loop."""
+
+    client: int
+    limit: int = 100
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Who is here now, in rank order: the first is the DC. `left` said goodbye, `lost` did not."""
+    """Who is here now, in rank order: the first is the DC. `left` said goodbye, `lost` did not.
+
+    `unique`: the members are a strict majority of all votes, so no other view can be that now; what is committed in such a
+    view stays. A quorate view need not be unique (two nodes alone). `proposer` with `number` names the view for ever.
+    """
 
     number: int
     members: tuple[Member, ...]
@@ -46,6 +50,8 @@ class View:
     expected_votes: int = 0
     quorum: int = 0
     reason: str = ""
+    unique: bool = False
+    proposer: str = ""
 
     @property
     def dc(self) -> str:

@@ -1,0 +1,15 @@
+"""CIB manager: one CIB on all nodes, in one order; what was acknowledged with a majority is never lost.
+
+In:  ChangeWanted (of this node's components and clients), the ordered messages of its peers, views, and what the disk
+     says is durable.
+Out: ChangeAnswered once a change is committed, CibChanged for every new version, effects to store and journal.
+To change: what nodes say to one another: messages.py; whose CIB wins when partitions meet: join.py (pure); the held and
+     the committed, counting who holds what: ledger.py; the state machine that puts these together: core.py.
+
+How a change goes: the asking node multicasts it; every member appends it to its ledger ("holds" it, a configuration
+change once its journal is synced) and tells the first of the view; when a majority holds it (in a view that is no
+majority: when all members do) the first multicasts the commit; every member applies it there, and the asking node
+answers. So nobody has seen or been told of a change that a majority could forget.
+At every view all members say what they hold, the one that knows most (by lineage, never by version alone) is the
+authority, the others take its copy, and an empty entry of the new view commits what was held before it.
+"""

@@ -1,0 +1,769 @@
+"""The CIB manager's state machine: order, hold, commit, apply, answer; agree at every view whose copy is the truth.
+
+Theory of operation. Three phases of a view:
+
+    gathering   every member has multicast its State; writes that are ordered meanwhile wait in the backlog
+    fetching    (only who differs from the authority) waiting for the authority's copy; the backlog grows on
+    ready       the view's first, empty entry is appended, then the backlog; entries are acknowledged and committed
+
+Positions only rise: entries of a later view are higher. A commit counts only from the view's own first entry on (an
+entry of an earlier view that a majority holds may still lose against one that it has not met; the first entry of this
+view cannot). Source: the design of the cluster layer, "Replica"; the argument is that of Raft, section 5.4.2.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+from lxml import etree
+
+from hashell.cib.diff import make_patch
+from hashell.cib.digest import document_digest
+from hashell.cib.document import Cib
+from hashell.cib.transaction import commit
+from hashell.cib.versions import Version
+from hashell.errors import Conflict, HashellError
+from hashelld.cib_manager import messages
+from hashelld.cib_manager.join import agrees, authority
+from hashelld.cib_manager.ledger import Applied, Ledger, committed
+from hashelld.cib_manager.messages import (
+    Ack,
+    Commit,
+    Copy,
+    Digest,
+    Entry,
+    Fetch,
+    Operation,
+    Piece,
+    Position,
+    Result,
+    State,
+    Write,
+    encode,
+)
+from hashelld.core.effects import (
+    Archive,
+    CancelTimer,
+    Effect,
+    JournalAppend,
+    Log,
+    Multicast,
+    Send,
+    StartTimer,
+    Store,
+    Stored,
+    Tell,
+)
+from hashelld.core.events import (
+    Author,
+    Blocked,
+    ChangeAnswered,
+    ChangeWanted,
+    CibChanged,
+    Event,
+    Happened,
+    MembersChanged,
+    MessageDirect,
+    MessageOrdered,
+    Started,
+    View,
+)
+
+#: Changes of this node that may be under way; more are refused at once, their askers try again.
+PENDING_MAX = 2_000
+#: Bytes of one change: it must fit into a message between nodes.
+WRITE_MAX = 6 * 1024 * 1024
+#: Entries between two comparisons of digests.
+DIGEST_EVERY = 64
+#: Entries of a branch that are kept for the archive, and status entries for being asked again.
+BRANCH_MAX = 2_000
+#: Positions of folded branches that are remembered, so that a returning node knows that nothing was lost.
+FOLDED_MAX = 512
+#: Milliseconds after which a copy is asked for again, and a failed journal record is written again.
+FETCH_MS = 2_000
+RETRY_MS = 1_000
+
+#: Paths and elements that only the status section has; anything else counts as configuration and is journaled.
+_STATUS_PATHS = ("status", "/cib/status", "//node_state", "//status", "//lrm", "//transient_attributes")
+_STATUS_TAGS = (b"<node_state", b"<status", b"<tickets")
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class FetchAgain(Event):
+    view: int
+
+
+@dataclass(frozen=True, slots=True)
+class JournalAgain(Event):
+    """The disk refused a record; try again."""
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A change asked for on this node. `delivered`: it came back in the order of some view."""
+
+    request: str
+    write: Write
+    delivered: bool = False
+
+
+def status_only(operations: tuple[Operation, ...]) -> bool:
+    """Whether a change is sure to touch nothing but the status section (then no disk is waited for)."""
+    return all(_in_status(operation) for operation in operations)
+
+
+def _in_status(operation: Operation) -> bool:
+    if operation.path:
+        # A union of paths is in the status section when each of them is.
+        parts = [part.strip() for part in operation.path.split("|")]
+        return all(part.startswith(_STATUS_PATHS) for part in parts)
+    return operation.xml.lstrip().startswith(_STATUS_TAGS)
+
+
+def keeps_record(record: bytes, lineage: Mapping[str, Any]) -> bool:
+    """Whether a journal record is not in a CIB stored with this lineage."""
+    found = _decode(record, tuple[int, Entry])
+    if found is None:
+        return False
+    base, entry = found
+    stored_base = int(lineage.get("base", 0))
+    return base > stored_base or (
+        base == stored_base and entry.position > _position(lineage.get("applied"))
+    )
+
+
+def _position(value: Any) -> Position:
+    if isinstance(value, list | tuple) and len(value) == 3:
+        return Position(int(value[0]), str(value[1]), int(value[2]))
+    return Position()
+
+
+def _decode(data: bytes, kind: type[_T]) -> _T | None:
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+
+
+class CibManager:
+    """One node's copy of the CIB."""
+
+    name = "cib_manager"
+
+    def __init__(
+        self, node: str, boot: int, cib: Cib, lineage: Mapping[str, Any] | None = None,
+        journal: tuple[bytes, ...] = (),
+    ) -> None:
+        lineage = lineage or {}
+        self.node = node
+        self.boot = boot
+        self.cib = cib
+        self._base = int(lineage.get("base", 0))
+        applied = _position(lineage.get("applied"))
+        self.ledger = Ledger(applied, _position(lineage.get("unique")))
+        self.applied = Applied()
+        self.applied.replace((), [tuple(c) for c in lineage.get("counters", ())])
+        self._branch: list[Entry] = []
+        self._folded: deque[Position] = deque(maxlen=FOLDED_MAX)
+        for raw in journal:
+            record = _decode(raw, tuple[int, Entry])
+            if record and record[0] == self._base and record[1].position > self.ledger.head:
+                self.ledger.append(record[1], durable=True)
+            elif record and record[0] == self._base:
+                # Applied already. A majority's entry ends a branch: what was before it is part of the history.
+                self._branch = [] if record[1].unique else [*self._branch, record[1]]
+        self.view: View | None = None
+        self.phase = "waiting"
+        self._blocked = True
+        self._states: dict[str, State] = {}
+        self._authority = ""
+        self._backlog: deque[MessageOrdered] = deque()
+        self._sequence = 0
+        self._first_index = 0
+        self._acks: dict[str, int] = {}
+        self._acked = 0
+        self._announced = 0
+        self._counter = 0
+        self._pending: OrderedDict[int, _Pending] = OrderedDict()
+        self._pieces: dict[int, bytes] = {}
+        self._digest: tuple[Cib, str] | None = None
+        self._digests: OrderedDict[int, str] = OrderedDict()
+        self._unwritten: dict[str, bytes] = {}
+        self._copy_token = ""
+
+    def receive(self, event: Event, now_ms: int, wall_s: float) -> list[Effect]:
+        out: list[Effect] = []
+        match event:
+            case ChangeWanted():
+                self._wanted(event, wall_s, out)
+            case MessageOrdered(topic=topic) if topic.startswith("cib_manager."):
+                self._ordered(event, out)
+            case MessageDirect(topic=topic) if topic.startswith("cib_manager."):
+                self._direct(event, out)
+            case Stored(token, error):
+                self._stored(token, error, out)
+            case Blocked():
+                self._blocked = True
+            case MembersChanged(view):
+                self._new_view(view, out)
+            case FetchAgain(number):
+                if self.view and number == self.view.number and self.phase == "fetching":
+                    self._fetch(out)
+            case JournalAgain():
+                self._write_again(out)
+            case Started():
+                pass
+            case _:
+                pass
+        return out
+
+    # --- asking -------------------------------------------------------------------------------
+
+    def _wanted(self, event: ChangeWanted, wall_s: float, out: list[Effect]) -> None:
+        operations = tuple(
+            Operation(o.kind, o.xml, o.path, o.admin_epoch, o.epoch) for o in event.operations
+        )
+        size = sum(len(o.xml) + len(o.path) for o in operations)
+        if size > WRITE_MAX:
+            self._refuse(event, "too-big", f"a change of {size} bytes", f"at most {WRITE_MAX}", out)
+            return
+        if len(self._pending) >= PENDING_MAX:
+            self._refuse(
+                event, "busy", f"{len(self._pending)} changes of this node wait already",
+                "try again in a moment", out,
+            )
+            return
+        author = event.author
+        self._ask(
+            Write(
+                self.node, self.boot, 0, operations, author.user, author.node or self.node,
+                author.command, author.message, int(wall_s), status_only(operations),
+            ),
+            event.request, out,
+        )
+
+    def _ask(self, write: Write, request: str, out: list[Effect]) -> None:
+        self._counter += 1
+        write = msgspec.structs.replace(write, counter=self._counter)
+        self._pending[self._counter] = _Pending(request, write)
+        out.append(Multicast(messages.WRITE, encode(write)))
+
+    def _refuse(
+        self, event: ChangeWanted, id: str, text: str, hint: str, out: list[Effect]
+    ) -> None:
+        if event.request:
+            out.append(Tell(ChangeAnswered(event.request, "", id, text, hint)))
+
+    # --- the start of a view ------------------------------------------------------------------
+
+    def _new_view(self, view: View, out: list[Effect]) -> None:
+        self.view = view
+        self.phase = "gathering"
+        self._blocked = False
+        self._states = {}
+        for waiting in self._backlog:
+            # Not taken up in its view: the authority's ledger has it, or it must be asked for again.
+            if waiting.topic == messages.WRITE:
+                self._mark_delivered(waiting)
+        self._backlog.clear()
+        self._sequence = 0
+        self._acks = {}
+        self._acked = 0
+        self._announced = 0
+        self._first_index = 0
+        self._pieces = {}
+        self._digests.clear()
+        out.append(CancelTimer("fetch"))
+        out.append(Multicast(messages.STATE, encode(self._state(view))))
+
+    def _state(self, view: View) -> State:
+        version = self.cib.version
+        return State(
+            view.number, view.proposer, self.ledger.unique, self.ledger.head, self.ledger.applied,
+            (version.admin_epoch, version.epoch, version.num_updates), self._digest_now(),
+        )
+
+    def _digest_now(self) -> str:
+        if self._digest is None or self._digest[0] is not self.cib:
+            self._digest = (self.cib, document_digest(self.cib))
+        return self._digest[1]
+
+    def _is_of_view(self, number: int, proposer: str) -> bool:
+        return (
+            self.view is not None and (number, proposer) == (self.view.number, self.view.proposer)
+        )
+
+    def _state_heard(self, event: MessageOrdered, state: State, out: list[Effect]) -> None:
+        view = self.view
+        if view is None or self.phase != "gathering" or event.origin not in view.names:
+            return
+        self._states[event.origin] = state
+        if len(self._states) < len(view.members):
+            return
+        self._sequence = event.sequence
+        self._authority = authority(view.names, self._states)
+        best = self._states[self._authority]
+        mine = self._states[self.node]
+        if self._authority == self.node:
+            data: tuple[bytes, ...] = ()
+            for name in view.names:
+                if not agrees(self._states[name], mine):
+                    data = data or self._encoded_copy(through=0)
+                    self._send_copy(name, data, out)
+            self._begin(out)
+        elif agrees(mine, best):
+            self._begin(out)
+        else:
+            self.phase = "fetching"
+            out.append(StartTimer("fetch", FETCH_MS, FetchAgain(view.number)))
+
+    def _begin(self, out: list[Effect]) -> None:
+        """The copy is the authority's: append the view's first entry, then what was ordered meanwhile."""
+        assert self.view is not None
+        raise_to = max(state.version for state in self._states.values())
+        self._append(None, out, raise_to)
+        self._first_index = self.ledger.head.index
+        self._ready(out)
+
+    def _ready(self, out: list[Effect]) -> None:
+        self.phase = "ready"
+        out.append(CancelTimer("fetch"))
+        self._ask_again(out)
+        while self._backlog and self.phase == "ready":
+            self._ordered_ready(self._backlog.popleft(), out)
+        self._acknowledge(out)
+
+    def _ask_again(self, out: list[Effect]) -> None:
+        """Changes that this node had delivered in an earlier view and that the authority does not know are asked for
+        anew (nobody can have them: what a majority held the authority holds)."""
+        held = {
+            (e.write.origin, e.write.boot, e.write.counter) for e in self.ledger.held if e.write
+        }
+        for counter, pending in list(self._pending.items()):
+            name = (self.node, self.boot, counter)
+            if not pending.delivered or name in held:
+                continue
+            result = self.applied.result(*name)
+            if result is None and self.applied.is_done(pending.write):
+                result = Result(*name, str(self.cib.version))
+            del self._pending[counter]
+            if result is not None:
+                self._answer(pending, result, out)
+            else:
+                self._ask(pending.write, pending.request, out)
+
+    # --- copies -------------------------------------------------------------------------------
+
+    def _encoded_copy(self, through: int) -> tuple[bytes, ...]:
+        ledger = self.ledger
+        copy = Copy(
+            through, self.cib.to_bytes(), ledger.unique, ledger.applied, tuple(ledger.held),
+            self.applied.results, self.applied.counters,
+            (*self._folded, *(entry.position for entry in self._branch)),
+        )
+        data = encode(copy)
+        size = messages.PIECE_MAX
+        return tuple(data[start : start + size] for start in range(0, len(data), size))
+
+    def _send_copy(self, to: str, pieces: tuple[bytes, ...], out: list[Effect]) -> None:
+        assert self.view is not None
+        out.append(Log("debug", "sending the CIB", {"to": to, "version": str(self.cib.version)}))
+        for number, data in enumerate(pieces):
+            piece = Piece(self.view.number, self.view.proposer, number, len(pieces), data)
+            out.append(Send(to, messages.SNAPSHOT, encode(piece)))
+
+    def _fetch(self, out: list[Effect]) -> None:
+        assert self.view is not None
+        self._pieces = {}
+        fetch = Fetch(self.view.number, self.view.proposer)
+        out.append(Send(self._authority, messages.FETCH, encode(fetch)))
+        out.append(StartTimer("fetch", FETCH_MS, FetchAgain(self.view.number)))
+
+    def _piece(self, origin: str, piece: Piece, out: list[Effect]) -> None:
+        if self.phase != "fetching" or origin != self._authority:
+            return
+        self._pieces[piece.number] = piece.data
+        if len(self._pieces) < piece.count:
+            return
+        data = b"".join(self._pieces[number] for number in sorted(self._pieces))
+        self._pieces = {}
+        copy = _decode(data, Copy)
+        if copy is None:
+            out.append(Log("error", "a copy of the CIB cannot be read", {"origin": origin}))
+            return
+        try:
+            cib = Cib.parse(copy.cib, f"the CIB of {origin}")
+        except HashellError as error:
+            out.append(Log("error", str(error), {"origin": origin}))
+            return
+        self._adopt(origin, cib, copy, out)
+
+    def _adopt(self, origin: str, cib: Cib, copy: Copy, out: list[Effect]) -> None:
+        """Take the authority's copy; keep what our own branch had and it has not."""
+        assert self.view is not None
+        known = set(copy.branch) | {entry.position for entry in copy.held}
+        lost = [entry for entry in self._branch if entry.position not in known and entry.write]
+        self._keep_lost(origin, cib, lost, out)
+        before, self.cib = self.cib, cib
+        self.ledger.replace(copy.applied, copy.unique, copy.held)
+        self.applied.replace(copy.results, copy.applied_counters)
+        self._branch = []
+        self._folded = deque(copy.branch, maxlen=FOLDED_MAX)
+        # A new base: what the journal has from before belongs to another history.
+        self._base += 1
+        self._unwritten.clear()
+        index = copy.applied.index
+        self.ledger.wait_for(index)
+        author = Author("", origin, "", f"whole copy from {origin}")
+        changed = _configuration(before) != _configuration(cib)
+        out.append(self._store(f"copy:{self._base}:{index}", b"", author, configuration=changed))
+        for entry in copy.held:
+            if entry.write is None or not entry.write.status_only:
+                self._journal(entry, out)
+                self.ledger.wait_for(entry.position.index)
+        if before.version != cib.version or changed:
+            out.append(Tell(CibChanged(before, cib, b"", author, changed)))
+        out.append(Log("info", "took the CIB", {"origin": origin, "version": str(cib.version)}))
+        if copy.through:
+            self._first_index = copy.applied.index + 1
+            while self._backlog and self._backlog[0].sequence <= copy.through:
+                self._backlog.popleft()
+            self._sequence = max(self._sequence, copy.through)
+            self._ready(out)
+        else:
+            self._begin(out)
+        for entry in lost:
+            # What this node itself reported of its resources stays true whoever's CIB wins.
+            if entry.write and entry.write.status_only and entry.write.origin == self.node:
+                self._ask(msgspec.structs.replace(entry.write, boot=self.boot), "", out)
+
+    def _keep_lost(
+        self, winner: str, cib: Cib, lost: list[Entry], out: list[Effect]
+    ) -> None:
+        writes = [e.write for e in lost if e.write and not e.write.status_only]
+        if not writes:
+            return
+        about = {
+            "winner": winner, "winner_version": str(cib.version), "node": self.node,
+            "version": str(self.cib.version),
+            "changes": [
+                {"when_s": w.when_s, "user": w.user, "node": w.node, "command": w.command,
+                 "operations": [[o.kind, o.path, o.xml.decode("utf-8", "replace")]
+                                for o in w.operations]}
+                for w in writes
+            ],
+        }
+        patch = etree.tostring(make_patch(cib, self.cib))
+        out.append(Archive(f"{self.node}-{self.cib.version}", self.cib.to_bytes(), patch, about))
+        out.append(Tell(Happened(
+            "config", "warning",
+            f"{len(writes)} configuration changes made without a majority lost against those of"
+            f" {winner}; they are kept in the archive",
+            (self.node, winner), {"version": str(self.cib.version)},
+        )))
+
+    # --- ordered messages ---------------------------------------------------------------------
+
+    def _ordered(self, event: MessageOrdered, out: list[Effect]) -> None:
+        if event.topic == messages.STATE:
+            state = _decode(event.payload, State)
+            if state and self._is_of_view(state.view, state.proposer):
+                self._state_heard(event, state, out)
+        elif self.phase == "ready":
+            self._ordered_ready(event, out)
+            self._acknowledge(out)
+        else:
+            self._backlog.append(event)
+
+    def _mark_delivered(self, event: MessageOrdered) -> Write | None:
+        """The write of an ordered message; when it is our own, note that the engine will not bring it again."""
+        write = _decode(event.payload, Write)
+        if write and (write.origin, write.boot) == (self.node, self.boot):
+            pending = self._pending.get(write.counter)
+            if pending:
+                pending.delivered = True
+        return write
+
+    def _ordered_ready(self, event: MessageOrdered, out: list[Effect]) -> None:
+        self._sequence = event.sequence
+        if event.topic == messages.WRITE:
+            write = self._mark_delivered(event)
+            if write is None:
+                out.append(Log("error", "a write cannot be read", {"origin": event.origin}))
+            else:
+                self._append(write, out)
+        elif event.topic == messages.COMMIT:
+            said = _decode(event.payload, Commit)
+            if said and self._is_of_view(said.view, said.proposer):
+                self._commit(said.index, out)
+        elif event.topic == messages.DIGEST:
+            digest = _decode(event.payload, Digest)
+            if digest and self._is_of_view(digest.view, digest.proposer):
+                self._compare(event.origin, digest, out)
+
+    def _append(
+        self, write: Write | None, out: list[Effect],
+        raise_to: tuple[int, int, int] = (0, 0, 0),
+    ) -> None:
+        assert self.view is not None
+        position = Position(self.view.number, self.view.proposer, self.ledger.head.index + 1)
+        entry = Entry(position, self.view.unique, write, raise_to)
+        durable = write is not None and write.status_only
+        self.ledger.append(entry, durable=durable)
+        if not durable:
+            self._journal(entry, out)
+
+    def _journal(self, entry: Entry, out: list[Effect]) -> None:
+        token = f"entry:{self._base}:{entry.position.index}"
+        data = msgspec.msgpack.encode((self._base, entry))
+        self._unwritten[token] = data
+        out.append(JournalAppend(token, data))
+
+    def _stored(self, token: str, error: str, out: list[Effect]) -> None:
+        kind, base, index = token.split(":")
+        if int(base) != self._base:
+            return
+        if not error:
+            self._unwritten.pop(token, None)
+            if kind in ("entry", "copy"):
+                self.ledger.durable(int(index))
+                self._acknowledge(out)
+        elif kind == "entry":
+            # Not written: this node does not acknowledge, and says so (storage does); it tries again.
+            out.append(StartTimer("journal", RETRY_MS, JournalAgain()))
+        elif kind == "copy":
+            self._copy_token = token
+            out.append(StartTimer("journal", RETRY_MS, JournalAgain()))
+
+    def _write_again(self, out: list[Effect]) -> None:
+        if self._copy_token.startswith(f"copy:{self._base}:"):
+            author = Author("", self.node, "", "again")
+            out.append(self._store(self._copy_token, b"", author, configuration=False))
+        self._copy_token = ""
+        out.extend(JournalAppend(token, data) for token, data in self._unwritten.items())
+
+    def _acknowledge(self, out: list[Effect]) -> None:
+        view = self.view
+        if view is None or self._blocked or self.phase != "ready":
+            return
+        index = self.ledger.acknowledged
+        if index <= self._acked:
+            return
+        self._acked = index
+        if view.dc == self.node:
+            self._ack(self.node, index, out)
+        else:
+            out.append(Send(
+                view.dc, messages.ACK, encode(Ack(view.number, view.proposer, index))
+            ))
+
+    def _ack(self, origin: str, index: int, out: list[Effect]) -> None:
+        view = self.view
+        if view is None or self._blocked or self.phase != "ready" or view.dc != self.node:
+            return
+        self._acks[origin] = max(index, self._acks.get(origin, 0))
+        count = len(view.members)
+        quorum = view.expected_votes // 2 + 1 if view.unique else count
+        index = committed(self._acks, count, quorum=min(quorum, count))
+        if index >= self._first_index and index > self._announced:
+            self._announced = index
+            out.append(Multicast(
+                messages.COMMIT, encode(Commit(view.number, view.proposer, index))
+            ))
+
+    # --- committed ----------------------------------------------------------------------------
+
+    def _commit(self, index: int, out: list[Effect]) -> None:
+        for entry in self.ledger.take(index):
+            if entry.write is None:
+                self._start_of_view(entry, out)
+            else:
+                self._apply(entry, entry.write, out)
+            if entry.unique:
+                self._folded.extend(e.position for e in self._branch)
+                self._branch = []
+            elif entry.write is not None:
+                self._branch.append(entry)
+                del self._branch[:-BRANCH_MAX]
+            if entry.position.index % DIGEST_EVERY == 0:
+                self._remember_digest(entry.position.index, out)
+
+    def _start_of_view(self, entry: Entry, out: list[Effect]) -> None:
+        version, highest = self.cib.version, Version(*entry.raise_to)
+        if highest <= version:
+            return
+        same_epoch = (highest.admin_epoch, highest.epoch) == (version.admin_epoch, version.epoch)
+        raised = (
+            replace(highest, num_updates=highest.num_updates + 1) if same_epoch
+            else replace(highest, epoch=highest.epoch + 1, num_updates=0)
+        )
+        root = self.cib.copy_root()
+        raised.write_to(root)
+        before, self.cib = self.cib, Cib(root)
+        author = Author("", self.view.dc if self.view else "", "", "version of a merged branch")
+        patch = etree.tostring(make_patch(before, self.cib))
+        configuration = not same_epoch
+        out.append(Tell(CibChanged(before, self.cib, patch, author, configuration)))
+        if configuration:
+            out.append(self._store(
+                f"cib:{self._base}:{entry.position.index}", patch, author, configuration=True
+            ))
+
+    def _apply(self, entry: Entry, write: Write, out: list[Effect]) -> None:
+        if self.applied.is_done(write):
+            pending = self._own(write)
+            known = self.applied.result(write.origin, write.boot, write.counter)
+            if pending:
+                self._answer(
+                    pending,
+                    known or Result(write.origin, write.boot, write.counter, str(self.cib.version)),
+                    out,
+                )
+            return
+        name = (write.origin, write.boot, write.counter)
+        before = self.cib
+        try:
+            _check_epochs(before, write)
+            stamp = {} if write.status_only else _stamp(write)
+            done = commit(before, write.operations, stamp)
+        except HashellError as error:
+            result = Result(*name, "", error.id, error.message, error.hint)
+        else:
+            result = Result(*name, str(done.after.version))
+            if done.changed:
+                self.cib = done.after
+                self._changed(entry, write, before, etree.tostring(done.patch),
+                              done.configuration_changed, out)
+        self.applied.add(result)
+        pending = self._own(write)
+        if pending:
+            self._answer(pending, result, out)
+
+    def _changed(
+        self, entry: Entry, write: Write, before: Cib, patch: bytes, configuration: bool,
+        out: list[Effect],
+    ) -> None:
+        author = Author(write.user, write.node, write.command, write.message)
+        out.append(Tell(CibChanged(before, self.cib, patch, author, configuration)))
+        if configuration:
+            out.append(self._store(
+                f"cib:{self._base}:{entry.position.index}", patch, author, configuration=True
+            ))
+
+    def _own(self, write: Write) -> _Pending | None:
+        if write.origin != self.node or write.boot != self.boot:
+            return None
+        return self._pending.pop(write.counter, None)
+
+    def _answer(self, pending: _Pending, result: Result, out: list[Effect]) -> None:
+        if pending.request:
+            out.append(Tell(ChangeAnswered(
+                pending.request, result.version, result.error_id, result.error, result.hint
+            )))
+
+    def _store(
+        self, token: str, patch: bytes, author: Author, *, configuration: bool
+    ) -> Store:
+        """The status section is left out, as Pacemaker does: after a restart the cluster looks anew."""
+        root = self.cib.copy_root()
+        status = root.find("status")
+        if status is not None:
+            status[:] = []
+        root.set("num_updates", "0")
+        ledger = self.ledger
+        lineage = {
+            "base": self._base,
+            "applied": list(msgspec.structs.astuple(ledger.applied)),
+            # What is held beyond the stored CIB is in the journal, which raises this again.
+            "unique": list(msgspec.structs.astuple(min(ledger.unique, ledger.applied))),
+            "counters": [list(c) for c in self.applied.counters],
+        }
+        return Store(
+            token, str(self.cib.version), etree.tostring(root, encoding="utf-8"), author.user,
+            patch, configuration, author.command, author.message, author.node, lineage,
+        )
+
+    # --- digests ------------------------------------------------------------------------------
+
+    def _remember_digest(self, index: int, out: list[Effect]) -> None:
+        view = self.view
+        if view is None:
+            return
+        self._digests[index] = self._digest_now()
+        while len(self._digests) > 16:
+            self._digests.popitem(last=False)
+        if view.dc == self.node and len(view.members) > 1:
+            out.append(Multicast(messages.DIGEST, encode(
+                Digest(view.number, view.proposer, index, self._digests[index])
+            )))
+
+    def _compare(self, origin: str, digest: Digest, out: list[Effect]) -> None:
+        mine = self._digests.get(digest.index)
+        if mine is None or mine == digest.digest or origin == self.node:
+            return
+        text = f"the CIB of {self.node} differs from that of {origin} at the same entry"
+        out.append(Archive(f"{self.node}-differs", self.cib.to_bytes(), b"", {"from": origin}))
+        out.append(Tell(Happened(
+            "config", "error", f"{text}; ours is kept in the archive, theirs is taken",
+            (self.node, origin),
+        )))
+        self.phase = "fetching"
+        self._authority = origin
+        self._fetch(out)
+
+    # --- direct messages ----------------------------------------------------------------------
+
+    def _direct(self, event: MessageDirect, out: list[Effect]) -> None:
+        if event.topic == messages.ACK:
+            ack = _decode(event.payload, Ack)
+            if ack and self._is_of_view(ack.view, ack.proposer):
+                self._early_or_ack(event.origin, ack.index, out)
+        elif event.topic == messages.SNAPSHOT:
+            piece = _decode(event.payload, Piece)
+            if piece and self._is_of_view(piece.view, piece.proposer):
+                self._piece(event.origin, piece, out)
+        elif event.topic == messages.FETCH:
+            fetch = _decode(event.payload, Fetch)
+            if fetch and self._is_of_view(fetch.view, fetch.proposer) and self.phase == "ready":
+                self._send_copy(event.origin, self._encoded_copy(self._sequence), out)
+
+    def _early_or_ack(self, origin: str, index: int, out: list[Effect]) -> None:
+        # The first of the view may itself still wait for its copy: keep what it is told.
+        if self.phase == "ready":
+            self._ack(origin, index, out)
+        else:
+            self._acks[origin] = max(index, self._acks.get(origin, 0))
+
+
+def _check_epochs(cib: Cib, write: Write) -> None:
+    """Raises Conflict when an operation was made for another configuration."""
+    version = cib.version
+    for operation in write.operations:
+        wanted = (operation.admin_epoch, operation.epoch)
+        have = (version.admin_epoch, version.epoch)
+        if operation.epoch >= 0 and (wanted if wanted[0] >= 0 else (have[0], wanted[1])) != have:
+            raise Conflict(
+                f"the configuration is at {have[0]}.{have[1]}, the change was made for"
+                f" {max(0, wanted[0])}.{wanted[1]}", "look at it again and repeat the change",
+            )
+
+
+def _stamp(write: Write) -> dict[str, str]:
+    """Who wrote when, as Pacemaker notes it in <cib>; the same on every node because the asker says the time."""
+    when = datetime.fromtimestamp(write.when_s, UTC)
+    return {
+        "cib-last-written": when.strftime("%a %b %e %H:%M:%S %Y"),
+        "update-origin": write.node, "update-client": (write.command or "hashell").split(" ")[0],
+        "update-user": write.user or "root",
+    }
+
+
+def _configuration(cib: Cib) -> bytes:
+    return b"" if cib.configuration is None else etree.tostring(cib.configuration)

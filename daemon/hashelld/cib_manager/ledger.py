@@ -1,0 +1,120 @@
+"""Ledger: entries held and not yet committed, what is durable of them, and who holds what. No I/O, no CIB."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from hashelld.cib_manager.messages import Entry, Position, Result, Write
+
+#: Results kept for askers whose view ended first.
+RESULTS_MAX = 2_000
+#: Lives of nodes whose last counter is kept.
+ORIGINS_MAX = 500
+
+
+class Ledger:
+    """The entries after the committed CIB, in order, with their durability."""
+
+    def __init__(self, applied: Position, unique: Position) -> None:
+        self.applied = applied
+        self.unique = unique
+        self.held: list[Entry] = []
+        self._not_durable: set[int] = set()
+
+    @property
+    def head(self) -> Position:
+        """The last entry held or applied."""
+        return self.held[-1].position if self.held else self.applied
+
+    def append(self, entry: Entry, *, durable: bool) -> None:
+        assert entry.position.index > self.head.index, "an index is given once"
+        assert entry.position > self.head, "history does not go back"
+        self.held.append(entry)
+        if entry.unique:
+            self.unique = entry.position
+        if not durable:
+            self._not_durable.add(entry.position.index)
+
+    def wait_for(self, index: int) -> None:
+        """Nothing at or after `index` counts as held until `durable(index)`."""
+        self._not_durable.add(index)
+
+    def durable(self, index: int) -> None:
+        self._not_durable.discard(index)
+
+    @property
+    def acknowledged(self) -> int:
+        """All entries up to this index are held, as durably as they must be."""
+        return min(self._not_durable) - 1 if self._not_durable else self.head.index
+
+    def take(self, index: int) -> list[Entry]:
+        """The held entries up to `index`, which are committed now."""
+        # By index, not by count: after a restart the status entries between the journaled ones are missing.
+        count = sum(1 for entry in self.held if entry.position.index <= index)
+        taken, self.held = self.held[:count], self.held[count:]
+        if taken:
+            self.applied = taken[-1].position
+        return taken
+
+    def replace(self, applied: Position, unique: Position, held: Iterable[Entry]) -> None:
+        """Take another node's ledger."""
+        self.applied, self.unique = applied, unique
+        self.held = list(held)
+        self._not_durable.clear()
+
+
+def committed(acks: dict[str, int], members: int, *, quorum: int) -> int:
+    """The highest index that at least `quorum` members hold; 0 when fewer have answered."""
+    assert 0 < quorum <= members, "a quorum of the view's own members"
+    held = sorted(acks.values(), reverse=True)
+    return held[quorum - 1] if len(held) >= quorum else 0
+
+
+class Applied:
+    """Which writes were applied, so that none is applied twice, and what became of the last ones."""
+
+    def __init__(self) -> None:
+        self._results: OrderedDict[tuple[str, int, int], Result] = OrderedDict()
+        self._counters: OrderedDict[tuple[str, int], int] = OrderedDict()
+
+    def is_done(self, write: Write) -> bool:
+        """Writes of one life of a node are ordered as it counted them, so the highest counter tells all."""
+        return write.counter <= self._counters.get((write.origin, write.boot), 0)
+
+    def result(self, origin: str, boot: int, counter: int) -> Result | None:
+        return self._results.get((origin, boot, counter))
+
+    def counter(self, origin: str, boot: int) -> int:
+        return self._counters.get((origin, boot), 0)
+
+    def add(self, result: Result) -> None:
+        self._results[result.origin, result.boot, result.counter] = result
+        while len(self._results) > RESULTS_MAX:
+            self._results.popitem(last=False)
+        self._count(result.origin, result.boot, result.counter)
+
+    def _count(self, origin: str, boot: int, counter: int) -> None:
+        self._counters[origin, boot] = max(counter, self._counters.get((origin, boot), 0))
+        self._counters.move_to_end((origin, boot))
+        while len(self._counters) > ORIGINS_MAX:
+            self._counters.popitem(last=False)
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """The last results; a copy carries as many as an asker may still wait for."""
+        return tuple(self._results.values())[-500:]
+
+    @property
+    def counters(self) -> tuple[tuple[str, int, int], ...]:
+        return tuple((origin, boot, number) for (origin, boot), number in self._counters.items())
+
+    def replace(
+        self, results: Iterable[Result], counters: Iterable[tuple[str, int, int]]
+    ) -> None:
+        self._results.clear()
+        self._counters.clear()
+        for origin, boot, number in counters:
+            self._count(origin, boot, number)
+        for result in results:
+            self._results[result.origin, result.boot, result.counter] = result

@@ -1,0 +1,108 @@
+"""The scheduler's process: kept alive, asked one thing at a time, killed when it takes too long. Part of the driver.
+
+Frames both ways: u32 length (big-endian), msgpack. To it: [request, transition_id, cib, now_s]. From it: [request,
+graph_xml, summary, error, input_name, recheck_at_s].
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import structlog
+
+from hashelld.core.effects import AskScheduler
+from hashelld.core.events import GraphReady
+
+_LENGTH = struct.Struct(">I")
+#: Bytes of one answer: a graph of 10,000 actions is about 10 MB.
+ANSWER_MAX = 256 * 1024 * 1024
+#: Questions that may wait; an asker has one open at a time, an older one is stale.
+WAITING_MAX = 16
+
+
+class SchedulerProcess:
+    """Answers go to `ready(component, GraphReady)`."""
+
+    def __init__(
+        self, ready: Callable[[str, GraphReady], None],
+        keep_input: Callable[[bytes], Any] | None = None,
+        command: tuple[str, ...] = (),
+    ) -> None:
+        self._ready = ready
+        self._keep_input: Callable[[bytes], Awaitable[str]] | None = keep_input
+        self._command = command or (sys.executable, "-m", "hashelld.core.worker")
+        self._process: asyncio.subprocess.Process | None = None
+        self._waiting: asyncio.Queue[tuple[str, AskScheduler]] = asyncio.Queue(WAITING_MAX)
+        self._task: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger("hashelld")
+
+    def ask(self, component: str, effect: AskScheduler) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="scheduler")
+        try:
+            self._waiting.put_nowait((component, effect))
+        except asyncio.QueueFull:
+            self._ready(component, GraphReady(effect.request, b"", error="too many questions wait"))
+
+    async def stop(self) -> None:
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        await self._kill()
+
+    async def _run(self) -> None:
+        while True:
+            component, effect = await self._waiting.get()
+            self._ready(component, await self._answer(effect))
+
+    async def _answer(self, effect: AskScheduler) -> GraphReady:
+        name = ""
+        if self._keep_input:
+            name = await self._keep_input(effect.cib)
+        try:
+            async with asyncio.timeout(effect.timeout_ms / 1000):
+                return await self._exchange(effect, name)
+        except TimeoutError:
+            error = f"the scheduler took longer than {effect.timeout_ms} ms"
+        except (OSError, EOFError, msgspec.MsgspecError, ValueError) as caught:
+            error = f"the scheduler process ended: {caught or type(caught).__name__}"
+        self._log.error(error, input=name)
+        await self._kill()
+        return GraphReady(effect.request, b"", error=error, input_name=name)
+
+    async def _exchange(self, effect: AskScheduler, name: str) -> GraphReady:
+        if self._process is None or self._process.returncode is not None:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            )
+        assert self._process.stdin and self._process.stdout
+        question = msgspec.msgpack.encode(
+            [effect.request, effect.transition_id, effect.cib, effect.now_s]
+        )
+        self._process.stdin.write(_LENGTH.pack(len(question)) + question)
+        await self._process.stdin.drain()
+        (length,) = _LENGTH.unpack(await self._process.stdout.readexactly(_LENGTH.size))
+        if length > ANSWER_MAX:
+            raise ValueError(f"an answer of {length} bytes")
+        request, graph, summary, error, its_name, recheck = msgspec.msgpack.decode(
+            await self._process.stdout.readexactly(length),
+            type=tuple[int, bytes, str, str, str, int | None],
+        )
+        if request != effect.request:
+            raise ValueError(f"it answered {request} instead of {effect.request}")
+        return GraphReady(request, graph, summary, error, its_name or name, recheck)
+
+    async def _kill(self) -> None:
+        process, self._process = self._process, None
+        if process and process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), 2)

@@ -1,0 +1,137 @@
+"""One node: makes the components and edges, and says who hears what. Read this first.
+
+The table HEARD_BY is the whole wiring: a component Tells an event, and those named here receive it, in this order.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+
+import structlog
+
+from hashelld.cib_manager.core import CibManager, keeps_record
+from hashelld.core.component import Component
+from hashelld.core.dispatch import Dispatcher
+from hashelld.core.driver import Driver, Edge
+from hashelld.core.events import (
+    ActionChanged,
+    AttributeWanted,
+    Blocked,
+    ChangeAnswered,
+    ChangeWanted,
+    CibChanged,
+    ClientAsked,
+    Event,
+    FencingDone,
+    FencingWanted,
+    GraphReady,
+    Happened,
+    Leaving,
+    MembersChanged,
+    OperationDone,
+    OperationWanted,
+    ShutdownWanted,
+    Started,
+    TransitionEnded,
+    TransitionStarted,
+)
+from hashelld.engine.engine import Me
+from hashelld.engine.loopback import LoopbackEngine
+from hashelld.ipc.core import Ipc
+from hashelld.ipc.server import IpcServer
+from hashelld.settings import Settings
+from hashelld.storage.edge import StorageEdge
+from hashelld.storage.files import make_folder
+from hashelld.storage.restore import Restored, restore
+
+#: Everything that hears events, in the order of the path of a change.
+COMPONENTS = (
+    "engine", "cib_manager", "attribute_manager", "controller", "fencer", "executor", "alerts", "ipc",
+)
+
+#: Event → components that hear it. MessageOrdered and MessageDirect are not here: the topic's part before the first dot
+#: names the one component that hears them (core/dispatch.py).
+HEARD_BY: dict[type[Event], tuple[str, ...]] = {
+    # The engine last: the view that it may tell at once finds everybody started.
+    Started: (
+        "cib_manager", "attribute_manager", "controller", "fencer", "executor", "alerts", "ipc",
+        "engine",
+    ),
+    Blocked: ("cib_manager", "attribute_manager", "controller", "fencer", "executor"),
+    MembersChanged: (
+        "cib_manager", "attribute_manager", "fencer", "executor", "controller", "alerts", "ipc",
+    ),
+    ChangeWanted: ("cib_manager",),
+    ChangeAnswered: ("ipc", "executor", "controller", "attribute_manager", "fencer"),
+    CibChanged: ("executor", "fencer", "attribute_manager", "controller", "alerts", "ipc"),
+    GraphReady: ("controller",),
+    OperationWanted: ("executor",),
+    OperationDone: ("controller", "alerts", "ipc"),
+    FencingWanted: ("fencer",),
+    FencingDone: ("controller", "alerts", "ipc"),
+    AttributeWanted: ("attribute_manager",),
+    TransitionStarted: ("ipc", "alerts"),
+    ActionChanged: ("ipc",),
+    TransitionEnded: ("ipc", "alerts"),
+    Happened: ("ipc", "alerts"),
+    ShutdownWanted: ("controller",),
+    Leaving: ("executor", "engine"),
+    ClientAsked: ("controller", "fencer", "attribute_manager"),
+}
+
+
+def components(settings: Settings, restored: Restored, engine: Component) -> list[Component]:
+    """The components of one node, made of its settings and what its earlier lives left."""
+    identity = restored.identity
+    return [
+        engine,
+        CibManager(
+            identity.name, identity.boot, restored.cib, restored.lineage, restored.journal
+        ),
+        *_rooms(settings),
+        Ipc(settings),
+    ]
+
+
+def _rooms(settings: Settings) -> list[Component]:
+    made: list[Component] = []
+    for room, kind in (
+        ("attribute_manager", "AttributeManager"), ("controller", "Controller"),
+        ("fencer", "Fencer"), ("executor", "Executor"), ("alerts", "Alerts"),
+    ):
+        try:
+            module = importlib.import_module(f"hashelld.{room}.core")
+        except ImportError as error:
+            structlog.get_logger("hashelld").warning("a room is missing", room=room, why=str(error))
+            continue
+        made.append(getattr(module, kind)(settings))
+    return made
+
+
+def make_engine(settings: Settings, restored: Restored) -> tuple[Component, list[Edge]]:
+    """The engine that the settings name, and its edges."""
+    identity = restored.identity
+    me = Me(identity.name, identity.uuid, identity.boot, settings.cluster)
+    return LoopbackEngine(me), []
+
+
+async def run(settings: Settings) -> int:
+    """Start a node and go on until it ends; the exit code. Raises HashellError when it cannot start."""
+    log = structlog.get_logger("hashelld")
+    make_folder(settings.run_dir, 0o755)
+    restored, generations, journal = restore(settings.state_dir, settings.node)
+    engine, engine_edges = make_engine(settings, restored)
+    storage = StorageEdge(settings.state_dir, generations, journal, keeps_record)
+    ipc = IpcServer(settings)
+    dispatcher = Dispatcher(components(settings, restored, engine), HEARD_BY)
+    driver = Driver(dispatcher, [storage, ipc, *engine_edges], storage.keep_input)
+    log.info(
+        "starting", cluster=settings.cluster, node=settings.node, state_dir=str(settings.state_dir),
+        boot=restored.identity.boot, version=str(restored.cib.version), pid=os.getpid(),
+    )
+    first: list[Event] = [Started(settings.node, settings.cluster, restored.cib)]
+    for finding in restored.findings:
+        log.warning(finding)
+        first.append(Happened("storage", "warning", finding, (settings.node,)))
+    return await driver.run(first)

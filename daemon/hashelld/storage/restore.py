@@ -1,0 +1,72 @@
+"""Restore: all that a node knows of its earlier lives, read once at the start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hashell.cib.document import Cib
+from hashelld.storage.files import StorageFailed, make_folder, set_aside, sweep
+from hashelld.storage.generations import Generations
+from hashelld.storage.identity import Identity, take_identity
+from hashelld.storage.journal import Journal
+
+#: Named values are small: roster, promise, fencing history.
+VALUE_MAX = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """`lineage` is what was stored with the CIB; `findings` are lines for people about damage and what was used instead."""
+
+    identity: Identity
+    cib: Cib
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+    journal: tuple[bytes, ...] = ()
+    values: Mapping[str, bytes] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
+
+
+def restore(state_dir: Path, node: str) -> tuple[Restored, Generations, Journal]:
+    """Read the state folder of a node, making it where it is missing. Raises StorageFailed."""
+    make_folder(state_dir)
+    _refuse_unwritable(state_dir)
+    sweep(state_dir)
+    identity, findings = take_identity(state_dir, node)
+    generations = Generations(state_dir / "cib")
+    found, damaged = generations.load()
+    journal = Journal(state_dir / "journal")
+    make_folder(state_dir / "values")
+    sweep(state_dir / "values")
+    values: dict[str, bytes] = {}
+    unreadable: list[str] = []
+    for path in sorted((state_dir / "values").iterdir()):
+        if path.suffix == ".value":
+            try:
+                values[path.stem] = path.read_bytes()[:VALUE_MAX]
+            except OSError as error:
+                aside = set_aside(path, "unreadable")
+                unreadable.append(f"{path} cannot be read ({error.strerror}); kept as {aside.name}")
+    restored = Restored(
+        identity,
+        found.cib if found else Cib.empty(),
+        found.lineage if found else {},
+        tuple(journal.records),
+        values,
+        (*findings, *damaged, *journal.findings, *unreadable),
+    )
+    return restored, generations, journal
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    probe = folder / ".probe.new"
+    try:
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise StorageFailed(
+            f"the state folder {folder} cannot be written: {error.strerror}",
+            "mend its rights, or give another --state-dir",
+        ) from error
