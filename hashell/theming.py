@@ -1,8 +1,8 @@
 """Themes: palettes read from TOML files, one for shell, monitor and HTML alike.
 
 A theme names colours by meaning, never by place: `ok`, `warn`, `fail`, `unknown`, `pending`, `maint`, `promoted`,
-`fenced`, `stale`, and the surfaces `background`, `panel`, `foreground`, `muted`, `accent`, `selection`. A colour is `#rrggbb`, or
-`ansi_*` for the terminal's own palette, or `default`.
+`fenced`, `stale`, and the surfaces `background`, `panel`, `foreground`, `muted`, `accent`, `selection`. A colour is
+`#rrggbb`, or `ansi_*` for the terminal's own palette, or `default`.
 """
 
 from __future__ import annotations
