@@ -1,0 +1,137 @@
+"""One shot: the status of a cluster printed once, as `crm_mon -1` does; the program behind `hashell
+monitor`.
+
+Nothing here imports Textual or asyncio: a one-shot status must come at once, also on a loaded node.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hashell.errors import HashellError
+from hashell.monitor.options import MonitorOptions, help_text, read
+from hashell.status.options import Format
+
+if TYPE_CHECKING:
+    from hashell.client.api import ClusterClient
+    from hashell.status.cluster_status import ClusterStatus
+
+
+def main(argv: list[str]) -> int:
+    """Serve one command line; the exit code."""
+    try:
+        options = read(argv)
+    except HashellError as error:
+        sys.stderr.write(f"hashell monitor: {error}\n")
+        return error.exit_code
+    if options.show_help:
+        sys.stdout.write(help_text())
+        return 0
+    if options.show_version:
+        from hashell import __version__
+
+        sys.stdout.write(f"hashell {__version__}\n")
+        return 0
+    if options.output is None and not options.one_shot and sys.stdout.isatty():
+        from hashell.monitor import app
+
+        return app.run(
+            app.Options(
+                attach=options.attach, cib_file=options.cib, read_only=options.read_only,
+                theme=options.theme, status=options.status,
+            )
+        )
+    return print_once(options, shlex.join(["hashell", "monitor", *argv]))
+
+
+def print_once(options: MonitorOptions, request: str) -> int:
+    """Ask the cluster once and print; the exit code. `request` is the command line, which XML
+    repeats.
+    """
+    output = options.output or Format.TEXT
+    try:
+        shown, code = shown_status(options, output, request), 0
+    except HashellError as error:
+        code = error.exit_code
+        if output is not Format.XML:
+            sys.stderr.write(f"hashell monitor: {error}\n")
+            return code
+        from hashell.status import xml
+
+        shown = xml.error(request, code, error.id, text=str(error))
+    if options.silent:
+        return code
+    return _write(shown, options.output_to) or code
+
+
+def _write(shown: str, where: str) -> int:
+    """To standard output or, whole or not at all, to a file."""
+    if where in ("", "-"):
+        sys.stdout.write(shown)
+        return 0
+    temporary = Path(f"{where}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(shown, encoding="utf-8")
+        temporary.replace(where)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        sys.stderr.write(f"hashell monitor: cannot write {where}: {error.strerror}\n")
+        return 73
+    return 0
+
+
+def shown_status(options: MonitorOptions, output: Format, request: str) -> str:
+    """The status of the cluster that the options mean, in a format. Raises HashellError."""
+    from hashell.client.choose import open_client
+
+    client = open_client(options.attach, options.cib, options.read_only)
+    try:
+        status = gather(client, options)
+    finally:
+        client.close()
+    if options.simple:
+        from hashell.status.simple import render as one_line
+
+        return one_line(status)
+    return render(status, options, output, request)
+
+
+def gather(client: ClusterClient, options: MonitorOptions) -> ClusterStatus:
+    """What a cluster is like now. Raises HashellError."""
+    from hashell.state.cluster_state import read_cluster_state
+    from hashell.status.build import cluster_status
+
+    state = read_cluster_state(client.cib(), time.time())
+    live = client.info() if client.kind in ("hashelld", "pacemaker") else None
+    return cluster_status(state, live, options.status)
+
+
+def render(status: ClusterStatus, options: MonitorOptions, output: Format, request: str) -> str:
+    """A status in a format."""
+    match output:
+        case Format.TEXT:
+            from hashell.status import text
+
+            return text.render(status)
+        case Format.XML:
+            from hashell.status import xml
+
+            return xml.render(status, request, legacy=options.legacy_xml)
+        case Format.HTML:
+            from hashell.status import html
+
+            page = html.Page(
+                options.html_title, options.html_stylesheet,
+                cgi=options.html_cgi,
+                refresh_s=options.interval_ms // 1000 if options.output_to else 0,
+            )
+            return html.render(status, page)
+        case Format.JSON:
+            from hashell.status import json
+
+            return json.render(status)
