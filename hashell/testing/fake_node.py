@@ -23,7 +23,7 @@ from hashell.client.memory import MemoryClient
 from hashell.errors import HashellError
 from hashell.wire import messages
 from hashell.wire.failures import failure_of
-from hashelld.core.effects import Effect, Multicast, Reply, Tell
+from hashelld.core.effects import Effect, Multicast, ReadHistory, Reply, Tell
 from hashelld.core.events import (
     AttributeWanted,
     Author,
@@ -205,6 +205,8 @@ class FakeNode:
                 self.asked.append(wanted)
             case Multicast():
                 pass
+            case ReadHistory(ticket, limit, version):
+                self._server.reply(ticket, self._read(limit, version))
             case _:
                 self._server.performs[type(effect)]("ipc", effect)
         return []
@@ -232,13 +234,16 @@ class FakeNode:
         if body is not None:
             self._server.performs[Reply]("ipc", Reply(asked.client, body))
 
+    def _read(self, limit: int, version: str) -> messages.Message:
+        try:
+            if version:
+                return messages.CibIs(self.memory.version(version).to_bytes(), version)
+        except HashellError as error:
+            return failure_of(error)
+        return messages.History(self.memory.history(limit))
+
     def _answer(self, body: Any) -> Any:
         match body:
-            case messages.GetHistory(limit):
-                return messages.History(self.memory.history(limit))
-            case messages.GetVersion(version):
-                cib = self.memory.version(version)
-                return messages.CibIs(cib.to_bytes(), version)
             case messages.CleanUp(resource, node, task, interval_ms, refresh):
                 before = self.memory.cib()
                 text = self.memory.clean_up(

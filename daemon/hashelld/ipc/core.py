@@ -17,7 +17,7 @@ import msgspec
 from hashell.cib.document import Cib
 from hashell.wire import messages
 from hashell.wire.failures import failure
-from hashelld.core.effects import Effect, Multicast, Notify, Reply, Tell
+from hashelld.core.effects import Effect, Multicast, Notify, ReadHistory, Reply, Tell
 from hashelld.core.events import (
     ActionChanged,
     AttributeWanted,
@@ -207,7 +207,13 @@ class Ipc:
             case messages.GetEvents(limit):
                 kept = list(self._events)[-limit:] if limit > 0 else []
                 return [Reply(ticket, messages.Events(tuple(kept)))]
-            case messages.GetHistory() | messages.GetVersion() | messages.WaitIdle():
+            case messages.GetHistory(limit):
+                return [ReadHistory(ticket, max(0, limit))]
+            case messages.GetVersion(version) if version:
+                return [ReadHistory(ticket, version=version)]
+            case messages.GetVersion():
+                return [Reply(ticket, failure("bad-input", "no version was named"))]
+            case messages.WaitIdle():
                 return [Tell(ClientAsked(ticket, event.user, body))]
         if not event.may_write:
             return [Reply(ticket, _not_allowed(event.user, self._node))]

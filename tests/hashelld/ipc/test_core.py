@@ -10,7 +10,7 @@ import pytest
 from hashell.cib.document import Cib
 from hashell.testing.fake_node import a_view
 from hashell.wire import messages
-from hashelld.core.effects import Multicast, Notify, Reply, Tell
+from hashelld.core.effects import Multicast, Notify, ReadHistory, Reply, Tell
 from hashelld.core.events import (
     ActionChanged,
     AttributeWanted,
@@ -203,3 +203,9 @@ def test_nodes_tell_one_another_where_their_clients_knock(ipc):
 def test_sockets_of_other_machines_and_rubbish_are_passed_over(ipc, payload):
     ipc.receive(MembersChanged(a_view("node1", "node2")), 0, 1.0)
     assert list(ipc.receive(MessageOrdered(1, 1, "node2", SOCKET_TOPIC, payload), 0, 1.0)) == []
+
+
+def test_the_history_is_read_by_whoever_keeps_it(ipc):
+    assert ask(ipc, messages.GetHistory(5)) == [ReadHistory(7, 5)]
+    assert ask(ipc, messages.GetVersion("0.1.0")) == [ReadHistory(7, version="0.1.0")]
+    assert answer(ask(ipc, messages.GetVersion(""))).id == "bad-input"

@@ -1,0 +1,17 @@
+"""Lab: whole clusters on one machine, and what breaks them.
+
+In:  how many nodes, and a story (demos/*.toml). Out: real daemons on loopback or in network namespaces, the story told
+step by step, and the outage that a client saw.
+
+    processes.py   which processes belong to a node, and ending them all
+    janitor.py     a process that clears up when its lab died without doing so
+    cluster.py     N hashelld on loopback: start, kill, freeze, restart
+    namespaces.py  nodes with a network of their own (root): bridge, cables, addresses
+    probe.py       a client in a process of its own: who answers, since when, and the gaps
+    scenario.py    a story as data: steps, and what must hold after each
+    stage.py       a cluster, a service and a probe together; performs the steps of a story
+    demo.py        `hashell demo`
+    keygen.py      `hashell keygen`
+
+To add a story: a file in demos/. To add something that a story can do: a verb in scenario.py and its method in stage.py.
+"""

@@ -1,0 +1,219 @@
+"""A client of the service in a process of its own: asks every few milliseconds, tells who answers and every gap.
+
+    python -m hashell.lab.probe ADDRESS PORT      one JSON object a line, on every change
+
+What it measures is the outage as a user would feel it: from the last answer before a gap to the first after it. It also looks
+at the kernel's table of listening sockets: two that stand for the same address and port are two owners, and so are answers that
+alternate between nodes without a gap.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: Seconds between two questions.
+PERIOD_S = 0.01
+#: Seconds that one question may take; a frozen server holds the connection for ever.
+ANSWER_TIMEOUT_S = 0.25
+#: Seconds between two signs of life without any change.
+STILL_S = 0.5
+#: Seconds between two looks at the table of listening sockets.
+OWNERS_S = 0.1
+#: Gaps kept.
+GAPS_MAX = 10_000
+_LISTEN = "0A"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Nobody answered between `began_s` and `ended_s` (monotonic clock): the last answer before, the first after."""
+
+    began_s: float
+    ended_s: float
+    before: str
+    after: str
+
+    @property
+    def seconds(self) -> float:
+        return self.ended_s - self.began_s
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the probe saw last: `node` is who answers (empty: nobody), `at_s` the time of the last answer."""
+
+    node: str = ""
+    at_s: float = 0.0
+    alive_s: float = 0.0
+    owners: int = 0
+
+
+class Tally:
+    """Answers in, gaps and double owners out. Pure: times come with the answers."""
+
+    def __init__(self) -> None:
+        self.node = ""
+        self.last_s = 0.0
+        self.answering = False
+        self.gaps: list[Gap] = []
+        self.doubles: list[str] = []
+        self._changes: list[tuple[float, str, str]] = []
+
+    def answered(self, node: str, asked_s: float, answered_s: float) -> bool:
+        """Take an answer; whether it changed anything worth telling."""
+        news = not self.answering or node != self.node
+        if self.node and (not self.answering or node != self.node):
+            # A change of node within one period is a gap too, of the length of that period.
+            self.gaps.append(Gap(self.last_s, answered_s, self.node, node))
+            del self.gaps[:-GAPS_MAX]
+            if self.answering:
+                self._changed(self.node, node, asked_s)
+        self.node, self.last_s, self.answering = node, answered_s, True
+        return news
+
+    def _changed(self, before: str, after: str, at_s: float) -> None:
+        """From one node to another without a gap: once is a quick move, back within a second is two owners."""
+        for when_s, one, other in self._changes:
+            if at_s - when_s < 1.0 and (one, other) == (after, before):
+                self.doubles.append(f"{after} and {before} answer in turns")
+                return
+        self._changes = [change for change in self._changes if at_s - change[0] < 1.0]
+        self._changes.append((at_s, before, after))
+
+    def failed(self) -> bool:
+        """Nobody answered; whether that is news."""
+        news, self.answering = self.answering, False
+        return news
+
+    def listening(self, owners: int) -> None:
+        """How many sockets listen at the service's address and port."""
+        if owners > 1:
+            self.doubles.append(f"{owners} sockets listen at the service's address")
+        del self.doubles[:-GAPS_MAX]
+
+
+def listeners(table: str, address: str, port: int) -> int:
+    """Sockets that listen at an IPv4 address and port in the kernel's table (/proc/net/tcp, proc(5))."""
+    wanted = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}:{port:04X}"
+    count = 0
+    for line in table.splitlines()[1:]:
+        fields = line.split()
+        count += len(fields) > 3 and fields[1] == wanted and fields[3] == _LISTEN
+    return count
+
+
+def ask(address: str, port: int, timeout_s: float = ANSWER_TIMEOUT_S) -> str:
+    """One HTTP question; the last word of the answer, which is the node's name. Empty when there is no good answer."""
+    deadline = time.monotonic() + timeout_s
+    try:
+        with socket.create_connection((address, port), timeout=timeout_s) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            data = b""
+            while len(data) < 4096:
+                connection.settimeout(max(0.001, deadline - time.monotonic()))
+                more = connection.recv(4096)
+                if not more:
+                    break
+                data += more
+    except OSError:
+        return ""
+    head, _, body = data.partition(b"\r\n\r\n")
+    words = body.decode(errors="replace").split()
+    return words[-1] if head.startswith(b"HTTP/1.0 200") and words else ""
+
+
+def main(argv: list[str]) -> int:
+    """Ask until standard input ends (its other end is the lab's)."""
+    address, port = argv[0], int(argv[1])
+    tally = Tally()
+    told_gaps = told_doubles = 0
+    spoke_s = looked_s = 0.0
+    owners = 0
+    while True:
+        now_s = time.monotonic()
+        node = ask(address, port)
+        done_s = time.monotonic()
+        news = tally.answered(node, now_s, done_s) if node else tally.failed()
+        if done_s - looked_s > OWNERS_S:
+            looked_s = done_s
+            table = Path("/proc/net/tcp").read_text(encoding="ascii", errors="replace")
+            owners = listeners(table, address, port)
+            tally.listening(owners)
+        gaps, doubles = tally.gaps[told_gaps:], tally.doubles[told_doubles:]
+        if news or gaps or doubles or done_s - spoke_s > STILL_S:
+            spoke_s = done_s
+            told_gaps, told_doubles = len(tally.gaps), len(tally.doubles)
+            line = {
+                "node": tally.node if tally.answering else "", "at_s": tally.last_s,
+                "alive_s": done_s, "owners": owners, "doubles": doubles,
+                "gaps": [[gap.began_s, gap.ended_s, gap.before, gap.after] for gap in gaps],
+            }
+            try:
+                sys.stdout.write(json.dumps(line) + "\n")
+                sys.stdout.flush()
+            except BrokenPipeError:
+                return 0
+        left_s = max(0.0, now_s + PERIOD_S - time.monotonic())
+        readable, _, _ = select.select([0], [], [], left_s)
+        if readable and not os.read(0, 1):
+            return 0
+
+
+@dataclass
+class Probe:
+    """The lab's end: starts the process, keeps what it told. Safe to ask from any thread."""
+
+    address: str
+    port: int
+    gaps: list[Gap] = field(default_factory=list)
+    doubles: list[str] = field(default_factory=list)
+    sight: Sight = field(default_factory=Sight)
+
+    def start(self, prefix: tuple[str, ...] = ()) -> None:
+        """`prefix` are words before the command, to run it elsewhere (in a network namespace)."""
+        from hashell.lab.cluster import import_path
+
+        words = [
+            *prefix, sys.executable, "-m", "hashell.lab.probe", self.address, str(self.port)
+        ]
+        self._process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
+            env={**os.environ, "PYTHONPATH": import_path()},
+        )
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            told = json.loads(line)
+            self.gaps += [Gap(*gap) for gap in told["gaps"]]
+            self.doubles += told["doubles"]
+            self.sight = Sight(told["node"], told["at_s"], told["alive_s"], told["owners"])
+
+    def stop(self) -> None:
+        """End the process; what it told stays."""
+        process = getattr(self, "_process", None)
+        if process is None:
+            return
+        process.stdin.close()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._thread.join(5)
+        process.stdout.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
