@@ -9,7 +9,13 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hashell.values.scores import INFINITY
+from hashell.model.nvpairs import Document
+from hashell.model.options.cluster import OPTIONS
+from hashell.model.options.row import Row
+from hashell.values.booleans import is_true
+from hashell.values.integers import leading_integer
+from hashell.values.intervals import interval_ms, parse_interval_ms
+from hashell.values.scores import INFINITY, parse_score
 
 
 class NoQuorumPolicy(enum.StrEnum):
@@ -102,3 +108,144 @@ class ClusterOptions:
 
 #: What red is worth where no strategy says otherwise (migrate-on-red, only-green).
 RED = -INFINITY
+
+
+def read_cluster_options(document: Document, *, has_quorum: bool) -> ClusterOptions:
+    """The options of the document's crm_config, for the moment; invalid ones count as unset and are
+    complained of.
+    """
+    raw: dict[str, str] = {}
+    parent = document.root.find("configuration/crm_config")
+    document.unpack(
+        document.sets(parent, "cluster_property_set"), document.known(), raw,
+        first="cib-bootstrap-options",
+    )
+    return _options(raw, document, has_quorum=has_quorum)
+
+
+def _options(raw: dict[str, str], document: Document, *, has_quorum: bool) -> ClusterOptions:
+    texts = {row.name: _value(row, raw, document) for row in OPTIONS}
+
+    def text(name: str) -> str:
+        return texts[name] or ""
+
+    def flag(name: str) -> bool:
+        return is_true(texts[name])
+
+    def duration(name: str) -> int:
+        return interval_ms(texts[name])
+
+    def number(name: str) -> int:
+        return parse_score(texts[name])
+
+    fencing_enabled = flag("fencing-enabled")
+    strategy = HealthStrategy(text("node-health-strategy").lower())
+    green, yellow, red = _health_scores(strategy, texts)
+    return ClusterOptions(
+        cluster_name=raw.get("cluster-name"),
+        dc_version=text("dc-version"),
+        cluster_infrastructure=text("cluster-infrastructure"),
+        no_quorum_policy=_no_quorum_policy(
+            text("no-quorum-policy").lower(), document,
+            fencing_enabled=fencing_enabled, has_quorum=has_quorum,
+        ),
+        symmetric_cluster=flag("symmetric-cluster"),
+        maintenance_mode=flag("maintenance-mode"),
+        start_failure_is_fatal=flag("start-failure-is-fatal"),
+        enable_startup_probes=flag("enable-startup-probes"),
+        enable_acl=flag("enable-acl"),
+        stop_all_resources=flag("stop-all-resources"),
+        stop_removed_resources=flag("stop-removed-resources"),
+        cancel_removed_actions=flag("cancel-removed-actions"),
+        shutdown_lock=flag("shutdown-lock"),
+        shutdown_lock_limit_ms=duration("shutdown-lock-limit") if flag("shutdown-lock") else 0,
+        fencing_enabled=fencing_enabled,
+        fencing_action="off" if text("fencing-action") == "poweroff" else text("fencing-action"),
+        fencing_reaction=text("fencing-reaction").lower(),
+        fencing_timeout_ms=duration("fencing-timeout"),
+        fencing_watchdog_timeout_ms=_watchdog_timeout(texts["fencing-watchdog-timeout"]),
+        fencing_max_attempts=number("fencing-max-attempts"),
+        fence_remote_without_quorum=flag("fence-remote-without-quorum"),
+        concurrent_fencing=flag("concurrent-fencing"),
+        startup_fencing=fencing_enabled and flag("startup-fencing"),
+        priority_fencing_delay_ms=duration("priority-fencing-delay"),
+        have_watchdog=flag("have-watchdog"),
+        node_pending_timeout_ms=duration("node-pending-timeout"),
+        cluster_delay_ms=duration("cluster-delay"),
+        cluster_recheck_interval_ms=duration("cluster-recheck-interval"),
+        dc_deadtime_ms=duration("dc-deadtime"),
+        election_timeout_ms=duration("election-timeout"),
+        shutdown_escalation_ms=duration("shutdown-escalation"),
+        join_integration_timeout_ms=duration("join-integration-timeout"),
+        join_finalization_timeout_ms=duration("join-finalization-timeout"),
+        transition_delay_ms=duration("transition-delay"),
+        load_threshold_percent=leading_integer(texts["load-threshold"]) or 0,
+        node_action_limit=number("node-action-limit"),
+        batch_limit=number("batch-limit"),
+        migration_limit=number("migration-limit"),
+        pe_error_series_max=number("pe-error-series-max"),
+        pe_warn_series_max=number("pe-warn-series-max"),
+        pe_input_series_max=number("pe-input-series-max"),
+        node_health_strategy=strategy,
+        node_health_base=number("node-health-base"),
+        health_green=green,
+        health_yellow=yellow,
+        health_red=red,
+        placement_strategy=PlacementStrategy(text("placement-strategy").lower()),
+        raw=raw,
+    )
+
+
+def _value(row: Row, raw: dict[str, str], document: Document) -> str | None:
+    """What is written under either name, if it fits, else the default."""
+    value = raw.get(row.name)
+    if value is None and row.old_name:
+        value = raw.get(row.old_name)
+        if value is not None:
+            document.complain(
+                f"Support for legacy name '{row.old_name}' for cluster option '{row.name}' is "
+                "deprecated and will be removed in a future release"
+            )
+            raw[row.name] = value
+    if value is None or row.fits(value) or (row.name, value) == ("fencing-action", "poweroff"):
+        return row.default if value is None else value
+    document.complain(
+        f"Using default value for cluster option '{row.name}' because '{value}' is invalid"
+    )
+    return row.default
+
+
+def _no_quorum_policy(
+    text: str, document: Document, *, fencing_enabled: bool, has_quorum: bool
+) -> NoQuorumPolicy:
+    if text not in ("fence", "suicide"):
+        return NoQuorumPolicy(text)
+    if not fencing_enabled:
+        document.complain("Resetting no-quorum-policy to 'stop' because fencing is disabled")
+        return NoQuorumPolicy.STOP
+    if has_quorum or (leading_integer(document.root.get("no-quorum-panic")) or 0):
+        return NoQuorumPolicy.FENCE
+    return NoQuorumPolicy.STOP  # a cluster that never had quorum would fence itself away
+
+
+def _health_scores(
+    strategy: HealthStrategy, texts: Mapping[str, str | None]
+) -> tuple[int, int, int]:
+    """What green, yellow and red are worth. Source: lib/pengine/pe_health.c."""
+    if strategy is HealthStrategy.NONE:
+        return 0, 0, 0
+    if strategy is HealthStrategy.MIGRATE_ON_RED:
+        return 0, 0, RED
+    if strategy is HealthStrategy.ONLY_GREEN:
+        return 0, RED, RED
+    return (
+        parse_score(texts["node-health-green"]),
+        parse_score(texts["node-health-yellow"]),
+        parse_score(texts["node-health-red"]),
+    )
+
+
+def _watchdog_timeout(text: str | None) -> int:
+    """Milliseconds; -1 (find out) for anything that is no time."""
+    value = parse_interval_ms(text)
+    return -1 if value is None else value

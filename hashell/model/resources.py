@@ -7,7 +7,7 @@ clone.c, bundle.c.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from lxml import etree
@@ -139,6 +139,12 @@ class ResourceConfig:
     def agent(self) -> str:
         """`ocf:heartbeat:IPaddr2`, `stonith:fence_xvm`; empty for collectives."""
         return ":".join(part for part in (self.standard, self.provider, self.type) if part)
+
+    def tree(self) -> Iterator[ResourceConfig]:
+        """Itself and everything below, parents first."""
+        yield self
+        for child in self.children:
+            yield from child.tree()
 
     def parameters(self, node_attributes: Mapping[str, str] | None = None) -> Mapping[str, str]:
         """Instance attributes, own ones before those of the parents; with a node's attributes,

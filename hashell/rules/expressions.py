@@ -9,7 +9,7 @@ import enum
 from dataclasses import dataclass
 
 from hashell.rules.date_spec import DateSpec
-from hashell.rules.durations import Duration
+from hashell.rules.iso8601 import Moment
 
 
 class Combine(enum.StrEnum):
@@ -72,14 +72,15 @@ class AttributeExpression:
 
 @dataclass(frozen=True, slots=True)
 class DateExpression:
-    """Before, after, between or on; `start` and `end` are seconds since 1970, None where not given.
+    """After `start` (gt), before `end` (lt), between both or on the days of `spec`.
+
+    An end that a duration gives is already in `end`.
     """
 
     id: str
     operation: DateOperation
-    start_s: int | None = None
-    end_s: int | None = None
-    duration: Duration | None = None
+    start: Moment | None = None
+    end: Moment | None = None
     spec: DateSpec | None = None
 
 
