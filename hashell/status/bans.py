@@ -20,9 +20,9 @@ from hashell.state.cluster_state import ClusterState
 from hashell.state.nodes import Node
 from hashell.state.resources import Resource
 from hashell.status.cluster_status import BanStatus, TicketStatus
-from hashell.status.glib_order import in_table_order
 from hashell.values.roles import Role
 from hashell.values.scores import parse_score
+from hashell.values.table_order import in_table_order
 
 #: A resource that a constraint speaks of, role and score where a set has its own, the match of a
 #: pattern.

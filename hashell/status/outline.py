@@ -26,7 +26,7 @@ from hashell.status.cluster_status import (
     is_active,
     primitives_of,
 )
-from hashell.status.options import Section
+from hashell.status.options import Manner, Section
 from hashell.status.selection import Names, View, passes
 from hashell.values.outcomes import exec_status_text
 from hashell.values.roles import Role
@@ -630,12 +630,13 @@ def _technical(view: View, one: FailureStatus) -> str:
 
 def ticket_section(view: View) -> Block | None:
     """Tickets, granted or not."""
-    lines = tuple(Line(_ticket(one)) for one in view.status.tickets)
+    between = ": " if view.status.options.manner is Manner.CRM_MON else "\t"
+    lines = tuple(Line(_ticket(one, between)) for one in view.status.tickets)
     return Block("Tickets", lines) if lines else None
 
 
-def _ticket(one: TicketStatus) -> str:
-    text = f"{one.id}\t{'granted' if one.granted else 'revoked'}"
+def _ticket(one: TicketStatus, between: str) -> str:
+    text = f"{one.id}{between}{'granted' if one.granted else 'revoked'}"
     if one.standby:
         text += " [standby]"
     if one.last_granted_s is not None:
