@@ -1,0 +1,215 @@
+"""`Env`: the cluster's client, a working copy of its CIB, what was said and what is wrong.
+
+Edits change the working copy only; `commit` sends the difference as one patch. A screen or a shell makes one Env for a
+command, or keeps one while edits are staged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from hashell.cib.diff import is_empty, make_patch
+from hashell.cib.document import Cib
+from hashell.client.api import ClusterClient
+from hashell.commands.binding import Ids
+from hashell.commands.problems import Problem, ProblemsFound, Severity
+from hashell.errors import Conflict, NotFound
+
+Element = etree._Element
+
+_SECTIONS = (
+    "crm_config", "nodes", "resources", "constraints", "fencing-topology", "op_defaults", "rsc_defaults",
+    "acls", "tags", "alerts",
+)
+
+
+def _quiet(text: str) -> None:
+    """Nobody listens."""
+
+
+@dataclass(slots=True)
+class Env:
+    """`root` is the working copy: a <cib> that the commands edit in place."""
+
+    client: ClusterClient
+    base: Cib
+    root: Element
+    force: bool = False
+    #: What the person typed, or would have: the crm line that does the same.
+    command_line: str = ""
+    say: Callable[[str], None] = _quiet
+    warn: Callable[[str], None] = _quiet
+    problems: list[Problem] = field(default_factory=list)
+    _ids: Ids | None = None
+
+    @classmethod
+    def open(cls, client: ClusterClient, *, force: bool = False, command_line: str = "") -> Env:
+        """With the cluster's CIB as it is now."""
+        base = client.cib()
+        return cls(client, base, base.copy_root(), force=force, command_line=command_line)
+
+    # --- the working copy ------------------------------------------------------------------------------
+
+    @property
+    def cib(self) -> Cib:
+        """The working copy as a document; do not keep it."""
+        return Cib(self.root)
+
+    @property
+    def ids(self) -> Ids:
+        """The ids that are taken in the working copy."""
+        if self._ids is None:
+            self._ids = Ids(self.root)
+        return self._ids
+
+    def forget_ids(self) -> None:
+        """To be called where elements were taken out or renamed by hand."""
+        self._ids = None
+
+    @property
+    def validate_with(self) -> str:
+        return self.root.get("validate-with", "")
+
+    def configuration(self) -> Element:
+        found = self.root.find("configuration")
+        return found if found is not None else etree.SubElement(self.root, "configuration")
+
+    def section(self, name: str) -> Element:
+        """A section of the configuration; one that is not there yet is put where the schema wants it."""
+        configuration = self.configuration()
+        found = configuration.find(name)
+        if found is None:
+            found = etree.Element(name)
+            rank = _SECTIONS.index(name) if name in _SECTIONS else len(_SECTIONS)
+            place = sum(
+                1 for child in configuration if child.tag in _SECTIONS and _SECTIONS.index(str(child.tag)) < rank
+            )
+            configuration.insert(place, found)
+        return found
+
+    def by_id(self, name: str) -> Element | None:
+        """What the configuration defines under this id, or None."""
+        for found in self.root.xpath("configuration//*[@id=$id]", id=name):
+            if found.tag not in ("resource_ref", "obj_ref", "role_ref") and not (
+                found.tag == "role" and found.getparent().tag in ("acl_target", "acl_group")
+            ):
+                assert isinstance(found, etree._Element)
+                return found
+        return None
+
+    def node(self, name: str) -> Element | None:
+        """A node by its name or id."""
+        for found in self.root.xpath("configuration/nodes/node[@uname=$n or @id=$n]", n=name):
+            assert isinstance(found, etree._Element)
+            return found
+        return None
+
+    def node_names(self) -> tuple[str, ...]:
+        return tuple(str(name) for name in self.root.xpath("configuration/nodes/node/@uname"))
+
+    def option(self, name: str) -> str | None:
+        """The value of a cluster option, from the first set that has it."""
+        for value in self.root.xpath(
+            "configuration/crm_config/cluster_property_set/nvpair[@name=$n]/@value", n=name
+        ):
+            return str(value)
+        return None
+
+    # --- problems --------------------------------------------------------------------------------------
+
+    def report(self, problem: Problem) -> None:
+        """Keep a problem; `settle` decides what comes of it."""
+        self.problems.append(problem)
+
+    def settle(self) -> None:
+        """Tell the warnings, and raise ProblemsFound if there is an error that is not forced."""
+        problems, self.problems = self.problems, []
+        bad: list[Problem] = []
+        for problem in problems:
+            if problem.severity is Severity.ERROR and not (problem.forcible and self.force):
+                bad.append(problem)
+            else:
+                self.warn(problem.message)
+        if bad:
+            raise ProblemsFound(bad)
+
+    # --- the cluster -----------------------------------------------------------------------------------
+
+    @property
+    def changed(self) -> bool:
+        return not is_empty(make_patch(self.base, self.cib))
+
+    def commit(self, message: str = "") -> str:
+        """Send what was edited as one patch; the new version, or the old one if there was nothing to send.
+
+        Raises Conflict when the cluster's CIB changed meanwhile in a way that the patch does not fit.
+        """
+        from hashell.wire.messages import Change
+
+        patch = make_patch(self.base, self.cib)
+        if is_empty(patch):
+            return str(self.base.version)
+        change = Change(kind="patch", xml=etree.tostring(patch))
+        try:
+            version = self.client.apply([change], command=self.command_line, message=message)
+        except Conflict:
+            version = self._commit_again(message)
+        self.refresh()
+        return version
+
+    def _commit_again(self, message: str) -> str:
+        """The configuration may be untouched though the version moved on: then the edit still means the same."""
+        from hashell.cib.patch import apply_patch
+        from hashell.wire.messages import Change
+
+        now = self.client.cib()
+        ours, theirs = self.base.configuration, now.configuration
+        assert ours is not None and theirs is not None
+        if etree.tostring(ours) != etree.tostring(theirs) and not self.force:
+            raise Conflict(
+                "the configuration was changed by somebody else meanwhile",
+                "look at it with `configure diff`, then refresh, or force the commit",
+            )
+        merged = apply_patch(now, make_patch(self.base, self.cib), check_version=False)
+        change = Change(kind="patch", xml=etree.tostring(make_patch(now, merged)))
+        return self.client.apply([change], command=self.command_line, message=message)
+
+    def refresh(self) -> None:
+        """Throw the edits away and start from the cluster's CIB as it is now."""
+        self.base = self.client.cib()
+        self.root = self.base.copy_root()
+        self._ids = None
+        self.problems = []
+
+
+def need_resource(env: Env, name: str) -> Element:
+    """A resource by id. Raises NotFound with the nearest name."""
+    from hashell.commands.binding import find_resource
+
+    found = find_resource(env.root, name)
+    if found is None:
+        names = [str(one) for one in env.root.xpath("configuration/resources//*/@id")]
+        raise NotFound(f"no resource is called {name}", nearest(name, names))
+    return found
+
+
+def need_node(env: Env, name: str) -> Element:
+    """A node by name or id. Raises NotFound with the names that there are."""
+    found = env.node(name)
+    if found is None:
+        raise NotFound(f"no node is called {name}", nearest(name, env.node_names()))
+    return found
+
+
+def nearest(name: str, names: list[str] | tuple[str, ...]) -> str:
+    """A hint that names what was likely meant, or what there is."""
+    import difflib
+
+    close = difflib.get_close_matches(name, names, 1)
+    if close:
+        return f"did you mean {close[0]}?"
+    few = sorted(set(names))[:8]
+    return "there are " + ", ".join(few) if few else ""

@@ -1,0 +1,8 @@
+"""Shell: the crm language and the pcs language over the same commands, one line at a time or interactively.
+
+In:  argv (one_shot.py), a script (script in session.py), keys (app.py).
+Out: data on standard output, narration on standard error, an exit code.
+One declaration of a command (grammar/words.py) is read by the parser (match.py), completion (complete.py), colours
+(highlight.py) and help (help.py). crm/ holds the levels of the crm language, pcs/ the nouns of pcs.
+To change: a crm command: crm/<level>.py; a pcs command: pcs/<noun>.py; what either does: hashell.commands.
+"""

@@ -1,0 +1,174 @@
+"""The top level, the levels below it, and the words that work everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hashell.errors import BadUsage, NotFound
+from hashell.shell.grammar.words import Command, Danger, Level, LevelName
+
+if TYPE_CHECKING:
+    from hashell.shell.session import Session
+
+_HERE = "hashell.shell.crm.root"
+_STATUS = "full|bynode|inactive|ops|timing|failcounts|verbose|quiet|html|xml|json|simple|tickets|noheaders|detail|brief"
+
+ROOT = Level(
+    "root", "The crm language. A level's command can be given from here: resource stop A.",
+    commands=(
+        Command("status", "{(" + _STATUS + ")}", "What the cluster does now.", "hashell.shell.crm.status:status"),
+        Command("verify", "[scores]", "Check configuration and status.", "hashell.shell.crm.status:verify"),
+        Command("events", "[COUNT]", "The last events of this cluster.", "hashell.shell.crm.history:events"),
+        Command("monitor", "", "The full-screen monitor; back here when it ends.", f"{_HERE}:monitor"),
+    ),
+    levels=("cib", "cluster", "configure", "history", "maintenance", "node", "options", "ra", "resource", "site"),
+)
+
+
+LEVELS = {
+    one.name: one
+    for one in (
+        LevelName("cib", "Shadow copies of the configuration: work on one, compare, commit."),
+        LevelName("cluster", "The cluster as a whole: its nodes, health, starting and stopping."),
+        LevelName("configure", "The cluster's configuration. Edits are staged; commit sends them.", ("cfg",)),
+        LevelName("history", "What happened: events, versions of the configuration."),
+        LevelName("maintenance", "Maintenance mode."),
+        LevelName("node", "Nodes: standby, maintenance, attributes, fencing."),
+        LevelName("options", "Your own settings."),
+        LevelName("ra", "Agents: list and describe them."),
+        LevelName("resource", "Resources: start, stop, move, clean up."),
+        LevelName("site", "Tickets of sites."),
+    )
+}
+
+
+def level_named(name: str) -> LevelName:
+    """A level by its full name."""
+    return LEVELS[name]
+
+
+class _BuiltIn:
+    """The words that every level has."""
+
+    commands = (
+        Command("help", "{TOPIC}", "What a command or level does.", f"{_HERE}:show_help", aliases=("?", "-h", "--help")),
+        Command("ls", "", "The commands and levels here.", f"{_HERE}:list_here"),
+        Command("cd", "[LEVEL]", "Go to a level: cd resource, cd .., cd ../node.", f"{_HERE}:change_level"),
+        Command("up", "", "Go up one level.", f"{_HERE}:go_up", aliases=("end", "back")),
+        Command("quit", "", "Leave the shell.", f"{_HERE}:leave", aliases=("bye", "exit")),
+    )
+    names = frozenset(name for command in commands for name in command.names)
+
+    def find(self, word: str) -> Command | None:
+        """By name, or by a unique prefix of at least two letters."""
+        word = word.lower()
+        for command in self.commands:
+            if word in command.names:
+                return command
+        close = [command for command in self.commands if len(word) > 1 and command.name.startswith(word)]
+        return close[0] if len(close) == 1 else None
+
+
+BUILT_IN = _BuiltIn()
+
+
+def names_at(level: Level) -> list[str]:
+    """All words that begin a line at a level."""
+    names = [name for command in level.commands for name in command.names]
+    return sorted({*names, *level.levels, *(command.name for command in BUILT_IN.commands), *(["pcs"] if level is ROOT else [])})
+
+
+def show_help(session: Session, words: list[str]) -> int:
+    from hashell.shell.grammar.help import command_help, level_help
+    from hashell.shell.grammar.match import find
+
+    level = session.level
+    for place, word in enumerate(words):
+        choices: list[Command | LevelName] = [*level.commands, *(level_named(name) for name in level.levels)]
+        found, _ = find(word, choices)
+        if found is None and place == 0:
+            found, _ = find(word, [*ROOT.commands, *(level_named(name) for name in ROOT.levels), *BUILT_IN.commands])
+        if found is None:
+            raise NotFound(f"nothing is called {word} here", "see `help`, `ls`")
+        if isinstance(found, Command):
+            session.out(command_help(found))
+            return 0
+        level = found.load()
+    session.out(level_help(level, tuple(level_named(name) for name in level.levels)))
+    return 0
+
+
+def list_here(session: Session, words: list[str]) -> int:
+    session.out("  ".join(names_at(session.level)) + "\n")
+    return 0
+
+
+def change_level(session: Session, words: list[str]) -> int:
+    from hashell.shell.grammar.match import find
+
+    path = list(session.path)
+    for part in (words[0] if words else "..").split("/"):
+        level = path[-1] if path else ROOT
+        if part == "..":
+            if path:
+                path.pop()
+        elif part not in ("", "."):
+            found, _ = find(part, [level_named(name) for name in level.levels])
+            if found is None:
+                found, _ = find(part, [level_named(name) for name in ROOT.levels])
+                path = []
+            if not isinstance(found, LevelName):
+                raise NotFound(f"no level is called {part}", "levels: " + ", ".join(ROOT.levels))
+            path.append(found.load())
+        elif part == "":
+            path = []
+    _leaving_configure(session, path)
+    session.path[:] = path
+    return 0
+
+
+def go_up(session: Session, words: list[str]) -> int:
+    if not session.path:
+        raise BadUsage("this is the top", "quit leaves the shell")
+    path = session.path[:-1]
+    _leaving_configure(session, path)
+    session.path[:] = path
+    return 0
+
+
+def leave(session: Session, words: list[str]) -> int:
+    _leaving_configure(session, [])
+    session.ended = True
+    session.path.clear()
+    return 0
+
+
+def _leaving_configure(session: Session, path: list[Level]) -> None:
+    """Staged edits are committed when configure is left; a person is asked first."""
+    inside = any(level.name == "configure" for level in session.path)
+    if not session.staged or not inside or any(level.name == "configure" for level in path):
+        return
+    from hashell.shell.crm.configure import commit_staged
+
+    if not session.interactive or session.confirm("There are changes pending. Do you want to commit them?"):
+        commit_staged(session)
+    else:
+        session.drop_staged()
+        session.err("INFO: changes dropped")
+
+
+def monitor(session: Session, words: list[str]) -> int:
+    if not session.interactive:
+        raise BadUsage("the monitor needs a terminal", "run `hashell monitor`")
+    import subprocess
+    import sys
+
+    arguments = [sys.executable, "-m", "hashell", "monitor"]
+    if session.options.attach:
+        arguments += ["--attach", session.options.attach]
+    if session.options.cib_file:
+        arguments += ["--cib", session.options.cib_file]
+    return subprocess.run(arguments, check=False).returncode
+
+
+__all__ = ["BUILT_IN", "ROOT", "Danger", "level_named", "names_at"]

@@ -1,0 +1,38 @@
+"""Help from the declarations: of the shell, of a level, of a command."""
+
+from __future__ import annotations
+
+from hashell.shell.grammar.words import Command, Danger, Level, LevelName
+
+_DANGER = {
+    Danger.READS: "", Danger.CHANGES: "Changes the configuration.",
+    Danger.INTERRUPTS: "Can interrupt a service.", Danger.FENCES: "Can stop a node for good.",
+}
+
+
+def command_help(command: Command) -> str:
+    """Usage, what it does, its other names, an example."""
+    lines = [f"usage: {command.name} {command.usage}".rstrip(), "", command.help]
+    if _DANGER[command.danger]:
+        lines.append(_DANGER[command.danger])
+    if command.aliases:
+        lines.append("Also called: " + ", ".join(command.aliases))
+    if command.example:
+        lines += ["", "Example:", *(f"    {line}" for line in command.example.split("\n"))]
+    return "\n".join(lines) + "\n"
+
+
+def level_help(level: Level, levels: tuple[LevelName, ...]) -> str:
+    """The commands of a level and the levels below it, with a line each."""
+    lines = [level.help, ""]
+    width = max((len(one.name) for one in (*level.commands, *levels)), default=0)
+    lines += [f"  {one.name:{width}}  {_first_line(one.help)}" for one in level.commands]
+    if levels:
+        lines += ["", "Levels:", *(f"  {one.name:{width}}  {_first_line(one.help)}" for one in levels)]
+    if level.name == "root":
+        lines += ["", "help COMMAND, help LEVEL COMMAND, and COMMAND --help say more. Lines that begin with pcs are read as pcs."]
+    return "\n".join(lines) + "\n"
+
+
+def _first_line(text: str) -> str:
+    return text.split("\n", 1)[0]

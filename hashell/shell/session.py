@@ -1,0 +1,221 @@
+"""A session: which cluster, where the user is, what is staged, and how output is to look.
+
+One-shot lines, scripts and the interactive shell all run their commands through `Session.run_words`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hashell.errors import BadUsage, HashellError, Refused
+from hashell.shell.grammar.match import find
+from hashell.shell.grammar.words import Command, Danger, Level, LevelName
+
+if TYPE_CHECKING:
+    from hashell.client.api import ClusterClient
+    from hashell.commands.env import Env
+
+
+class NoSuchCommand(BadUsage):
+    id = "no-such-command"
+
+
+@dataclass(slots=True)
+class Options:
+    """What the command line said about this run."""
+
+    cib_file: str = ""
+    attach: str = ""
+    shadow: str = ""
+    force: bool = False
+    read_only: bool = False
+    wait: bool = False
+    wait_s: float = 60.0
+    display: str = ""
+    yes: bool = False
+    no: bool = False
+    debug: bool = False
+    trace: bool = False
+    output_as: str = ""
+    theme: str = ""
+    history: str = ""
+
+
+@dataclass(slots=True)
+class Session:
+    """`path` is the stack of levels below the root. `ask` is None where nobody can be asked."""
+
+    options: Options = field(default_factory=Options)
+    path: list[Level] = field(default_factory=list)
+    out: Callable[[str], None] = field(default=lambda text: _write(sys.stdout, text))
+    err: Callable[[str], None] = field(default=lambda text: _write(sys.stderr, text + "\n"))
+    ask: Callable[[str], bool] | None = None
+    interactive: bool = False
+    ended: bool = False
+    #: The line being run, for the history and for Env.command_line.
+    line: str = ""
+    #: Comment lines that belong to the next object of the configuration.
+    comments: list[str] = field(default_factory=list)
+    _client: ClusterClient | None = None
+    _env: Env | None = None
+    #: True while configuration edits wait for a commit.
+    staged: bool = False
+
+    # --- the cluster -----------------------------------------------------------------------------------
+
+    @property
+    def client(self) -> ClusterClient:
+        """Connected at the first use."""
+        if self._client is None:
+            from hashell.shell import shadow
+
+            if self.options.shadow:
+                self._client = shadow.open_shadow(self.options.shadow, self.options.read_only)
+            else:
+                from hashell.client.choose import open_client
+
+                self._client = open_client(self.options.attach, self.options.cib_file, self.options.read_only)
+        return self._client
+
+    def use_client(self, client: ClusterClient) -> None:
+        """Work with another cluster from now on; staged edits are dropped."""
+        self.close()
+        self._client = client
+
+    def env(self) -> Env:
+        """The environment of the command that runs: the staged one if edits wait, else a fresh one."""
+        from hashell.commands.env import Env
+
+        if self._env is None or not self.staged:
+            self._env = Env.open(self.client, force=self.options.force)
+            self._env.say = lambda text: self.err(f"INFO: {text}")
+            self._env.warn = lambda text: self.err(f"WARNING: {text}")
+        self._env.force = self.options.force
+        self._env.command_line = self.line
+        return self._env
+
+    @property
+    def staged_env(self) -> Env | None:
+        """The environment with edits that wait, or None."""
+        return self._env if self.staged else None
+
+    def drop_staged(self) -> None:
+        self._env, self.staged = None, False
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+        self._client, self._env, self.staged = None, None, False
+
+    def finish(self, env: Env, message: str = "") -> None:
+        """Commit what a command outside configure edited; while edits are staged it joins them."""
+        env.settle()
+        if self.staged:
+            self.err("INFO: edits are staged: this one is committed with them")
+            return
+        env.commit(message)
+        self.wait_if_asked()
+
+    def wait_if_asked(self) -> None:
+        """With -w: until the cluster has nothing to do."""
+        if self.options.wait and self.client.kind != "file":
+            self.client.wait_idle(self.options.wait_s)
+
+    def confirm(self, question: str) -> bool:
+        """Yes when forced or answered so; where nobody can be asked, no."""
+        if self.options.force or self.options.yes:
+            return True
+        if self.options.no or self.ask is None:
+            return False
+        return self.ask(question)
+
+    # --- lines -----------------------------------------------------------------------------------------
+
+    @property
+    def level(self) -> Level:
+        from hashell.shell.crm.root import ROOT
+
+        return self.path[-1] if self.path else ROOT
+
+    def run_words(self, words: list[str]) -> int:
+        """Carry out one line; its exit code. Errors are raised as HashellErrors."""
+        if not words:
+            return 0
+        if words[0] == "pcs":
+            from hashell.shell.pcs.root import run_pcs
+
+            return run_pcs(self, words[1:])
+        return self._run(words)
+
+    def _run(self, words: list[str]) -> int:
+        from hashell.shell.crm.root import BUILT_IN, level_named
+
+        start = list(self.path)
+        one_shot_levels = 0
+        while True:
+            level = self.level
+            choices: list[Command | LevelName] = [*level.commands, *(level_named(name) for name in level.levels)]
+            found, ambiguous = find(words[0], choices)
+            if found is None or (words[0].lower() not in found.names and words[0].lower() in BUILT_IN.names):
+                built_in = BUILT_IN.find(words[0])
+                if built_in is not None:
+                    return built_in.handler()(self, words[1:]) or 0
+            if found is None and not ambiguous and not one_shot_levels:
+                # A level of the root can be used from anywhere.
+                from hashell.shell.crm.root import ROOT
+
+                found, _ = find(words[0], [level_named(name) for name in ROOT.levels])
+            if isinstance(found, LevelName):
+                self.path.append(found.load())
+                words = words[1:]
+                one_shot_levels += 1
+                if not words:
+                    self._entered(start)
+                    return 0
+                continue
+            try:
+                if found is None:
+                    raise self._unknown(words[0], ambiguous)
+                return self._call(found, words[1:])
+            finally:
+                if one_shot_levels:
+                    self.path[:] = start if not self.ended else []
+
+    def _entered(self, start: list[Level]) -> None:
+        """A level without a command stays entered; a script or a one-shot line has no more to do there."""
+        # Entering a sibling from below leaves the old place, as `cd ../X` does.
+        if len(self.path) > len(start) + 1:
+            return
+
+    def _unknown(self, word: str, ambiguous: tuple[str, ...]) -> HashellError:
+        from hashell.shell.crm.root import names_at
+
+        place = ".".join([*(level.name for level in self.path), word])
+        if ambiguous:
+            return NoSuchCommand(f"{place}: ambiguous, it could be {', '.join(ambiguous)}", "type more of it")
+        import difflib
+
+        close = difflib.get_close_matches(word, names_at(self.level), 1)
+        hint = f"did you mean {close[0]}?" if close else "see `help`"
+        return NoSuchCommand(f"{place}: no such command", hint)
+
+    def _call(self, command: Command, words: list[str]) -> int:
+        if words and words[-1] in ("--help", "-h") or words == ["help"]:
+            from hashell.shell.grammar.help import command_help
+
+            self.out(command_help(command))
+            return 0
+        if command.danger is not Danger.READS and self.options.read_only:
+            raise Refused(f"{command.name} would change the cluster, and this session only reads", "leave out --read-only")
+        if not command.free:
+            from hashell.shell.grammar.pattern import check
+
+            check(command, words)
+        return command.handler()(self, words) or 0
+
+
+def _write(stream: object, text: str) -> None:
+    stream.write(text)  # type: ignore[attr-defined]
