@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -177,6 +178,7 @@ class Probe:
     gaps: list[Gap] = field(default_factory=list)
     doubles: list[str] = field(default_factory=list)
     sight: Sight = field(default_factory=Sight)
+    on_change: Callable[[str, Sequence[Gap], Sequence[str]], None] = lambda node, gaps, doubles: None
 
     def start(self, prefix: tuple[str, ...] = ()) -> None:
         """`prefix` are words before the command, to run it elsewhere (in a network namespace)."""
@@ -196,9 +198,14 @@ class Probe:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             told = json.loads(line)
-            self.gaps += [Gap(*gap) for gap in told["gaps"]]
+            gaps = [Gap(*gap) for gap in told["gaps"]]
+            self.gaps += gaps
             self.doubles += told["doubles"]
-            self.sight = Sight(told["node"], told["at_s"], told["alive_s"], told["owners"])
+            before, self.sight = self.sight.node, Sight(
+                told["node"], told["at_s"], told["alive_s"], told["owners"]
+            )
+            if gaps or told["doubles"] or before != told["node"]:
+                self.on_change(told["node"], gaps, told["doubles"])
 
     def stop(self) -> None:
         """End the process; what it told stays."""
