@@ -5,6 +5,7 @@ Source: lib/pacemaker/pcmk_status.c; lib/pengine/pe_output.c.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from hashell.cib.document import Cib
@@ -23,7 +24,7 @@ from hashell.status.cluster_status import (
     NodeStatus,
     Summary,
 )
-from hashell.status.options import Section, StatusOptions
+from hashell.status.options import Manner, Section, StatusOptions
 from hashell.status.resources import current_node, resource_status
 from hashell.values.booleans import is_true
 
@@ -54,6 +55,9 @@ def cluster_status(
     newest first.
     """
     options = options or StatusOptions()
+    if state.dc is None and options.manner is Manner.CRM_MON:
+        # That nobody leads is said even when the line was not asked for.
+        options = replace(options, sections=options.sections | Section.DC)
     failed, probes = recorded.failures(state)
     only_nodes = _named_nodes(state, options.only_node)
     only_resources = _named_resources(state, options.only_resource)

@@ -139,11 +139,12 @@ def describe(view: View, one: PrimitiveStatus, name: str, where: str, detail: De
         code = failed_probe(view, one.probe_id, node.name if node is not None else None)
         if code is not None:
             text += f" ({words.result(code, view.status.options.manner)}) "
-    found = words.flags(one, node, pending=detail.pending)
+    found = words.flags(one, node, view.status.options.manner, pending=detail.pending)
     if found:
         text += f" ({', '.join(found)})"
     if one.description and (detail.bare or detail.description or several):
-        text += f" ({one.description})"
+        plain = view.status.options.manner is Manner.CRM_MON and not detail.description
+        text += f" {one.description}" if plain else f" ({one.description})"
     if several and not detail.bare:
         text += f" [ {' '.join(one.active_on)} ]"
     return text
@@ -164,15 +165,15 @@ def _aside(*remarks: str) -> str:
     return f" ({shown})" if shown else ""
 
 
-def _management(one: ResourceStatus) -> str:
-    if one.maintenance:
-        return "maintenance"
-    return "" if one.managed else "unmanaged"
+def _state_remarks(view: View, one: ResourceStatus) -> list[str]:
+    """That it is disabled, and that the cluster leaves it alone; the order changed with release 3."""
+    manner = view.status.options.manner
+    managed, disabled = words.management(one, manner), ["disabled"] if one.disabled else []
+    return [*managed, *disabled] if manner is Manner.CRM_MON else [*disabled, *managed]
 
 
 def _description(one: ResourceStatus, detail: Detail) -> str:
-    shown = detail.description or detail.bare
-    return f" ({one.description})" if one.description and shown else ""
+    return f" ({one.description})" if one.description and detail.description else ""
 
 
 def _group(view: View, one: GroupStatus, detail: Detail, only: Names) -> Entries:
@@ -182,7 +183,7 @@ def _group(view: View, one: GroupStatus, detail: Detail, only: Names) -> Entries
         f"Resource Group: {one.id}"
         + _aside(
             f"{count} member{words.plural(count)} inactive" if count else "",
-            "disabled" if one.disabled else "", _management(one),
+            *_state_remarks(view, one),
         )
         + _description(one, detail)
     )
@@ -256,7 +257,7 @@ def _clone(view: View, one: CloneStatus, detail: Detail, only: Names) -> Entries
         f"Clone Set: {one.id} [{one.child}]"
         + _aside(
             "promotable" if one.promotable else "", "unique" if one.unique else "",
-            "disabled" if one.disabled else "", _management(one),
+            *_state_remarks(view, one),
         )
         + _description(one, detail)
     )
@@ -330,7 +331,7 @@ def _bundle(view: View, one: BundleStatus, detail: Detail, only: Names) -> Entri
         f"Container bundle{' set' if one.replicas_max > 1 else ''}: {one.id} [{one.image}]"
         + (" (unique)" if one.unique else "")
         + _description(one, detail)
-        + _aside(_management(one))
+        + _aside(*words.management(one, view.status.options.manner))
     )
     whole = passes(one.id, only)
     entries: list[Line | Block] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from datetime import datetime
 
-from hashell.status.cluster_status import NodeStatus, PrimitiveStatus
+from hashell.status.cluster_status import NodeStatus, PrimitiveStatus, ResourceStatus
 from hashell.status.options import Manner
 from hashell.values.outcomes import ocf_text
 from hashell.values.roles import Role
@@ -127,7 +127,9 @@ def state(resource: PrimitiveStatus, *, pending: bool) -> str:
     return resource.role.value
 
 
-def flags(resource: PrimitiveStatus, node: NodeStatus | None, *, pending: bool) -> list[str]:
+def flags(
+    resource: PrimitiveStatus, node: NodeStatus | None, manner: Manner, *, pending: bool
+) -> list[str]:
     """What stands in brackets behind the state."""
     found = []
     if node is not None and not node.online and node.unclean:
@@ -143,13 +145,18 @@ def flags(resource: PrimitiveStatus, node: NodeStatus | None, *, pending: bool) 
         found.append(f"target-role:{resource.target_role}")
     if resource.blocked:
         found.append("blocked")
-    elif resource.maintenance:
-        found.append("maintenance")
-    elif not resource.managed:
-        found.append("unmanaged")
+    else:
+        found.extend(management(resource, manner))
     if resource.failure_ignored:
         found.append("failure ignored")
     return found
+
+
+def management(resource: ResourceStatus, manner: Manner) -> list[str]:
+    """Whether the cluster leaves a resource alone. That maintenance is the reason was not said before release 3."""
+    if resource.maintenance and manner is not Manner.CRM_MON:
+        return ["maintenance"]
+    return [] if resource.managed and not resource.maintenance else ["unmanaged"]
 
 
 def node_state(node: NodeStatus) -> str:

@@ -20,7 +20,6 @@ from hashell.status.cluster_status import (
     PrimitiveStatus,
     ResourceHistory,
     ResourceStatus,
-    is_active,
 )
 from hashell.status.options import Section
 from hashell.status.selection import Names, View, passes
@@ -159,7 +158,7 @@ def _node(parent: etree._Element, view: View, node: NodeStatus) -> None:
     )
     if options.by_node:
         for one in outline.node_resources(view, node):
-            _resource(element, view, one, view.status.only_resources, bare=True)
+            _resource(element, view, one, view.status.only_resources)
 
 
 def _resources(root: etree._Element, view: View) -> None:
@@ -175,28 +174,27 @@ def _resources(root: etree._Element, view: View) -> None:
 
 
 def _resource(
-    parent: etree._Element, view: View, one: ResourceStatus, only: Names, *, bare: bool = False
+    parent: etree._Element, view: View, one: ResourceStatus, only: Names
 ) -> None:
     if view.hidden(one, only, with_parent=True):
         return
     match one:
         case PrimitiveStatus():
-            _primitive(parent, view, one, bare=bare)
+            _primitive(parent, view, one)
         case GroupStatus():
-            _group(parent, view, one, only, bare=bare)
+            _group(parent, view, one, only)
         case CloneStatus():
-            _clone(parent, view, one, only, bare=bare)
+            _clone(parent, view, one, only)
         case BundleStatus():
-            _bundle(parent, view, one, only, bare=bare)
+            _bundle(parent, view, one, only)
 
 
-def _description(view: View, one: ResourceStatus, *, bare: bool) -> str | None:
-    shown = view.status.options.description or bare
-    return one.description if one.description and shown else None
+def _description(view: View, one: ResourceStatus) -> str | None:
+    return one.description if one.description and view.status.options.description else None
 
 
 def _primitive(
-    parent: etree._Element, view: View, one: PrimitiveStatus, *, bare: bool
+    parent: etree._Element, view: View, one: PrimitiveStatus
 ) -> None:
     pending = view.status.options.pending
     agent = ":".join(part for part in (one.standard, one.provider, one.type) if part)
@@ -206,7 +204,7 @@ def _primitive(
         orphaned=one.orphaned, blocked=one.blocked, managed=one.managed, failed=one.failed,
         failure_ignored=one.failure_ignored, nodes_running_on=len(one.active_on),
         pending=(words.pending_action(one) or None) if pending else None,
-        locked_to=one.locked_to or None,
+        locked_to=one.locked_to or None, description=_description(view, one),
     )
     for name in one.active_on:
         node = view.node(name)
@@ -215,7 +213,7 @@ def _primitive(
 
 
 def _group(
-    parent: etree._Element, view: View, one: GroupStatus, only: Names, *, bare: bool
+    parent: etree._Element, view: View, one: GroupStatus, only: Names
 ) -> None:
     whole = passes(one.name, only) or (":" in one.id and passes(one.id, only))
     element = None
@@ -227,13 +225,13 @@ def _group(
         if element is None:
             element = _add(
                 parent, "group", id=one.id, number_resources=len(one.members) - place,
-                managed=one.managed, disabled=one.disabled,
+                managed=one.managed, disabled=one.disabled, description=_description(view, one),
             )
-        _resource(element, view, member, only, bare=bare)
+        _resource(element, view, member, only)
 
 
 def _clone(
-    parent: etree._Element, view: View, one: CloneStatus, only: Names, *, bare: bool
+    parent: etree._Element, view: View, one: CloneStatus, only: Names
 ) -> None:
     whole = passes(one.name, only) or (":" in one.id and passes(one.id, only))
     element = None
@@ -247,8 +245,9 @@ def _clone(
                 parent, "clone", id=one.id, multi_state=one.promotable, unique=one.unique,
                 managed=one.managed, disabled=one.disabled, failed=one.failed,
                 failure_ignored=one.failure_ignored, target_role=_clone_target(one),
+                description=_description(view, one),
             )
-        _resource(element, view, instance, None, bare=bare)
+        _resource(element, view, instance, None)
 
 
 def _clone_target(one: CloneStatus) -> str | None:
@@ -258,7 +257,7 @@ def _clone_target(one: CloneStatus) -> str | None:
 
 
 def _bundle(
-    parent: etree._Element, view: View, one: BundleStatus, only: Names, *, bare: bool
+    parent: etree._Element, view: View, one: BundleStatus, only: Names
 ) -> None:
     whole = passes(one.id, only)
     element = None
@@ -275,10 +274,11 @@ def _bundle(
             element = _add(
                 parent, "bundle", id=one.id, type=one.container_type, image=one.image,
                 unique=one.unique, managed=one.managed, failed=one.failed,
+                description=_description(view, one),
             )
         below = _add(element, "replica", id=replica.number)
         for part in shown:
-            _resource(below, view, part, only, bare=bare)
+            _resource(below, view, part, only)
 
 
 def _attributes(root: etree._Element, view: View) -> None:
@@ -399,7 +399,3 @@ def _bans(root: etree._Element, view: View) -> None:
             promoted__only=one.promoted_only, master_only=one.promoted_only,
         )
 
-
-def wholly_active(one: ResourceStatus) -> bool:
-    """Whether every part of it runs."""
-    return is_active(one, wholly=True)
