@@ -1,0 +1,665 @@
+"""The full-screen monitor: screens and keys; what is shown comes from the model, what is done from acts.
+
+In:  `Options` (which cluster, which theme, the demo's control). Out: an exit code.
+The feed's words go into `ClusterModel`; one clock flushes what is dirty into the views that are on the screen. Whatever
+takes longer than a frame (building the status, asking the scheduler, talking to the daemon) is done in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import ClassVar, Protocol
+
+from textual import work
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.theme import Theme as TextualTheme
+from textual.widgets import ContentSwitcher, Footer, Input, Static
+
+from hashell import theming
+from hashell.client.api import ClusterClient
+from hashell.errors import HashellError
+from hashell.monitor import (
+    configuration_lines,
+    details,
+    edits,
+    explain_lines,
+    glyphs,
+    overview_lines,
+    timeline_lines,
+    transition_lines,
+)
+from hashell.monitor.acts import Act, Danger, preview
+from hashell.monitor.lines import Line, Span
+from hashell.monitor.model import ClusterModel
+from hashell.monitor.screens.choose import ChooseScreen
+from hashell.monitor.screens.form import FormScreen
+from hashell.monitor.screens.help import HelpScreen
+from hashell.monitor.screens.preview import PreviewScreen
+from hashell.monitor.watch import watch
+from hashell.monitor.widgets.line_view import LineView, rich_colour
+from hashell.status.options import StatusOptions
+
+#: Seconds between two flushes of what is dirty: fast enough for the eye, slow enough for a flood.
+FLUSH_S = 0.05
+#: Seconds without a word after which the screen says how old it is.
+QUIET_S = 5.0
+
+
+class DemoControl(Protocol):
+    """What `hashell demo` lends to the monitor: stories to break something with, and the client's
+    outages.
+    """
+
+    def stories(self) -> list[tuple[str, str]]:
+        """(name, what it does) of each story."""
+        ...
+
+    def break_(self, name: str) -> str:
+        """Begin a story; a line that says what was done. Blocks for at most a few seconds."""
+        ...
+
+    def outage_line(self) -> str:
+        """What the client sees now: `service ok on node1 · last outage 340 ms`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which cluster, and how it is shown."""
+
+    attach: str = ""
+    cib_file: str = ""
+    read_only: bool = False
+    theme: str = ""
+    ascii_only: bool = False
+    status: StatusOptions = field(default_factory=StatusOptions)
+    demo: DemoControl | None = None
+    crm_text: configuration_lines.CrmText | None = None
+    open_client: Callable[[], ClusterClient] | None = None
+
+
+VIEWS = ("overview", "transition", "timeline", "configuration", "why")
+
+
+class HashellMonitor(App[int]):
+    """One cluster on one screen."""
+
+    TITLE = "hashell"
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-xwide")]
+    CSS_PATH = "styles/monitor.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "help", "Help", key_display="?", id="help"),
+        Binding("slash", "filter", "Filter", key_display="/", id="filter"),
+        Binding("s", "standby", "Standby", id="standby"),
+        Binding("m", "move", "Move", id="move"),
+        Binding("c", "cleanup", "Clean up", id="cleanup"),
+        Binding("e", "edit('parameters')", "Edit", id="edit"),
+        Binding("exclamation_mark", "break_something", "Break!", key_display="!", id="break"),
+        Binding("q", "quit", "Quit", id="quit"),
+        Binding("ctrl+q", "quit", show=False, priority=True),
+        Binding("1", "view('overview')", show=False),
+        Binding("2", "view('transition')", show=False),
+        Binding("3,t", "view('timeline')", show=False),
+        Binding("4", "view('configuration')", show=False),
+        Binding("5", "view('why')", show=False),
+        Binding("x", "why", "Why", show=False),
+        Binding("M", "edit('meta')", show=False),
+        Binding("C", "constraint", show=False),
+        Binding("U", "unmove", show=False),
+        Binding("S", "stop_start", show=False),
+        Binding("F", "fence", show=False),
+        Binding("u", "undo", show=False),
+        Binding("z", "faults", show=False),
+        Binding("n", "by_node", show=False),
+        Binding("A", "section('attributes')", show=False),
+        Binding("f", "section('failcounts')", show=False),
+        Binding("o", "section('operations')", show=False),
+        Binding("L", "section('bans')", show=False),
+        Binding("R", "section('detail')", show=False),
+        Binding("T", "theme", show=False),
+        Binding("colon", "command_palette", show=False),
+        Binding("escape", "back", show=False),
+        Binding("ctrl+c", "quit", show=False, priority=True),
+    ]
+
+    view: reactive[str] = reactive("overview")
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.palette = theming.load(options.theme)
+        self.glyphs = glyphs.choose(ascii_only=options.ascii_only)
+        self.model = ClusterModel(read_only=options.read_only)
+        self.sections: frozenset[str] = frozenset()
+        self.by_node = False
+        self._client: ClusterClient | None = None
+        self._building = False
+        self._dirty: set[str] = set()
+        self._why: tuple[str, tuple[Line, ...]] = ("", ())
+        self._said = ""
+        super().__init__()
+        self.animation_level = "none"
+        self._install_theme(self.palette)
+
+    # --- what is on it ----------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        yield Static("", id="header", markup=False)
+        yield Static("", id="tabs", markup=False)
+        with Horizontal(id="body"):
+            with Vertical(id="left"):
+                with ContentSwitcher(initial="overview", id="views"):
+                    yield LineView(self.palette, id="overview", empty="waiting for the cluster …")
+                    yield LineView(self.palette, id="transition", empty="no transition yet")
+                    yield LineView(self.palette, id="timeline", empty="nothing happened yet", follow=True)
+                    yield LineView(self.palette, id="configuration", empty="no configuration yet")
+                    yield LineView(self.palette, id="why", empty="press x on a resource")
+                yield LineView(self.palette, id="detail")
+            with Vertical(id="side"):
+                yield LineView(self.palette, id="side-transition", empty="no transition yet")
+                yield LineView(
+                    self.palette, id="side-timeline", empty="nothing happened yet", follow=True
+                )
+        yield Static("", id="strip", markup=False)
+        yield Input(placeholder="filter: words that a row must have, !word leaves out", id="filter")
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#overview", LineView).focus()
+        self.query_one("#filter", Input).display = False
+        for name in ("detail", "side-transition", "side-timeline"):
+            self.query_one(f"#{name}", LineView).can_focus = False
+        self._draw_frame()
+        self.set_interval(FLUSH_S, self._flush_dirty)
+        self.set_interval(1.0, self._draw_frame)
+        self._watch_cluster()
+
+    def _install_theme(self, palette: theming.Theme) -> None:
+        def colour(meaning: str) -> str:
+            value = palette[meaning]
+            if value == "default":
+                return "ansi_default"
+            return value
+
+        native = any(not value.startswith("#") for value in palette.colours.values())
+        theme = TextualTheme(
+            name=f"hashell-{palette.name}", primary=colour("accent"), secondary=colour("muted"),
+            warning=colour("warn"), error=colour("fail"), success=colour("ok"),
+            accent=colour("accent"), foreground=colour("foreground"),
+            background=colour("background"), surface=colour("background"), panel=colour("panel"),
+            dark=palette.dark, ansi=native,
+            variables={
+                meaning: colour(meaning) for meaning in theming.MEANINGS
+                if meaning not in ("background", "panel", "foreground", "accent")
+            } | {
+                "footer-key-foreground": colour("accent"),
+                "footer-background": colour("panel"),
+                "input-selection-background": colour("selection"),
+            },
+        )
+        self.register_theme(theme)
+        self.theme = theme.name
+        for view in self.query(LineView) if self._running else ():
+            view.show_palette(palette)
+
+    # --- hearing
+    # -----------------------------------------------------------------------------------
+
+    @work(group="feed", exclusive=True, exit_on_error=False)
+    async def _watch_cluster(self) -> None:
+        """Follow the cluster for as long as the app lives; a lost node is news, never an end."""
+        await watch(self.model, self.client)
+
+    def client(self) -> ClusterClient:
+        """A connection for acts; made when first needed, in the calling (worker) thread. Raises
+        HashellError.
+        """
+        if self.options.open_client is not None:
+            return self.options.open_client()
+        from hashell.client.choose import open_client
+
+        return open_client(
+            attach=self.model.where if self.model.kind == "hashelld" and self.model.where else self.options.attach,
+            cib_file=self.options.cib_file, read_only=self.options.read_only,
+        )
+
+    def _flush_dirty(self) -> None:
+        self._dirty |= self.model.take_changed()
+        if not self._dirty or self._building:
+            return
+        dirty, self._dirty = self._dirty, set()
+        if dirty & {"cib", "info"} and self.model.cib is not None:
+            self._building = True
+            self._build_status(dirty)
+        if dirty & {"transition"}:
+            lines = transition_lines.lines(self.model.transition, self.glyphs)
+            self.query_one("#transition", LineView).show_lines(lines)
+            self.query_one("#side-transition", LineView).show_lines(lines)
+        if "events" in dirty:
+            lines = timeline_lines.lines(self.model.events, self.glyphs)
+            self.query_one("#timeline", LineView).show_lines(lines)
+            self.query_one("#side-timeline", LineView).show_lines(lines)
+        if "link" in dirty:
+            for view in self.query(LineView):
+                view.show_stale(not self.model.connected)
+        self._draw_frame()
+
+    @work(group="status", exit_on_error=False)
+    async def _build_status(self, dirty: set[str]) -> None:
+        """Lines of the overview and the configuration, made in a thread; the newest CIB wins."""
+        cib, info = self.model.cib, self.model.info
+        assert cib is not None
+        try:
+            overview = await asyncio.to_thread(
+                overview_lines.build, cib, info, self.glyphs, self.sections, self.by_node, time.time()
+            )
+            self.query_one("#overview", LineView).show_lines(overview.lines)
+            self._overview = overview
+            if "cib" in dirty:
+                crm_text = self.options.crm_text
+                shown = (
+                    configuration_lines.xml_lines(cib) if crm_text is None
+                    else await asyncio.to_thread(configuration_lines.crm_lines, cib, crm_text)
+                )
+                self.query_one("#configuration", LineView).show_lines(shown)
+            self._draw_detail()
+            self._draw_frame()
+        except HashellError as error:
+            self.notify(str(error), severity="error", markup=False)
+        finally:
+            self._building = False
+
+    # --- drawing
+    # --------------------------------------------------------------------------------------
+
+    _overview: overview_lines.Overview = overview_lines.NOTHING
+
+    def _draw_frame(self) -> None:
+        """The lines at the top and the bottom: who, how old, what runs, what the client sees."""
+        width = self.size.width
+        left = list(overview_lines.header(self.model.info, self.model.cib, self._overview))
+        link: tuple[Span, ...]
+        if not self.model.connected:
+            link = (Span(self.model.link_text, "fail", True),)
+        else:
+            link = (Span(f"{self.model.kind} {self.glyphs.ok} live", "ok"),)
+            if self.model.kind == "file":
+                link = (Span("file", "maint"),)
+        if self.options.read_only:
+            link = (*link, Span(" read-only", "maint"))
+        self._put("#header", overview_lines.fit_header(left, link, width - 2))
+        names = [
+            (f" {number} {name} ", "accent" if name == self.view else "muted", name == self.view)
+            for number, name in enumerate(VIEWS, 1)
+        ]
+        self._put("#tabs", tuple(Span(*part) for part in names))
+        strip: list[Span] = []
+        if self.options.demo is not None:
+            strip += [Span(self.options.demo.outage_line(), "accent", True), Span("  ")]
+        if self._said:
+            strip += [Span(self._said, "pending"), Span("  ")]
+        strip.append(
+            Span(
+                transition_lines.headline(self.model.transition),
+                "pending" if self.model.transition.running else "muted",
+            )
+        )
+        self._put("#strip", tuple(strip))
+
+    def _put(self, where: str, spans: tuple[Span, ...]) -> None:
+        from rich.text import Text
+
+        text = Text(no_wrap=True, overflow="ellipsis")
+        for span in spans:
+            colour = rich_colour(self.palette.colours.get(span.meaning, self.palette["foreground"]))
+            bold = "bold " if span.bold or span.meaning in self.palette.bold else ""
+            text.append(span.text, style=f"{bold}{colour or ''}".strip() or "default")
+        self.query_one(where, Static).update(text)
+
+    def _draw_detail(self) -> None:
+        view = self.query_one(f"#{self.view}", LineView)
+        self.query_one("#detail", LineView).show_lines(details.lines(self.model.cib, view.current))
+
+    def on_line_view_moved(self, event: LineView.Moved) -> None:
+        if event.view.id == self.view:
+            self._draw_detail()
+
+    def on_line_view_opened(self, event: LineView.Opened) -> None:
+        if event.line.kind == "resource":
+            self.action_why()
+        elif event.line.kind == "constraint":
+            self.action_constraint()
+
+    def watch_view(self, view: str) -> None:
+        if not self.query("#views"):
+            return  # set before the first screen was there
+        self.query_one("#views", ContentSwitcher).current = view
+        self.query_one(f"#{view}", LineView).focus()
+        self._draw_frame()
+        self._draw_detail()
+
+    # --- keys: looking
+    # ----------------------------------------------------------------------------------
+
+    def action_view(self, name: str) -> None:
+        self.view = name
+
+    async def action_back(self) -> None:
+        field_ = self.query_one("#filter", Input)
+        if field_.display:
+            field_.value = ""
+            field_.display = False
+            self.query_one(f"#{self.view}", LineView).focus()
+        elif self.query_one(f"#{self.view}", LineView).pattern:
+            self.query_one(f"#{self.view}", LineView).pattern = ""
+        elif self.view != "overview":
+            self.view = "overview"
+
+    def action_help(self) -> None:
+        self.push_screen(HelpScreen())
+
+    def action_filter(self) -> None:
+        field_ = self.query_one("#filter", Input)
+        field_.display = True
+        field_.value = self.query_one(f"#{self.view}", LineView).pattern
+        field_.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input.id == "filter":
+            self.query_one(f"#{self.view}", LineView).pattern = event.value
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if event.input.id == "filter":
+            event.input.display = False
+            self.query_one(f"#{self.view}", LineView).focus()
+
+    def action_faults(self) -> None:
+        view = self.query_one(f"#{self.view}", LineView)
+        view.faults_only = not view.faults_only
+        self._say("faults only" if view.faults_only else "everything")
+
+    def action_by_node(self) -> None:
+        self.by_node = not self.by_node
+        self.model.changed.add("cib")
+
+    def action_section(self, name: str) -> None:
+        self.sections = self.sections ^ {name}
+        self.model.changed.add("cib")
+
+    @work(group="theme")
+    async def action_theme(self) -> None:
+        names = theming.names()
+        chosen = await self.push_screen_wait(ChooseScreen("Theme", [(name, name) for name in names]))
+        if chosen:
+            try:
+                self.palette = theming.load(chosen)
+            except HashellError as error:
+                self.notify(str(error), severity="error", markup=False)
+                return
+            self._install_theme(self.palette)
+            self._draw_frame()
+
+    @work(group="why", exclusive=True, exit_on_error=False)
+    async def action_why(self) -> None:
+        line = self._selected("resource")
+        cib = self.model.cib
+        if line is None or cib is None:
+            return
+        self.view = "why"
+        view = self.query_one("#why", LineView)
+        view.show_lines([Line("why", (Span(f" asking the scheduler about {line.about} …", "muted"),))])
+        lines = await asyncio.to_thread(explain_lines.build, cib, line.about, self.glyphs, time.time())
+        view.show_lines(lines)
+
+    # --- keys: acting
+    # -------------------------------------------------------------------------------------
+
+    def _selected(self, *kinds: str) -> Line | None:
+        """The row under the cursor if it is of a kind, else a word about what the key needs."""
+        line = self.query_one(f"#{self.view}", LineView).current
+        if line is None or line.kind not in kinds or not line.about:
+            self._say(f"put the cursor on a {' or '.join(kinds)} first")
+            return None
+        return line
+
+    def _say(self, text: str) -> None:
+        self._said = text
+        self._draw_frame()
+        self.set_timer(6.0, lambda: self._unsay(text))
+
+    def _unsay(self, text: str) -> None:
+        if self._said == text:
+            self._said = ""
+            self._draw_frame()
+
+    async def _ask_and_do(self, act: Act, typed: str = "") -> None:
+        """Preview, then do: the one way by which anything is changed from the screen."""
+        if self.options.read_only and act.danger is not Danger.READS:
+            self.notify(
+                f"read-only: {act.title} is not done (start without --read-only)", severity="warning",
+                markup=False,
+            )
+            return
+        screen = PreviewScreen(act, typed)
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def settle(yes: bool | None) -> None:
+            if not answer.done():
+                answer.set_result(bool(yes))
+
+        self.push_screen(screen, callback=settle)
+        cib = self.model.cib
+        if cib is not None:
+            try:
+                shown = await asyncio.to_thread(preview, act, cib)
+                with contextlib.suppress(Exception):  # the screen may be gone by now
+                    screen.show_effect(shown.lines)
+            except HashellError as error:
+                with contextlib.suppress(Exception):
+                    screen.show_effect((), str(error))
+        if not await answer:
+            self._say(f"left as it is: {act.title}")
+            return
+        try:
+            said = await asyncio.to_thread(self._do, act)
+        except HashellError as error:
+            self.notify(str(error), severity="error", timeout=12, markup=False)
+            return
+        self._say(said)
+
+    def _do(self, act: Act) -> str:
+        client = self.client()
+        try:
+            return act.do(client)
+        finally:
+            if self.options.open_client is None:
+                client.close()
+
+    def _need_cib(self) -> bool:
+        if self.model.cib is None:
+            self._say("no cluster yet")
+        return self.model.cib is not None
+
+    @work(group="act", exit_on_error=False)
+    async def _run(self, make: Callable[[], Act | None], typed: str = "") -> None:
+        try:
+            act = make()
+        except HashellError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        if act is not None:
+            await self._ask_and_do(act, typed)
+
+    def action_standby(self) -> None:
+        line = self._selected("node")
+        cib = self.model.cib
+        if line is not None and cib is not None:
+            self._run(lambda: edits.toggle_standby(cib, line.about))
+
+    def action_cleanup(self) -> None:
+        line = self._selected("resource", "failure")
+        if line is not None:
+            self._run(lambda: edits.clean_up(line.about, line.node if line.kind == "failure" else ""))
+
+    def action_stop_start(self) -> None:
+        line = self._selected("resource")
+        cib = self.model.cib
+        if line is not None and cib is not None:
+            self._run(lambda: edits.toggle_stopped(cib, line.about))
+
+    def action_unmove(self) -> None:
+        line = self._selected("resource")
+        cib = self.model.cib
+        if line is not None and cib is not None:
+            self._run(lambda: edits.unmove(cib, line.about))
+
+    def action_fence(self) -> None:
+        line = self._selected("node")
+        if line is not None:
+            self._run(lambda: edits.fence(line.about), typed=line.about)
+
+    def action_undo(self) -> None:
+        if self._need_cib():
+            self._undo()
+
+    @work(group="act", exit_on_error=False)
+    async def _undo(self) -> None:
+        cib = self.model.cib
+        assert cib is not None
+        try:
+            act = await asyncio.to_thread(self._make_undo)
+        except HashellError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        await self._ask_and_do(act)
+
+    def _make_undo(self) -> Act:
+        client = self.client()
+        try:
+            return edits.undo(client)
+        finally:
+            if self.options.open_client is None:
+                client.close()
+
+    @work(group="act", exit_on_error=False)
+    async def action_move(self) -> None:
+        line = self._selected("resource")
+        cib = self.model.cib
+        if line is None or cib is None:
+            return
+        nodes = edits.nodes_of(cib)
+        chosen = await self.push_screen_wait(
+            ChooseScreen(f"Move {line.about} to", [(node, node) for node in nodes])
+        )
+        if chosen:
+            await self._guarded(lambda: edits.move(cib, line.about, chosen))
+
+    async def _guarded(self, make: Callable[[], Act]) -> None:
+        try:
+            act = make()
+        except HashellError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        await self._ask_and_do(act)
+
+    @work(group="act", exit_on_error=False)
+    async def action_edit(self, what: str) -> None:
+        line = self._selected("resource")
+        cib = self.model.cib
+        if line is None or cib is None:
+            return
+        try:
+            fields = await asyncio.to_thread(edits.fields_of, cib, line.about, what)
+        except HashellError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        title = f"{line.about}: {'meta-attributes' if what == 'meta' else 'parameters'}"
+        changed = await self.push_screen_wait(FormScreen(title, fields, add=True))
+        if not changed:
+            self._say("nothing changed")
+            return
+        await self._guarded(lambda: edits.set_attributes(cib, line.about, what, changed))
+
+    @work(group="act", exit_on_error=False)
+    async def action_constraint(self) -> None:
+        line = self._selected("resource", "constraint")
+        cib = self.model.cib
+        if line is None or cib is None:
+            return
+        if line.kind == "constraint":
+            await self._guarded(lambda: edits.delete_constraint(cib, line.about))
+            return
+        choices = [(f"delete {name}", f"delete: {words}") for name, words in details.constraints_of(cib, line.about)]
+        choices += [
+            ("location", f"add: {line.about} prefers (or avoids) a node"),
+            ("colocation", f"add: {line.about} together with another resource"),
+            ("order", f"add: {line.about} after another resource"),
+        ]
+        chosen = await self.push_screen_wait(ChooseScreen(f"Constraints of {line.about}", choices))
+        if not chosen:
+            return
+        if chosen.startswith("delete "):
+            await self._guarded(lambda: edits.delete_constraint(cib, chosen.removeprefix("delete ")))
+            return
+        fields = edits.constraint_fields(cib, chosen, line.about)
+        values = await self.push_screen_wait(FormScreen(f"{chosen} of {line.about}", fields))
+        if values is None:
+            return
+        filled = {item.name: item.value for item in fields} | values
+        await self._guarded(lambda: edits.add_constraint(cib, chosen, line.about, filled))
+
+    @work(group="demo", exit_on_error=False)
+    async def action_break_something(self) -> None:
+        demo = self.options.demo
+        if demo is None:
+            self._say("! breaks things in `hashell demo` only")
+            return
+        chosen = await self.push_screen_wait(
+            ChooseScreen(
+                "Break something", demo.stories(), "The client asks the service every 10 ms: its outage is below."
+            )
+        )
+        if chosen:
+            self._say(await asyncio.to_thread(demo.break_, chosen))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "break_something":
+            return self.options.demo is not None
+        return True
+
+    def get_system_commands(self, screen: Screen[object]) -> list[SystemCommand]:
+        """The palette: every key's work by name."""
+        return [
+            SystemCommand("Standby or online", "the node under the cursor", self.action_standby),
+            SystemCommand("Move", "the resource under the cursor, to a node", self.action_move),
+            SystemCommand("Take moves and bans back", "of the resource under the cursor", self.action_unmove),
+            SystemCommand("Clean up", "failures of the resource under the cursor", self.action_cleanup),
+            SystemCommand("Stop or start", "the resource under the cursor", self.action_stop_start),
+            SystemCommand("Edit parameters", "of the resource under the cursor", partial(self.action_edit, "parameters")),
+            SystemCommand("Edit meta-attributes", "of the resource under the cursor", partial(self.action_edit, "meta")),
+            SystemCommand("Constraints", "of the resource under the cursor", self.action_constraint),
+            SystemCommand("Fence", "the node under the cursor", self.action_fence),
+            SystemCommand("Undo", "the last change of the configuration", self.action_undo),
+            SystemCommand("Why is it here", "scores of every node", self.action_why),
+            SystemCommand("Faults only", "on and off", self.action_faults),
+            SystemCommand("By node or by resource", "the other grouping", self.action_by_node),
+            SystemCommand("Theme", "choose another palette", self.action_theme),
+            SystemCommand("Help", "all keys", self.action_help),
+            SystemCommand("Quit", "leave the cluster as it is", self.exit),
+        ]
+
+
+def run(options: Options) -> int:
+    """Show the monitor until the person leaves; the exit code."""
+    app = HashellMonitor(options)
+    result = app.run()
+    return result if isinstance(result, int) else app.return_code or 0

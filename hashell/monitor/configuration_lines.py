@@ -1,0 +1,67 @@
+"""The configuration as lines: the CIB as crm text where a writer of it is given, else as a tree of
+XML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lxml import etree
+
+from hashell.cib.document import Cib
+from hashell.monitor.lines import Line, Span
+
+#: A configuration as text in the crm language, wired in from the shell.
+CrmText = Callable[[Cib], str]
+
+_KINDS = {
+    "primitive": "resource", "group": "resource", "clone": "resource", "ms": "resource",
+    "bundle": "resource", "node": "node", "location": "constraint", "colocation": "constraint",
+    "order": "constraint", "rsc_ticket": "constraint",
+}
+
+
+def crm_lines(cib: Cib, crm_text: CrmText) -> list[Line]:
+    """The crm language, with keywords and ids told apart; a row knows the thing that its text began
+    with.
+    """
+    result: list[Line] = []
+    kind, about = "", ""
+    for number, text in enumerate(crm_text(cib).splitlines()):
+        words = text.split()
+        if text[:1] not in ("", " ", "\t") and words:
+            kind = _KINDS.get(words[0], "text")
+            about = words[1].rstrip(":") if len(words) > 1 else ""
+            if kind == "node" and ":" in about:
+                about = about.partition(":")[2] or about
+            rest = text[len(words[0]) :]
+            spans: tuple[Span, ...] = (Span(words[0], "accent", True), Span(rest))
+        else:
+            spans = (Span(text, "muted"),)
+        result.append(Line(f"crm:{number}:{about}", spans, kind, about))
+    return result
+
+
+def xml_lines(cib: Cib) -> list[Line]:
+    """The configuration section, indented."""
+    section = cib.configuration
+    result: list[Line] = []
+
+    def walk(element: etree._Element, depth: int) -> None:
+        spans = [Span("  " * depth + "<", "muted"), Span(element.tag, "accent")]
+        for name, value in ((str(name), str(value)) for name, value in element.attrib.items()):
+            spans += [Span(f" {name}=", "muted"), Span(f'"{value}"', "ok" if name == "id" else "foreground")]
+        children = list(element.iterchildren(etree.Element))
+        spans.append(Span(">" if children else "/>", "muted"))
+        kind = "resource" if element.tag in ("primitive", "group", "clone", "bundle") else "constraint" if (
+            element.tag.startswith("rsc_") and element.tag != "rsc_defaults"
+        ) else "xml"
+        result.append(Line(f"xml:{len(result)}", tuple(spans), kind, element.get("id", ""), depth=depth))
+        for child in children:
+            walk(child, depth + 1)
+        if children:
+            result.append(Line(f"xml:{len(result)}", (Span(f"{'  ' * depth}</{element.tag}>", "muted"),)))
+
+    if section is not None:
+        walk(section, 0)
+    return result

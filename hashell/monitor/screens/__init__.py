@@ -1,0 +1,1 @@
+"""Screens: one a file: what is on it, where it leads."""

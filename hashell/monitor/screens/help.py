@@ -1,0 +1,67 @@
+"""Help: every key that works here, by what it is for."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    ("Look", (
+        ("1 2 3 4 5", "overview, transition, timeline, configuration, why"),
+        ("up down / j k", "move; PgUp PgDn Home End too"),
+        ("enter", "the thing under the cursor, in detail"),
+        ("/", "filter: words, !word leaves out; esc ends it"),
+        ("z", "faults only"),
+        ("x", "why is it here: the scores of every node"),
+        ("n", "by node or by resource"),
+        ("A f o L R", "attributes, fail counts, operations, bans, detail"),
+    )),
+    ("Act (each shows its command and what would happen first)", (
+        ("s", "node: standby, or online again"),
+        ("m", "resource: move to a node"),
+        ("U", "resource: take moves and bans back"),
+        ("c", "resource: clean up its failures"),
+        ("S", "resource: stop, or start again"),
+        ("e", "edit parameters;  M  meta-attributes"),
+        ("C", "constraints: add or delete one"),
+        ("F", "node: fence (type its name)"),
+        ("u", "undo the last change of the configuration"),
+    )),
+    ("Around", (
+        (": or ctrl+p", "the palette: all of this by name"),
+        ("T", "another theme"),
+        ("!", "demo: break something"),
+        ("q", "quit"),
+    )),
+)
+
+
+class HelpScreen(ModalScreen[None]):
+    """Any of the closing keys leads back."""
+
+    DEFAULT_CSS = """
+    HelpScreen { align: center middle; background: $background 60%; }
+    HelpScreen VerticalScroll {
+        width: 92%; max-width: 84; height: auto; max-height: 95%;
+        background: $panel; border: round $accent; padding: 0 1;
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,enter", "leave", "Back")
+    ]
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll():
+            for title, keys in KEYS:
+                yield Static(title, markup=False)
+                yield Static(
+                    "\n".join(f"  {key:<14} {text}" for key, text in keys) + "\n", markup=False
+                )
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
