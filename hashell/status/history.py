@@ -6,12 +6,14 @@ lib/common/actions.c, parse_op_key.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from lxml import etree
 
 from hashell.state.cluster_state import ClusterState
+from hashell.state.fail_counts import FailCount, fail_count, read_fail_counts
 from hashell.state.history import HistoryEntry
 from hashell.state.history import ResourceHistory as RecordedHistory
-from hashell.state.nodes import Node
 from hashell.status.cluster_status import (
     FailedProbe,
     FailureStatus,
@@ -19,7 +21,6 @@ from hashell.status.cluster_status import (
     OperationStatus,
     ResourceHistory,
 )
-from hashell.status.fail_counts import fail_count
 
 #: Actions with an underscore in their name, which a key has as separator too.
 _UNDERSCORED = ("migrate_from", "migrate_to")
@@ -60,21 +61,22 @@ def history(state: ClusterState) -> tuple[NodeHistory, ...]:
         node = state.nodes.get(entry.node_id)
         if node is None or not node.online:
             continue
-        rows = (_resource(state, node, one) for one in entry.resources)
+        counts = read_fail_counts(node.attributes)
+        rows = (_resource(state, counts, one) for one in entry.resources)
         found.append(NodeHistory(node.name, tuple(row for row in rows if row is not None)))
     return tuple(found)
 
 
 def _resource(
-    state: ClusterState, node: Node, recorded: RecordedHistory
+    state: ClusterState, counts: Mapping[str, FailCount], recorded: RecordedHistory
 ) -> ResourceHistory | None:
     resource = state.find(recorded.id)
     if resource is None:
         return None
-    count, last = fail_count(node, resource)
+    failed = fail_count(counts, resource)
     return ResourceHistory(
         id=recorded.id, name=resource.printable_id, threshold=resource.migration_threshold,
-        fail_count=count, last_failure_s=last,
+        fail_count=failed.count, last_failure_s=failed.last_s if failed.count > 0 else 0,
         operations=tuple(_operation(one) for one in recorded.entries if _is_shown(one.element)),
     )
 
