@@ -12,7 +12,6 @@ import sys
 
 #: First word → module with `main(argv: list[str]) -> int`.
 PROGRAMS = {
-    "demo": "hashell.lab.demo",
     "chaos": "hashell.lab.chaos",
     "keygen": "hashell.lab.keygen",
     "monitor": "hashell.monitor.one_shot",
@@ -42,12 +41,12 @@ def run(argv: list[str]) -> int:
     """Serve one command line; the exit code. Ctrl-C and a reader that went away end quietly."""
     place, word = _first_word(argv)
     module = PROGRAMS.get(word)
-    if module is not None:
+    if module is not None or word == "demo":
         argv = argv[:place] + argv[place + 1 :]
     else:
         module = "hashell.shell.one_shot"
     try:
-        code: int = importlib.import_module(module).main(argv)
+        code: int = importlib.import_module(module).main(argv) if module else _demo(argv)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
@@ -56,6 +55,18 @@ def run(argv: list[str]) -> int:
         # Nobody reads on: what is left must not raise again when the interpreter flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def _demo(argv: list[str]) -> int:
+    """The demo, with a screen: lab and monitor do not know one another, so they are joined here."""
+    from hashell.lab.demo import DemoControl, main
+
+    def open_monitor(socket: str, control: DemoControl) -> int:
+        from hashell.monitor.app import Options, run
+
+        return run(Options(attach=socket, demo=control))
+
+    return main(argv, open_monitor)
 
 
 if __name__ == "__main__":

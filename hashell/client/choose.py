@@ -1,7 +1,8 @@
 """Which cluster is meant: from options, environment and the places where daemons put their sockets.
 
-In this order: --attach; --cib, then CIB_file; HASHELL_SOCKET; the default sockets of this machine; a Pacemaker that runs here.
-A file that was named never gives way to a running cluster: who works on a file must not change the real one by accident.
+In this order: --attach; --cib, then CIB_file; HASHELL_SOCKET; the default sockets of this machine; a Pacemaker that
+runs here. A file that was named never gives way to a running cluster: who works on a file must not change the real
+one by accident.
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ def _pacemaker(read_only: bool) -> ClusterClient:
 
 
 def _first_that_answers(paths: tuple[str, ...], read_only: bool) -> ClusterClient:
-    """A client of the cluster whose nodes run here; several nodes of it are alike. Raises when there are two clusters."""
+    """A client of the cluster whose nodes run here; several nodes of it are alike. Raises when there are two
+    clusters."""
     from hashell.client.daemon import ANSWER_TIMEOUT_S, DaemonClient, answers
     from hashell.wire.messages import Welcome
 

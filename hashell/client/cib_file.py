@@ -1,4 +1,4 @@
-"""A CIB file as a cluster that stands still: read, change, keep; nothing runs, so nothing can be started, fenced or awaited."""
+"""A CIB file as a cluster that stands still: read, change, keep; nothing can be started, fenced or awaited."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hashell.wire.messages import Change, EventInfo, HistoryRow, Info
 
 
 class FileClient:
-    """The file is read at every call and written whole or not at all, so an editor beside us is noticed, not overwritten.
+    """Read at every call and written whole or not at all, so an editor beside us is noticed, not overwritten.
 
     `-` reads standard input once and cannot be written.
     """

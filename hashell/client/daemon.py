@@ -1,7 +1,7 @@
 """A hashelld over its Unix socket: blocking, every call bounded in time, no asyncio.
 
-One request at a time on one connection; callers in several threads take turns. A reading that finds the connection broken is
-tried once more on a new one; a change is not, because it may have been done: the error says so.
+One request at a time on one connection; callers in several threads take turns. A reading that finds the connection
+broken is tried once more on a new one; a change is not, because it may have been done: the error says so.
 """
 
 from __future__ import annotations

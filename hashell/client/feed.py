@@ -3,9 +3,10 @@
     feed = feed_of(client)
     async for update in feed.updates(): match update: case CibUpdate(before, after): …
 
-It begins with `Connected` and the CIB as it is, applies every patch itself, and asks for the whole when one does not fit. It
-ends only by `close()`: when a node dies it goes to another node of this machine (Info.socket_paths) and says so, else it tries
-again with growing pauses. A file or a Pacemaker has no pushing socket, so `PollingFeed` looks at it in intervals; the updates are the same.
+It begins with `Connected` and the CIB as it is, applies every patch itself, and asks for the whole when one does not
+fit. It ends only by `close()`: when a node dies it goes to another node of this machine (Info.socket_paths) and says
+so, else it tries again with growing pauses. A file or a Pacemaker has no pushing socket, so `PollingFeed` looks at it
+in intervals; the updates are the same.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ RETRY_FIRST_S = 0.2
 RETRY_MAX_S = 5.0
 #: Seconds to connect and be greeted.
 CONNECT_TIMEOUT_S = 2.0
-#: Seconds of silence after which the daemon is asked something, and after which it counts as gone: a frozen process keeps
-#: its socket open for ever.
+#: Seconds of silence after which the daemon is asked something, and after which it counts as gone: a frozen process
+#: keeps its socket open for ever.
 SILENCE_ASK_S = 1.0
 SILENCE_GONE_S = 3.0
 #: Seconds between two looks at a cluster that cannot push.
@@ -43,7 +44,8 @@ _CHUNK = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """Attached to a node. `moved_from` names the socket that was left for it and `why`, when there was another before."""
+    """Attached to a node. `moved_from` names the socket that was left for it and `why`, when there was another
+    before."""
 
     where: str
     cluster: str
@@ -55,7 +57,8 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """Nobody answers; the next attempt comes in `retry_s` seconds. What was shown last still stands on the screen, but old."""
+    """Nobody answers; the next attempt comes in `retry_s` seconds. What was shown last still stands on the screen,
+    but old."""
 
     where: str
     why: str

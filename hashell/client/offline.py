@@ -1,4 +1,4 @@
-"""What a document answers without a cluster behind it; shared by the file, the fake and the tools of a real Pacemaker."""
+"""What a document answers without a cluster behind it; file, fake and Pacemaker's tools share it."""
 
 from __future__ import annotations
 

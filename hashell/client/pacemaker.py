@@ -1,7 +1,7 @@
-"""A real Pacemaker cluster, through the tools that it ships: cibadmin, crm_attribute, crm_resource, crm_node, stonith_admin.
+"""A real Pacemaker cluster, through the tools that it ships: cibadmin, crm_attribute, crm_resource, crm_node …
 
-A change is applied to a copy of the CIB first and sent as one patch, so several edits are all or none, and a patch does not fit
-any more when somebody else was faster.
+A change is applied to a copy of the CIB first and sent as one patch, so several edits are all or none, and a patch
+does not fit any more when somebody else was faster.
 """
 
 from __future__ import annotations

@@ -13,5 +13,6 @@ step by step, and the outage that a client saw.
     demo.py        `hashell demo`
     keygen.py      `hashell keygen`
 
-To add a story: a file in demos/. To add something that a story can do: a verb in scenario.py and its method in stage.py.
+To add a story: a file in demos/. To add something that a story can do: a verb in scenario.py and its method in
+stage.py.
 """

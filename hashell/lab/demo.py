@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hashell.errors import BadUsage, HashellError, Refused
+from hashell.errors import BadUsage, HashellError
 from hashell.lab import scenario
 from hashell.lab.probe import Gap
 from hashell.lab.scenario import Outcome, Story
@@ -50,7 +50,7 @@ class DemoControl:
     """
 
     def __init__(self, stage: LoopbackStage, stories: Sequence[Story]) -> None:
-        self.stories: tuple[Story, ...] = tuple(stories)
+        self._stories: tuple[Story, ...] = tuple(stories)
         self.told: list[Told] = []
         self.timeline: Timeline = stage.timeline
         self._stage = stage
@@ -82,15 +82,29 @@ class DemoControl:
         """Where the service is, for people: address and port."""
         return f"{self._stage.address}:{self._stage.port}"
 
-    def break_(self, name: str) -> None:
-        """Begin a story. Raises Refused while another is told, NotFound for an unknown name."""
+    def stories(self) -> list[tuple[str, str]]:
+        """(name, what happens in it) of each story."""
+        return [(story.name, story.title) for story in self._stories]
+
+    def outage_line(self) -> str:
+        """What the client sees now, in a few words."""
+        serving = self.serving
+        now = f"service ok on {serving}" if serving else "service DOWN"
+        gaps = self.outages
+        last = f" · last outage {gaps[-1].seconds * 1000:.0f} ms" if gaps else ""
+        told = f" · {self.running}" if self.running else ""
+        return now + last + told
+
+    def break_(self, name: str) -> str:
+        """Begin a story; a line for people. While another is told nothing begins. Raises NotFound for an unknown name."""
         if self.running:
-            raise Refused(f"the story {self.running} is still being told", "wait for its end")
-        scenario.check_names([name], [story.name for story in self.stories])
-        (story,) = (story for story in self.stories if story.name == name)
+            return f"the story {self.running!r} is still being told"
+        scenario.check_names([name], [story.name for story in self._stories])
+        (story,) = (story for story in self._stories if story.name == name)
         self._running = name
         self._thread = threading.Thread(target=self.tell, args=(story,), daemon=True)
         self._thread.start()
+        return f"{story.title}: it begins"
 
     def tell(self, story: Story) -> Told:
         """Tell a story here and now, and keep what came of it."""

@@ -2,9 +2,9 @@
 
     python -m hashell.lab.probe ADDRESS PORT      one JSON object a line, on every change
 
-What it measures is the outage as a user would feel it: from the last answer before a gap to the first after it. It also looks
-at the kernel's table of listening sockets: two that stand for the same address and port are two owners, and so are answers that
-alternate between nodes without a gap.
+What it measures is the outage as a user would feel it: from the last answer before a gap to the first after it. It
+also looks at the kernel's table of listening sockets: two that stand for the same address and port are two owners,
+and so are answers that alternate between nodes without a gap.
 """
 
 from __future__ import annotations

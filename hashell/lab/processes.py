@@ -37,7 +37,8 @@ def _all() -> Iterator[tuple[int, int, bytes]]:
 
 
 def belonging(folder: Path) -> tuple[int, ...]:
-    """Processes marked with a run folder that is `folder` or lies below it, and all their descendants; no zombies, not us."""
+    """Processes marked with a run folder that is `folder` or lies below it, and all their descendants; no zombies,
+    not us."""
     mark = f"{MARK}={folder}".encode()
     children: dict[int, list[int]] = {}
     alive: set[int] = set()

@@ -5,7 +5,7 @@
     [[step]]
     say = "power cut on {owner}"        # {owner}, {home}, {node} are names of nodes
     do = "kill-node"                    # a verb of VERBS
-    node = "owner"                      # owner: who serves as the story begins; home: who serves when all is well; or a name
+    node = "owner"                      # owner: who serves as the story begins; home: who does when all is well
     [[step]]
     must = "answers"                    # a claim of CLAIMS, waited for `within_s` seconds, then to hold for `for_s`
     not_on = "owner"                    # or: on = "home"

@@ -1,7 +1,7 @@
-"""The stage: a cluster, a service on it, a client that measures, and somebody who watches. Performs the steps of a story.
+"""The stage: a cluster, a service on it, a client that measures; performs the steps of a story.
 
-The service is a virtual address (127.x.y.47) and a web server on it, one group, preferred on the first node, the next on the
-second, and so on. Fencing is real: fence_hashell ends a node's processes for good.
+The service is a virtual address (127.x.y.47) and a web server on it, one group, preferred on the first node, the next
+on the second, and so on. Fencing is real: fence_hashell ends a node's processes for good.
 """
 
 from __future__ import annotations

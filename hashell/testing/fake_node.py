@@ -1,7 +1,7 @@
-"""A node without a cluster: the daemon's real socket and its `ipc` component over a CIB in memory, in a thread of its own.
+"""A node without a cluster: the daemon's real socket and `ipc` component over a CIB in memory, in a thread.
 
-For tests of clients, feeds, shell and monitor. What in a daemon other components answer, `FakeNode` answers by itself and at
-once; `happen`, `change` and `die` are the levers for a test.
+For tests of clients, feeds, shell and monitor. What in a daemon other components answer, `FakeNode` answers by itself
+and at once; `happen`, `change` and `die` are the levers for a test.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     writer   encode(ToDaemon(1, GetCib())) -> bytes
     reader   reader = daemon_reader(); reader.feed(data) -> list of whole frames, in order
 
-Everything that cannot be a frame raises `BadFrame`, once; a reader that raised is spent, and its connection is to be closed:
-after a wrong length nothing behind it can be trusted.
+Everything that cannot be a frame raises `BadFrame`, once; a reader that raised is spent, and its connection is to be
+closed: after a wrong length nothing behind it can be trusted.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ from hashell import errors
 from hashell.errors import HashellError
 from hashell.wire.messages import Failure
 
-#: The classes that a client's code may catch; a case of its own keeps its id and becomes a case of the class with its exit code.
+#: The classes that a client's code may catch; a case of its own keeps its id and becomes a case of the class with its
+#: exit code.
 BASES: tuple[type[HashellError], ...] = (
     errors.BadInput, errors.BadUsage, errors.NotFound, errors.AlreadyExists, errors.Conflict,
     errors.NotReachable, errors.NoQuorum, errors.TimedOut, errors.Refused,

@@ -68,7 +68,7 @@ def test_the_default_sockets_are_tried_and_dead_ones_passed_over(nothing_here):
 def test_two_clusters_on_one_machine_must_be_told_apart(nothing_here):
     run = nothing_here / "run"
     with FakeNode(run / "a", cluster="one"), FakeNode(run / "b", cluster="two"):
-        with pytest.raises(NotReachable, match="one: .*two: ") as caught:
+        with pytest.raises(NotReachable, match=r"one: .*two: ") as caught:
             choose.open_client(env={})
         assert "--attach" in caught.value.hint
 

@@ -49,11 +49,13 @@ def client(request, tmp_path):
         path.write_text(CIB)
         yield FileClient(str(path))
     else:
-        with tempfile.TemporaryDirectory(prefix="hsh") as folder:
-            with FakeNode(Path(folder), cib=CIB, nodes=("node1", "node2")) as node:
-                client = DaemonClient(node.path)
-                yield client
-                client.close()
+        with (
+            tempfile.TemporaryDirectory(prefix="hsh") as folder,
+            FakeNode(Path(folder), cib=CIB, nodes=("node1", "node2")) as node,
+        ):
+            client = DaemonClient(node.path)
+            yield client
+            client.close()
 
 
 class TestEveryClient:

@@ -122,16 +122,18 @@ async def test_events_members_and_transitions_are_told(folder):
 
 
 async def test_when_its_node_dies_it_moves_to_a_neighbour_and_says_so(folder):
-    with FakeNode(folder / "b", nodes=("node2",)) as other:
-        with FakeNode(folder / "a", neighbours=(other.path,)) as node:
-            async with following(LiveFeed(node.path)) as the_next:
-                await the_next(CibUpdate)
-                await the_next(InfoUpdate)
-                await do(node.die)
-                moved = await the_next(Connected)
-                assert (moved.node, moved.where) == ("node2", other.path)
-                assert moved.moved_from == node.path and "node1" in moved.why
-                assert (await the_next(CibUpdate)).after is not None
+    with (
+        FakeNode(folder / "b", nodes=("node2",)) as other,
+        FakeNode(folder / "a", neighbours=(other.path,)) as node,
+    ):
+        async with following(LiveFeed(node.path)) as the_next:
+            await the_next(CibUpdate)
+            await the_next(InfoUpdate)
+            await do(node.die)
+            moved = await the_next(Connected)
+            assert (moved.node, moved.where) == ("node2", other.path)
+            assert moved.moved_from == node.path and "node1" in moved.why
+            assert (await the_next(CibUpdate)).after is not None
 
 
 async def test_a_node_that_falls_silent_is_left(folder):

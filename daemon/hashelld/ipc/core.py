@@ -1,7 +1,7 @@
 """The component `ipc`: answers what this node knows, hands on what others must do, tells subscribers what happens.
 
-Every ticket is answered exactly once: by this component, by the one that heard `ClientAsked`, or, when nobody did within the
-request's time, by the server with a failure `timed-out`.
+Every ticket is answered exactly once: by this component, by the one that heard `ClientAsked`, or, when nobody did
+within the request's time, by the server with a failure `timed-out`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The server: a Unix socket, its connections, their frames and queues. The only file of ipc that does I/O.
 
-Bounds: connections, seconds to say Hello, requests in flight and bytes waiting for each connection, seconds for an answer. Who
-is over a bound is told why and closed; nobody else notices.
+Bounds: connections, seconds to say Hello, requests in flight and bytes waiting for each connection, seconds for an
+answer. Who is over a bound is told why and closed; nobody else notices.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import socket
 import stat
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -124,7 +123,10 @@ class IpcServer:
     # --- life
 
     async def start(self, feed: Callable[[str, Event], None]) -> None:
-        """Listen. `feed(component, event)` queues an event. Raises SocketTaken when another daemon answers there; a socket that nobody serves is replaced."""
+        """Listen; `feed(component, event)` queues an event.
+
+        Raises SocketTaken when another daemon answers there; a socket that nobody serves is replaced.
+        """
         self._feed = feed
         if len(os.fsencode(self._path)) > PATH_MAX:
             raise Refused(
@@ -144,7 +146,7 @@ class IpcServer:
         finally:
             os.umask(before)
         self._open_to_group()
-        found = os.stat(self._path)
+        found = self._path.stat()
         self._inode = (found.st_dev, found.st_ino)
         self._server = await asyncio.start_unix_server(self._serve, sock=listener, backlog=128)
         self._spawn(self._sweep())
@@ -179,9 +181,9 @@ class IpcServer:
             return
         try:
             os.chown(self._path, -1, group)
-            os.chmod(self._path, 0o660)
+            self._path.chmod(0o660)
         except PermissionError:
-            os.chmod(self._path, 0o600)
+            self._path.chmod(0o600)
 
     async def stop(self) -> None:
         """End all connections with a reason, and take the socket away if it is still ours."""
@@ -196,7 +198,7 @@ class IpcServer:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
         with contextlib.suppress(OSError):
-            found = os.stat(self._path)
+            found = self._path.stat()
             if (found.st_dev, found.st_ino) == self._inode:
                 self._path.unlink()
 

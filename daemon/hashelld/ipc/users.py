@@ -1,7 +1,7 @@
 """Users: who is at the other end of the socket, and may they change anything.
 
-The kernel says who it is (SO_PEERCRED); nothing that a client claims counts. Root, the daemon's own user and the members of the
-group `haclient` (Pacemaker's) may write; whoever else can open the socket may read.
+The kernel says who it is (SO_PEERCRED); nothing that a client claims counts. Root, the daemon's own user and the
+members of the group `haclient` (Pacemaker's) may write; whoever else can open the socket may read.
 """
 
 from __future__ import annotations

@@ -145,11 +145,13 @@ def test_who_never_speaks_is_dropped(folder):
 
 
 def test_one_connection_too_many_is_refused_with_a_reason(folder):
-    with FakeNode(folder, connections_max=2) as node:
-        with Raw(node.path) as one, Raw(node.path) as two, Raw(node.path) as three:
-            one.greet()
-            two.greet()
-            assert "2 clients" in three.last_words().message
+    with (
+        FakeNode(folder, connections_max=2) as node,
+        Raw(node.path) as one, Raw(node.path) as two, Raw(node.path) as three,
+    ):
+        one.greet()
+        two.greet()
+        assert "2 clients" in three.last_words().message
 
 
 def test_more_requests_than_may_wait_are_refused_each_by_itself(folder):
@@ -198,11 +200,9 @@ def test_a_client_that_does_not_read_is_dropped_and_the_others_hear_on(folder):
             client.say(2, messages.Subscribe())
             assert isinstance(client.hear().body, messages.CibIs)
         text = "x" * 20_000
-        heard = 0
         for _ in range(400):
             node.happen(text)
             assert isinstance(quick.hear().body, messages.EventNotice)
-            heard += 1
             if len(node._server._connections) == 1:
                 break
         assert len(node._server._connections) == 1, "the slow one is still there"
@@ -276,7 +276,7 @@ def test_a_change_on_a_connection_that_broke_is_not_repeated_in_silence(folder):
         client = DaemonClient(node.path)
         node.answers = lambda asked: None
         node.die()
-        with pytest.raises(NotReachable, match="not known|listens"):
+        with pytest.raises(NotReachable, match=r"not known|listens"):
             client.apply([messages.Change("modify", b'<node id="1" uname="a"/>', "nodes")])
         client.close()
 
