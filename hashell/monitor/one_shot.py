@@ -1,5 +1,4 @@
-"""One shot: the status of a cluster printed once, as `crm_mon -1` does; the program behind `hashell
-monitor`.
+"""One shot: the status of a cluster printed once, as `crm_mon -1` does; the program behind `hashell monitor`.
 
 Nothing here imports Textual or asyncio: a one-shot status must come at once, also on a loaded node.
 """
@@ -56,9 +55,7 @@ def main(argv: list[str]) -> int:
 
 
 def print_once(options: MonitorOptions, request: str) -> int:
-    """Ask the cluster once and print; the exit code. `request` is the command line, which XML
-    repeats.
-    """
+    """Ask the cluster once and print; the exit code. `request` is the command line, which XML repeats."""
     output = options.output or Format.TEXT
     try:
         shown, code = shown_status(options, output, request), 0

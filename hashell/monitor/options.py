@@ -1,5 +1,4 @@
-"""The options of `hashell monitor`: crm_mon's, and hashell's own. One row an option, read by parser
-and help.
+"""The options of `hashell monitor`: crm_mon's, and hashell's own. One row an option, read by parser and help.
 
 Source: crm_mon(8), 2.1; how words are taken apart follows GLib's parser, which crm_mon uses.
 """
@@ -31,9 +30,7 @@ class Takes(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One option. `short` is one letter or empty; `value` names its value in the help; hidden rows
-    have no help.
-    """
+    """One option. `short` is one letter or empty; `value` names its value in the help; hidden rows have no help."""
 
     short: str
     long: str
@@ -135,8 +132,7 @@ class MonitorOptions:
 
 
 def words_of(argv: list[str]) -> Iterator[tuple[Row, str | None]]:
-    """Each option with its value, in order; short options may stand together. Raises UnknownOption,
-    BadOptionValue.
+    """Each option with its value, in order; short options may stand together. Raises UnknownOption, BadOptionValue.
     """
     place = 0
     while place < len(argv):

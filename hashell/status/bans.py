@@ -1,7 +1,6 @@
 """Bans and tickets: what constraints say against nodes, and which tickets they name.
 
-Source: lib/pacemaker/pcmk_sched_location.c, pcmk_sched_tickets.c; lib/pengine/pe_output.c,
-ban_list, ticket_list.
+Source: lib/pacemaker/pcmk_sched_location.c, pcmk_sched_tickets.c; lib/pengine/pe_output.c, ban_list, ticket_list.
 """
 
 from __future__ import annotations
@@ -56,9 +55,7 @@ def _of_constraint(
 def _targets(
     state: ClusterState, constraint: LocationConstraint
 ) -> Iterator[Target]:
-    """Each resource it speaks of, with role and score where a set has its own, and the match of a
-    pattern.
-    """
+    """Each resource it speaks of, with role and score where a set has its own, and the match of a pattern."""
     if constraint.resource is not None:
         for name in _expand(state, constraint.resource):
             resource = constraint_resource(state, name)

@@ -33,8 +33,8 @@ _OWN_ATTRIBUTES = ("fail-count", "last-failure", "shutdown", "terminate", "stand
 
 
 class Live(Protocol):
-    """What a running cluster says beside its CIB: the node that answered, what its controller does
-    ("" where Pacemaker's own daemons run), what worries it. `wire.messages.Info` is one.
+    """What a running cluster says beside its CIB: the node that answered, what its controller does ("" where
+    Pacemaker's own daemons run), what worries it. `wire.messages.Info` is one.
     """
 
     @property
@@ -51,9 +51,7 @@ def cluster_status(
     state: ClusterState, live: Live | None = None, options: StatusOptions | None = None,
     *, fencing: tuple[FencingEvent, ...] = (),
 ) -> ClusterStatus:
-    """Gather what the options ask for. Without `live` the state is one of a file. `fencing` is
-    newest first.
-    """
+    """Gather what the options ask for. Without `live` the state is one of a file. `fencing` is newest first."""
     options = options or StatusOptions()
     if state.dc is None and options.manner is Manner.CRM_MON:
         # That nobody leads is said even when the line was not asked for.
@@ -179,8 +177,7 @@ def _attributes(state: ClusterState) -> tuple[NodeAttributes, ...]:
 
 
 def _expected(node: Node, running: tuple[Resource, ...], name: str) -> int | None:
-    """What the attribute of a ping resource is when all its hosts answer; None for other
-    attributes.
+    """What the attribute of a ping resource is when all its hosts answer; None for other attributes.
 
     Source: lib/pengine/pe_output.c, add_extra_info.
     """

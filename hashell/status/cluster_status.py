@@ -1,7 +1,7 @@
 """`ClusterStatus`: what people see of a cluster, as frozen data with nothing rendered.
 
-Times are seconds since 1970. Names in here are names of nodes and ids of resources; "" stands for
-nothing where a text is.
+Times are seconds since 1970. Names in here are names of nodes and ids of resources; "" stands for nothing where a
+text is.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from hashell.values.roles import Role
 
 
 class NodeKind(enum.StrEnum):
-    """How a node takes part: with its own cluster layer, through a remote connection, or inside a
-    resource.
-    """
+    """How a node takes part: with its own cluster layer, through a remote connection, or inside a resource."""
 
     CLUSTER = "cluster"
     REMOTE = "remote"
@@ -43,12 +41,10 @@ class Variant(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """One node. `running` are ids of primitives that are recorded as active there, in the order
-    they were read.
+    """One node. `running` are ids of primitives that are recorded as active there, in the order they were read.
 
-    `feature_set` is None unless the node is fully up. For a guest, `container` is the resource that
-    it lives in, `host` the
-    node where that runs now.
+    `feature_set` is None unless the node is fully up. For a guest, `container` is the resource that it lives in,
+    `host` the node where that runs now.
     """
 
     name: str
@@ -74,8 +70,7 @@ class NodeStatus:
 class Common:
     """What every kind of resource has.
 
-    `id` is unique (web:1); `name` is what people are shown, without an instance's number where
-    instances are alike.
+    `id` is unique (web:1); `name` is what people are shown, without an instance's number where instances are alike.
     `active_on` is in the order in which it was found active there.
     """
 
@@ -100,13 +95,10 @@ class Common:
 class PrimitiveStatus(Common):
     """One primitive, or one instance of it.
 
-    `role` is what is shown (Started becomes Unpromoted in a promotable clone). `active` says
-    whether the places where it is
-    recorded can be believed. `pending` is the task of an action in flight there, `pending_on` where
-    it runs when nothing is
-    active yet. `internal` marks what a bundle implies, shown only on request. `failed_probe` finds
-    masked probe failures:
-    it is the id that such an operation has.
+    `role` is what is shown (Started becomes Unpromoted in a promotable clone). `active` says whether the places where
+    it is recorded can be believed. `pending` is the task of an action in flight there, `pending_on` where it runs
+    when nothing is active yet. `internal` marks what a bundle implies, shown only on request. `failed_probe` finds
+    masked probe failures: it is the id that such an operation has.
     """
 
     standard: str
@@ -115,8 +107,7 @@ class PrimitiveStatus(Common):
     role: Role
     active: bool
     current: str = ""
-    """The node that stands for it: of several the first sound one, or where a migration came from.
-    """
+    """The node that stands for it: of several the first sound one, or where a migration came from."""
     pending: str = ""
     pending_on: str = ""
     locked_to: str = ""
@@ -146,8 +137,8 @@ class GroupStatus(Common):
 
 @dataclass(frozen=True, slots=True)
 class CloneStatus(Common):
-    """`child` is the id of what is cloned, `candidates` the nodes where an instance may run,
-    `probe_id` as in a primitive.
+    """`child` is the id of what is cloned, `candidates` the nodes where an instance may run, `probe_id` as in a
+    primitive.
     """
 
     child: str
@@ -163,9 +154,7 @@ class CloneStatus(Common):
 
 @dataclass(frozen=True, slots=True)
 class ReplicaStatus:
-    """One copy of a bundle's container with what belongs to it. `address` is its own IP, if it has
-    one.
-    """
+    """One copy of a bundle's container with what belongs to it. `address` is its own IP, if it has one."""
 
     number: int
     container: PrimitiveStatus
@@ -197,8 +186,7 @@ ResourceStatus = PrimitiveStatus | GroupStatus | CloneStatus | BundleStatus
 
 @dataclass(frozen=True, slots=True)
 class AttributeStatus:
-    """A node attribute that people are shown. `expected` is what a ping resource there should
-    reach, None for others.
+    """A node attribute that people are shown. `expected` is what a ping resource there should reach, None for others.
     """
 
     name: str
@@ -214,9 +202,7 @@ class NodeAttributes:
 
 @dataclass(frozen=True, slots=True)
 class OperationStatus:
-    """One entry of the history, as recorded. `changed_s` is 0 where nothing is recorded; times in
-    ms stay text.
-    """
+    """One entry of the history, as recorded. `changed_s` is 0 where nothing is recorded; times in ms stay text."""
 
     call: str
     task: str
@@ -229,8 +215,7 @@ class OperationStatus:
 
 @dataclass(frozen=True, slots=True)
 class ResourceHistory:
-    """What one resource did on one node. `name` is shown with operations, `id` without (as crm_mon
-    does).
+    """What one resource did on one node. `name` is shown with operations, `id` without (as crm_mon does).
 
     `threshold` is its migration-threshold in points.
     """
@@ -251,9 +236,7 @@ class NodeHistory:
 
 @dataclass(frozen=True, slots=True)
 class FailureStatus:
-    """A failed action, as recorded. `key` is its operation key, `has_key` whether it was recorded
-    as such.
-    """
+    """A failed action, as recorded. `key` is its operation key, `has_key` whether it was recorded as such."""
 
     key: str
     has_key: bool
@@ -273,9 +256,7 @@ class FailureStatus:
 
 @dataclass(frozen=True, slots=True)
 class FailedProbe:
-    """A probe that could not be done because nothing is installed there: shown beside Stopped, not
-    as a failure.
-    """
+    """A probe that could not be done because nothing is installed there: shown beside Stopped, not as a failure."""
 
     resource: str
     node: str
@@ -295,8 +276,7 @@ class TicketStatus:
 
 @dataclass(frozen=True, slots=True)
 class BanStatus:
-    """A location constraint keeps a resource (or its promoted role) off a node; `weight` in points.
-    """
+    """A location constraint keeps a resource (or its promoted role) off a node; `weight` in points."""
 
     id: str
     resource: str
@@ -307,9 +287,7 @@ class BanStatus:
 
 @dataclass(frozen=True, slots=True)
 class FencingEvent:
-    """Something that was done, or tried, to a node. `state`: success, failed or pending; times in
-    seconds.
-    """
+    """Something that was done, or tried, to a node. `state`: success, failed or pending; times in seconds."""
 
     target: str
     action: str
@@ -323,9 +301,7 @@ class FencingEvent:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The head of a status. `daemon` is the state of the cluster's daemon, "" when nobody was
-    asked.
-    """
+    """The head of a status. `daemon` is the state of the cluster's daemon, "" when nobody was asked."""
 
     stack: str
     daemon: str
@@ -355,10 +331,8 @@ class Summary:
 class ClusterStatus:
     """All that a rendering needs; lists are in the order in which they are shown.
 
-    `only_nodes` and `only_resources` are the names behind the filters of `options`: None lets
-    everything through. `removed`
-    holds ids that only the history knows. `warnings` are for people and stand in no format of
-    Pacemaker's.
+    `only_nodes` and `only_resources` are the names behind the filters of `options`: None lets everything through.
+    `removed` holds ids that only the history knows. `warnings` are for people and stand in no format of Pacemaker's.
     """
 
     options: StatusOptions

@@ -1,7 +1,7 @@
 """History and failures: what nodes recorded, as people see it.
 
-Source: lib/pengine/pe_output.c, node_history_list, get_operation_list, failed_action_list;
-lib/common/actions.c, parse_op_key.
+Source: lib/pengine/pe_output.c, node_history_list, get_operation_list, failed_action_list; lib/common/actions.c,
+parse_op_key.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ _PREFIXES = ("pre_notify", "post_notify", "confirmed-pre_notify", "confirmed-pos
 
 
 def split_key(key: str) -> tuple[str, str, int] | None:
-    """Resource, action and interval of an operation key (web_monitor_10000); None when it is none.
-    """
+    """Resource, action and interval of an operation key (web_monitor_10000); None when it is none."""
     rest, underscore, interval = key.rpartition("_")
     if not underscore or not interval.isascii() or not interval.isdigit() or len(rest) < 3:
         return None

@@ -33,9 +33,7 @@ STYLE = """\
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What stands round the status: title, a style sheet of one's own, seconds until it loads again
-    (0: never).
-    """
+    """What stands round the status: title, a style sheet of one's own, seconds until it loads again (0: never)."""
 
     title: str = "Cluster Status"
     stylesheet: str = ""

@@ -1,7 +1,7 @@
 """JSON: a status as one object, for programs; Pacemaker has no such format, so the names are ours.
 
-The shape is that of `ClusterStatus`, reduced to the sections and filters that were asked for; times
-are seconds since 1970.
+The shape is that of `ClusterStatus`, reduced to the sections and filters that were asked for; times are seconds since
+1970.
 """
 
 from __future__ import annotations

@@ -55,8 +55,7 @@ SECTION_WORDS: dict[str, Section] = {
 class Manner(enum.Enum):
     """Whose words and attributes: they changed between releases of Pacemaker.
 
-    CRM_MON is what crm_mon 2.1 prints (and what scripts read); SIMULATE is what crm_simulate 3.0
-    prints.
+    CRM_MON is what crm_mon 2.1 prints (and what scripts read); SIMULATE is what crm_simulate 3.0 prints.
     """
 
     CRM_MON = "2.1"
@@ -89,11 +88,9 @@ class UnknownSection(BadUsage):
 class StatusOptions:
     """What to show and how much of it.
 
-    `inactive`: also what does not run; `by_node`: resources below their node; `details`: ids,
-    instances one by one, what a
-    bundle implies; `failed_detail`: failures in technical words; `pending`: actions in flight (a
-    live status has it always);
-    `only_node` and `only_resource` are a name or a tag, "" for all; `ban_prefix` narrows the bans.
+    `inactive`: also what does not run; `by_node`: resources below their node; `details`: ids, instances one by one,
+    what a bundle implies; `failed_detail`: failures in technical words; `pending`: actions in flight (a live status
+    has it always); `only_node` and `only_resource` are a name or a tag, "" for all; `ban_prefix` narrows the bans.
     """
 
     sections: Section = USUAL

@@ -1,8 +1,6 @@
-"""Outline: a status as headings and lines, before anyone decides how a line looks. Text and HTML
-are made from it.
+"""Outline: a status as headings and lines, before anyone decides how a line looks. Text and HTML are made from it.
 
-Source: lib/pengine/pe_output.c, native.c, group.c, clone.c, bundle.c (the messages of format
-"default").
+Source: lib/pengine/pe_output.c, native.c, group.c, clone.c, bundle.c (the messages of format "default").
 """
 
 from __future__ import annotations
@@ -34,8 +32,7 @@ from hashell.values.roles import Role
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line. `css` is the class that colours a resource; the theme of a terminal may use it too.
-    """
+    """One line. `css` is the class that colours a resource; the theme of a terminal may use it too."""
 
     text: str
     css: str = ""
@@ -43,9 +40,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A heading with what stands below it. `quiet`: the heading is a plain line (a replica's), no
-    colon behind it.
-    """
+    """A heading with what stands below it. `quiet`: the heading is a plain line (a replica's), no colon behind it."""
 
     heading: str
     entries: tuple[Line | Block, ...]
@@ -117,9 +112,7 @@ def css_class(one: PrimitiveStatus) -> str:
 
 
 def describe(view: View, one: PrimitiveStatus, name: str, where: str, detail: Detail) -> str:
-    """`web    (ocf:heartbeat:apache):  Started node1 (flags)`: everything that is said of one
-    primitive.
-    """
+    """`web    (ocf:heartbeat:apache):  Started node1 (flags)`: everything that is said of one primitive."""
     several = len(one.active_on) > 1
     node = view.node(where or one.locked_to)
     if detail.bare or several:
@@ -151,9 +144,7 @@ def describe(view: View, one: PrimitiveStatus, name: str, where: str, detail: De
 
 
 def failed_probe(view: View, resource_id: str, node: str | None) -> int | None:
-    """The exit code of the first masked probe failure of a resource (on a node, or on any), if
-    there is one.
-    """
+    """The exit code of the first masked probe failure of a resource (on a node, or on any), if there is one."""
     for probe in view.status.failed_probes:
         if probe.resource == resource_id and (node is None or probe.node.lower() == node.lower()):
             return probe.rc
@@ -206,9 +197,7 @@ def _group(view: View, one: GroupStatus, detail: Detail, only: Names) -> Entries
 def skips_member(
     view: View, member: PrimitiveStatus, inactive: bool, only: Names, *, whole: bool
 ) -> bool:
-    """Whether a group leaves a member out: inactive ones unless asked for; `whole`: the group
-    itself was named.
-    """
+    """Whether a group leaves a member out: inactive ones unless asked for; `whole`: the group itself was named."""
     hidden = view.hidden(member, only, with_parent=False)
     if only is not None and not hidden:
         return False
@@ -360,8 +349,7 @@ def _bundle(view: View, one: BundleStatus, detail: Detail, only: Names) -> Entri
 
 
 def _replica(view: View, replica: ReplicaStatus, detail: Detail) -> Entries:
-    """One line for a replica: what runs in it, by the name of its connection and with its address.
-    """
+    """One line for a replica: what runs in it, by the name of its connection and with its address."""
     name = (replica.remote or replica.container).name
     if replica.address:
         name = f"{name} ({replica.address})"
@@ -404,9 +392,7 @@ def brief(
 
 
 def resource_section(view: View, *, summary: bool = True) -> tuple[Block | None, bool]:
-    """The section of resources, and whether it counts as output (an empty one does not, though it
-    is printed).
-    """
+    """The section of resources, and whether it counts as output (an empty one does not, though it is printed)."""
     options = view.status.options
     only = view.status.only_resources
     if options.by_node and not options.inactive:
@@ -440,9 +426,7 @@ def resource_section(view: View, *, summary: bool = True) -> tuple[Block | None,
 
 
 def lists(view: View, one: ResourceStatus, *, counted: bool) -> bool:
-    """Whether the section of resources comes to this one; `counted`: primitives were already
-    counted.
-    """
+    """Whether the section of resources comes to this one; `counted`: primitives were already counted."""
     options = view.status.options
     wholly = is_active(one, wholly=True)
     if one.orphaned and not wholly:
@@ -470,9 +454,7 @@ def brief_on_node(view: View, node: NodeStatus) -> list[PrimitiveStatus]:
 
 
 def attribute_section(view: View) -> Block | None:
-    """Node attributes; `value` of a ping attribute is judged by what the ping resource there should
-    reach.
-    """
+    """Node attributes; `value` of a ping attribute is judged by what the ping resource there should reach."""
     blocks: list[Line | Block] = []
     details = view.status.options.details
     for entry in view.status.attributes:
@@ -534,9 +516,7 @@ def history_section(view: View) -> Block | None:
 
 
 def history_passes(view: View, one: ResourceHistory) -> bool:
-    """Whether filters let the history of a resource through. A group's members stand for
-    themselves.
-    """
+    """Whether filters let the history of a resource through. A group's members stand for themselves."""
     only = view.status.only_resources
     if only is None:
         return True

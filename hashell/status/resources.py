@@ -68,9 +68,8 @@ def _active_on(resource: Resource) -> tuple[str, ...]:
 
 
 def current_node(state: ClusterState, resource: Resource) -> Node | None:
-    """The node that stands for where it runs: the source of a migration that is half done; else the
-    first, but a sound
-    one before one that is not, where the resource needs no fencing.
+    """The node that stands for where it runs: the source of a migration that is half done; else the first, but a
+    sound one before one that is not, where the resource needs no fencing.
 
     Source: lib/pengine/complex.c, pe__count_active_node.
     """
@@ -90,8 +89,7 @@ def current_node(state: ClusterState, resource: Resource) -> Node | None:
 
 
 def _is_active(state: ClusterState, resource: Resource) -> bool:
-    """Recorded as active on a node where that can be so: online, or nobody knows, or not ours to
-    stop.
+    """Recorded as active on a node where that can be so: online, or nobody knows, or not ours to stop.
 
     Source: lib/pengine/native.c, native_active.
     """

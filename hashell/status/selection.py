@@ -1,7 +1,6 @@
 """Which nodes and resources a filter lets through.
 
-A filter is None (everything) or the names that --node and --resource stand for; an empty one lets
-nothing through.
+A filter is None (everything) or the names that --node and --resource stand for; an empty one lets nothing through.
 Source: lib/pengine/utils.c, native.c, group.c, clone.c, bundle.c: the functions called is_filtered.
 """
 
@@ -29,8 +28,7 @@ def passes(name: str, only: Names) -> bool:
 
 
 class View:
-    """A status with its nodes by name and its resources by id, and the answers to "is this shown?".
-    """
+    """A status with its nodes by name and its resources by id, and the answers to "is this shown?"."""
 
     def __init__(self, status: ClusterStatus) -> None:
         self.status = status
@@ -85,9 +83,7 @@ class View:
         return is_active(resource, wholly=False) and not self.runs_where_wanted(resource)
 
     def hidden(self, resource: ResourceStatus, only: Names, *, with_parent: bool) -> bool:
-        """Whether neither it nor a part of it (nor, `with_parent`, what it is part of) is named by
-        a filter.
-        """
+        """Whether neither it nor a part of it (nor, `with_parent`, what it is part of) is named by a filter."""
         if only is None:
             return False
         if resource.name in only:

@@ -1,7 +1,6 @@
 """The status sections of crm_simulate: "Current cluster status" and "Revised Cluster Status".
 
-Source: lib/pacemaker/pcmk_simulate.c, print_cluster_status; lib/pengine/pe_output.c of Pacemaker
-3.0.
+Source: lib/pacemaker/pcmk_simulate.c, print_cluster_status; lib/pengine/pe_output.c of Pacemaker 3.0.
 """
 
 from __future__ import annotations
@@ -20,9 +19,7 @@ REVISED = "Revised Cluster Status"
 def status_options(
     *, attributes: bool = False, fail_counts: bool = False, pending: bool = False
 ) -> StatusOptions:
-    """What crm_simulate shows of a status: nodes and all resources; more with its options -A, -c,
-    -j.
-    """
+    """What crm_simulate shows of a status: nodes and all resources; more with its options -A, -c, -j."""
     sections = Section.NODES | Section.RESOURCES
     if attributes:
         sections |= Section.ATTRIBUTES
@@ -38,17 +35,15 @@ def render_simulate_status(
     state: ClusterState, heading: str = CURRENT, *, attributes: bool = False,
     fail_counts: bool = False, pending: bool = False,
 ) -> Iterator[str]:
-    """The lines of one status section, the heading first, without line ends and without the empty
-    line before it.
-    """
+    """The lines of one status section, the heading first, without line ends and without the empty line before it."""
     options = status_options(attributes=attributes, fail_counts=fail_counts, pending=pending)
     yield f"{heading}:"
     yield from text.lines(cluster_status(state, options=options), depth=1)
 
 
 def opening(state: ClusterState) -> list[str]:
-    """What crm_simulate says first: that resources are not managed, how many are disabled or
-    blocked; each an own block.
+    """What crm_simulate says first: that resources are not managed, how many are disabled or blocked; each an own
+    block.
 
     The caller puts an empty line between these blocks and what follows.
     """

@@ -54,9 +54,7 @@ def _block(block: Block | Line, depth: int) -> Iterator[str]:
 
 
 def _sections(view: View) -> Iterator[tuple[Block | str, bool, bool]]:
-    """Each section; whether a line is left free before it; whether it counts as output for the next
-    one.
-    """
+    """Each section; whether a line is left free before it; whether it counts as output for the next one."""
     status = view.status
     options = status.options
     summary = _summary(view)

@@ -76,8 +76,7 @@ def plural(count: int) -> str:
 def compare_names(left: str, right: str) -> int:
     """Negative, 0 or positive: without case, and numbers in names by value (node2 before node10).
 
-    Of equal numbers the one written shorter comes first. Source: lib/common/strings.c,
-    pcmk__numeric_strcasecmp.
+    Of equal numbers the one written shorter comes first. Source: lib/common/strings.c, pcmk__numeric_strcasecmp.
     """
     i = j = 0
     while i < len(left) and j < len(right):

@@ -1,7 +1,7 @@
 """XML: a status as `crm_mon --output-as=xml` gives it, element for element.
 
-Source: xml/api/crm_mon-2.*.rng and the schemas that it includes; lib/pengine/pe_output.c, the
-messages of format "xml".
+Source: xml/api/crm_mon-2.*.rng and the schemas that it includes; lib/pengine/pe_output.c, the messages of format
+"xml".
 """
 
 from __future__ import annotations
@@ -30,9 +30,7 @@ API_VERSION = "2.25"
 
 
 def render(status: ClusterStatus, request: str, *, legacy: bool = False) -> str:
-    """The document. `request` is the command line; `legacy` gives the root of the old option --as-
-    xml.
-    """
+    """The document. `request` is the command line; `legacy` gives the root of the old option --as- xml."""
     root = etree.Element("crm_mon" if legacy else "pacemaker-result")
     if legacy:
         root.set("version", "2.1.5")
@@ -47,9 +45,7 @@ def render(status: ClusterStatus, request: str, *, legacy: bool = False) -> str:
 
 
 def error(request: str, code: int, message: str, *, text: str = "") -> str:
-    """The document of a request that failed. `message` words the exit code, `text` says what
-    happened.
-    """
+    """The document of a request that failed. `message` words the exit code, `text` says what happened."""
     root = etree.Element("pacemaker-result", {"api-version": API_VERSION, "request": request})
     state = etree.SubElement(root, "status", {"code": str(code), "message": message})
     if text:
@@ -86,9 +82,7 @@ def fill(root: etree._Element, status: ClusterStatus) -> None:
 
 
 def _add(parent: etree._Element, tag: str, **attributes: object) -> etree._Element:
-    """A child; `_` in names stands for `-` where it leads or doubles (see `_name`), None leaves an
-    attribute out.
-    """
+    """A child; `_` in names stands for `-` where it leads or doubles (see `_name`), None leaves an attribute out."""
     child = etree.SubElement(parent, tag)
     _set(child, **attributes)
     return child
