@@ -35,14 +35,22 @@ def _compiled(path: str) -> etree.XPath:
         raise BadXpath(f"{path!r} is no XPath: {error}", "see XPath 1.0") from None
 
 
-def find_all(root: etree._Element, path: str) -> list[etree._Element]:
-    """All elements that an XPath finds, in document order; attributes and numbers count as nothing.
-    Raises BadXpath.
+def evaluate(root: etree._Element, path: str) -> object:
+    """What an XPath gives: a list of elements and texts, or a number, text or truth. Raises
+    BadXpath.
     """
     try:
-        found = _compiled(path)(root)
+        return _compiled(path)(root)
     except etree.XPathError as error:
         raise BadXpath(f"{path!r} cannot be evaluated: {error}", "see XPath 1.0") from None
+
+
+def find_all(root: etree._Element, path: str) -> list[etree._Element]:
+    """All elements that an XPath finds, in document order; attributes and numbers count as nothing.
+
+    Raises BadXpath.
+    """
+    found = evaluate(root, path)
     if not isinstance(found, list):
         return []
     return [item for item in found if isinstance(item, etree._Element) and is_element(item)]
