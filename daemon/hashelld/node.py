@@ -10,7 +10,7 @@ import os
 
 import structlog
 
-from hashelld.cib_manager.core import CibManager, keeps_record
+from hashelld.cib_manager.core import CibManager, keeps_record, newest_view
 from hashelld.core.component import Component
 from hashelld.core.dispatch import Dispatcher
 from hashelld.core.driver import Driver, Edge
@@ -38,6 +38,9 @@ from hashelld.core.events import (
 )
 from hashelld.engine.engine import Me
 from hashelld.engine.loopback import LoopbackEngine
+from hashelld.engine.mesh.core import MeshEngine
+from hashelld.engine.mesh.transport import Transport, read_key
+from hashelld.engine.mesh.trust import make_trust
 from hashelld.ipc.core import Ipc
 from hashelld.ipc.server import IpcServer
 from hashelld.settings import Settings
@@ -110,10 +113,22 @@ def _rooms(settings: Settings) -> list[Component]:
 
 
 def make_engine(settings: Settings, restored: Restored) -> tuple[Component, list[Edge]]:
-    """The engine that the settings name, and its edges."""
+    """The engine that the settings name, and its edges. Raises BadKey."""
     identity = restored.identity
     me = Me(identity.name, identity.uuid, identity.boot, settings.cluster)
-    return LoopbackEngine(me), []
+    if settings.engine == "loopback":
+        return LoopbackEngine(me), []
+    trust = make_trust(read_key(settings.key))
+    values = {**restored.values, "ballot": str(_highest_view(restored)).encode()}
+    edges: list[Edge] = [Transport(settings, trust)]
+    return MeshEngine(settings, me, values), edges
+
+
+def _highest_view(restored: Restored) -> int:
+    """The highest view number that this node has seen: the engine's own note, and what stands in the CIB's lineage."""
+    noted = restored.values.get("ballot", b"0")
+    applied = restored.lineage.get("applied") or [0]
+    return max(int(noted) if noted.isdigit() else 0, int(applied[0]), newest_view(restored.journal))
 
 
 async def run(settings: Settings) -> int:

@@ -139,6 +139,12 @@ def keeps_record(record: bytes, lineage: Mapping[str, Any]) -> bool:
     )
 
 
+def newest_view(journal: tuple[bytes, ...]) -> int:
+    """The highest number of a view in journal records."""
+    found = (_decode(raw, tuple[int, Entry]) for raw in journal)
+    return max((record[1].position.view for record in found if record), default=0)
+
+
 def _position(value: Any) -> Position:
     if isinstance(value, list | tuple) and len(value) == 3:
         return Position(int(value[0]), str(value[1]), int(value[2]))

@@ -1,0 +1,801 @@
+"""The mesh engine's state machine: links and beats → who should be in the view → agreement → ordered messages.
+
+Theory of operation. A link is *up* when both ends have said Hello and neither refused. Every heartbeat each node tells
+all links whom it reaches; from that matrix each computes whom it wants in the view (cliques.py). Who differs from its
+view waits a moment, longer the later its name, and proposes (membership.py). A torn link means lost messages, so it
+means a new view, even when it is back at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from hashelld.core.dispatch import MulticastWanted, SendWanted
+from hashelld.core.effects import (
+    CancelTimer,
+    Effect,
+    Exit,
+    Log,
+    StartTimer,
+    StoreValue,
+    Tell,
+)
+from hashelld.core.events import (
+    Blocked,
+    Event,
+    Happened,
+    Leaving,
+    Member,
+    MembersChanged,
+    MessageDirect,
+    MessageOrdered,
+    Started,
+    View,
+)
+from hashelld.engine.engine import MESSAGE_MAX, Me
+from hashelld.engine.mesh import codec, recovery
+from hashelld.engine.mesh.cliques import wanted_members
+from hashelld.engine.mesh.codec import (
+    Beat,
+    Direct,
+    Frame,
+    Goodbye,
+    Got,
+    Hello,
+    Install,
+    Nack,
+    Order,
+    Ordered,
+    Promise,
+    Propose,
+    Refuse,
+    Roster,
+    Submit,
+    ViewId,
+)
+from hashelld.engine.mesh.discovery import Discovery
+from hashelld.engine.mesh.links import (
+    Dial,
+    DialFailed,
+    FrameCame,
+    LinkClose,
+    LinkClosed,
+    LinkOpened,
+    LinkSend,
+    Listening,
+    PeerFound,
+    StrangerCame,
+)
+from hashelld.engine.mesh.membership import Membership
+from hashelld.engine.mesh.ordering import Ordering, QueueFull
+from hashelld.engine.mesh.suspicion import Detector
+from hashelld.engine.quorum import Options
+from hashelld.settings import Settings
+
+#: Milliseconds by which each later name waits longer before it proposes: a proposal takes less.
+RANK_MS = 250
+#: Frames kept for a view that is promised and not yet installed here.
+EARLY_MAX = 10_000
+#: Milliseconds in which the same complaint about the same host is made once.
+COMPLAIN_MS = 60_000
+#: Complaints remembered.
+COMPLAINTS_MAX = 256
+#: Milliseconds for which a node that does not want us is left alone; doubled each time, up to the last.
+UNWILLING_MS = (1_000, 60_000)
+#: Milliseconds between a goodbye and the end, so that it leaves.
+GOODBYE_MS = 60
+#: Milliseconds after which a member tells how far it got with the last messages.
+GOT_MS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Tick(Event):
+    """A heartbeat is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeNow(Event):
+    """The settling time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundOverdue(Event):
+    ballot: ViewId
+
+
+@dataclass(frozen=True, slots=True)
+class InstallOverdue(Event):
+    ballot: ViewId
+
+
+@dataclass(frozen=True, slots=True)
+class GotDue(Event):
+    """Tell the leader of the last messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoneNow(Event):
+    reason: str
+
+
+@dataclass(slots=True)
+class _Peer:
+    """A node whose link is up."""
+
+    name: str
+    link: int
+    uuid: str
+    boot: int
+    address: tuple[str, int]
+    dialed: bool
+    feature_set: str
+    reach: dict[str, int] = field(default_factory=dict)
+    view: ViewId = ViewId()
+    beats: int = 0
+
+
+@dataclass(slots=True)
+class _Link:
+    """A connection that has not said Hello yet, or that has (`name`)."""
+
+    address: tuple[str, int]
+    dialed: bool
+    name: str = ""
+
+
+class MeshEngine:
+    """The engine of one node."""
+
+    name = "engine"
+
+    def __init__(self, settings: Settings, me: Me, values: Mapping[str, bytes]) -> None:
+        self._settings = settings
+        self._me = me
+        self._options = Options(
+            settings.expect, settings.two_node, settings.wait_for_all, settings.auto_tie_breaker
+        )
+        self._members = Membership(me.name, me.boot, *_remembered(values))
+        self._ordering = Ordering(me.name)
+        self._detector = Detector(settings.heartbeat_ms, settings.detect_ms)
+        self._discovery = Discovery()
+        self._links: dict[int, _Link] = {}
+        self._peers: dict[str, _Peer] = {}
+        self._view_links: dict[str, int] = {}
+        self._early: list[tuple[str, Frame]] = []
+        self._goodbyes: set[str] = set()
+        self._unwilling: dict[str, tuple[int, int]] = {}
+        self._complaints: dict[tuple[str, str], int] = {}
+        self._started_ms = 0
+        self._installed_ms = 0
+        self._proposing_ms = 0
+        self._stuck = False
+        self._leaving = False
+        self._port = settings.port
+        self._quorate: bool | None = None
+
+    # --- events -------------------------------------------------------------------------------
+
+    def receive(self, event: Event, now_ms: int, wall_s: float) -> list[Effect]:
+        out: list[Effect] = []
+        paused = self._detector.paused(now_ms) if self._started_ms else 0
+        if paused:
+            self._woke(paused, now_ms, out)
+        match event:
+            case Tick():
+                self._tick(now_ms, out)
+            case FrameCame(link, frame):
+                self._frame(link, frame, now_ms, out)
+            case LinkOpened(link, address, dialed):
+                self._links[link] = _Link(address, dialed)
+                self._send_to_link(link, self._hello(), out)
+            case LinkClosed(link, reason):
+                self._link_closed(link, reason, now_ms, out)
+            case DialFailed(address, kind, text):
+                self._dial_failed(address, kind, text, now_ms, out)
+            case StrangerCame(address, kind, text):
+                self._stranger(address, kind, text, now_ms, out)
+            case PeerFound(address):
+                self._discovery.add(address, now_ms)
+                self._dial(now_ms, out)
+            case Listening(port):
+                self._port = port
+            case MulticastWanted(topic, payload):
+                self._multicast(topic, payload, out)
+            case SendWanted(to, topic, payload):
+                self._direct(to, topic, payload, out)
+            case ProposeNow():
+                self._proposing_ms = 0
+                self._propose(now_ms, out)
+            case RoundOverdue(ballot):
+                if self._members.round and self._members.round.ballot == ballot:
+                    self._members.round = None
+                    self._stuck = True
+                    self._evaluate(now_ms, out)
+            case InstallOverdue(ballot):
+                if self._members.promised == ballot and self._members.is_between:
+                    self._stuck = True
+                    self._evaluate(now_ms, out)
+            case GotDue():
+                self._tell_got(out, now=True)
+            case Leaving(_, reason):
+                self._leave(reason, out)
+            case GoneNow(reason):
+                out.append(Exit(0, reason))
+            case Started():
+                self._start(now_ms, out)
+            case _:
+                pass
+        return out
+
+    def _start(self, now_ms: int, out: list[Effect]) -> None:
+        self._started_ms = now_ms
+        for address in self._settings.peers:
+            self._discovery.add(address, now_ms, lasting=True)
+        self._tick(now_ms, out)
+
+    def _tick(self, now_ms: int, out: list[Effect]) -> None:
+        out.append(StartTimer("tick", self._settings.heartbeat_ms, Tick()))
+        for name in self._detector.tick(now_ms):
+            peer = self._peers.get(name)
+            self._detector.forget(name)
+            if peer:
+                self._happened(
+                    "member", "warning",
+                    f"{name} has been silent for {self._settings.detect_ms} ms", out, name,
+                )
+                out.append(LinkClose(peer.link))
+                self._link_closed(peer.link, "silent", now_ms, out)
+        self._beat(out)
+        self._dial(now_ms, out)
+        self._evaluate(now_ms, out)
+
+    def _woke(self, paused_ms: int, now_ms: int, out: list[Effect]) -> None:
+        """We did not run for so long that the others went on without us: nothing from before may count."""
+        out.append(Log("warning", "this node did not run", {"paused_ms": paused_ms}))
+        self._happened(
+            "member", "warning", f"{self._me.name} did not run for {paused_ms} ms; joining anew", out
+        )
+        self._detector.tick(now_ms)
+        for peer in list(self._peers.values()):
+            out.append(LinkClose(peer.link))
+            self._link_closed(peer.link, "paused", now_ms, out)
+
+    # --- links --------------------------------------------------------------------------------
+
+    def _hello(self) -> Hello:
+        me = self._me
+        return Hello(
+            codec.PROTOCOL, me.cluster, me.name, me.uuid, me.boot, me.feature_set, self._port
+        )
+
+    def _dial(self, now_ms: int, out: list[Effect]) -> None:
+        if not self._leaving:
+            linked = frozenset(self._peers)
+            out.extend(Dial(address) for address in self._discovery.due(now_ms, linked))
+
+    def _dial_failed(
+        self, address: tuple[str, int], kind: str, text: str, now_ms: int, out: list[Effect]
+    ) -> None:
+        self._discovery.failed(address, now_ms, refused=kind == "key")
+        if kind == "key":
+            where = f"{address[0]}:{address[1]}"
+            self._complain(
+                "key " + where, f"{where} has another cluster key than {self._settings.key}; not"
+                " joining it (copy the cluster's key file here, mode 0600)", now_ms, out,
+            )
+
+    def _stranger(
+        self, address: tuple[str, int], kind: str, text: str, now_ms: int, out: list[Effect]
+    ) -> None:
+        what = {
+            "key": "came with another cluster key, or none", "plain": "speaks no TLS",
+        }.get(kind, "was refused")
+        self._complain(
+            f"{kind} {address[0]}", f"somebody at {address[0]} {what}; refused ({text})", now_ms, out
+        )
+
+    def _complain(self, key: str, text: str, now_ms: int, out: list[Effect]) -> None:
+        """One clear line for people; the same again only after a minute."""
+        last = self._complaints.get((key, text))
+        if last is not None and now_ms - last < COMPLAIN_MS:
+            return
+        if len(self._complaints) >= COMPLAINTS_MAX:
+            self._complaints.pop(next(iter(self._complaints)))
+        self._complaints[key, text] = now_ms
+        out.append(Log("warning", text))
+        self._happened("trust", "warning", text, out)
+
+    def _send_to_link(self, link: int, frame: Frame, out: list[Effect]) -> None:
+        out.append(LinkSend((link,), frame))
+
+    def _send(self, name: str, frame: Frame, out: list[Effect]) -> None:
+        peer = self._peers.get(name)
+        if peer:
+            out.append(LinkSend((peer.link,), frame))
+
+    def _link_closed(self, link: int, reason: str, now_ms: int, out: list[Effect]) -> None:
+        known = self._links.pop(link, None)
+        if known is None:
+            return
+        if known.dialed and not known.name:
+            self._discovery.failed(known.address, now_ms)
+        peer = self._peers.get(known.name)
+        if peer is None or peer.link != link:
+            return
+        out.append(Log("info", "link ended", {"peer": peer.name, "reason": reason}))
+        del self._peers[peer.name]
+        self._detector.forget(peer.name)
+        self._discovery.lost(peer.name, now_ms)
+        self._beat(out)
+        if not self._leaving and reason != "goodbye":
+            self._dial(now_ms, out)
+        self._evaluate(now_ms, out)
+
+    def _hello_came(self, link: int, hello: Hello, now_ms: int, out: list[Effect]) -> None:
+        known = self._links[link]
+        if known.name:
+            return
+        refusal = self._refusal(link, known, hello, now_ms, out)
+        if refusal:
+            known.name = ""
+            self._send_to_link(link, refusal, out)
+            out.append(LinkClose(link))
+            if known.dialed and refusal.code == "connected":
+                self._discovery.linked(known.address, hello.name, now_ms)
+            elif known.dialed:
+                self._discovery.failed(known.address, now_ms, refused=True)
+            self._links.pop(link, None)
+            return
+        old = self._peers.get(hello.name)
+        if old:
+            # An earlier life of the same node, or the connection that both have agreed to give up.
+            out.append(LinkClose(old.link))
+            self._link_closed(old.link, "replaced", now_ms, out)
+        known.name = hello.name
+        address = known.address if known.dialed else (known.address[0], hello.port)
+        if known.dialed or hello.port:
+            self._discovery.linked(address, hello.name, now_ms)
+        self._peers[hello.name] = _Peer(
+            hello.name, link, hello.uuid, hello.boot, address, known.dialed, hello.feature_set
+        )
+        self._goodbyes.discard(hello.name)
+        self._detector.heard(hello.name, now_ms)
+        out.append(Log("info", "link up", {"peer": hello.name, "boot": hello.boot}))
+        self._beat(out)
+
+    def _refusal(
+        self, link: int, known: _Link, hello: Hello, now_ms: int, out: list[Effect]
+    ) -> Refuse | None:
+        me = self._me
+        where = f"{known.address[0]}:{known.address[1] if known.dialed else hello.port}"
+        if hello.protocol != codec.PROTOCOL:
+            text = f"{hello.name} at {where} speaks protocol {hello.protocol}, {me.name} {codec.PROTOCOL}"
+            self._complain("protocol", text, now_ms, out)
+            return Refuse("protocol", text)
+        if hello.uuid == me.uuid:
+            if hello.boot == me.boot and hello.name == me.name:
+                if known.dialed:
+                    self._discovery.is_me(known.address)
+                return Refuse("self", "that is me")
+            text = (
+                f"{hello.name} at {where} has the identity of {me.name}: a copied state folder;"
+                " give it an empty one"
+            )
+            self._complain("uuid", text, now_ms, out)
+            return Refuse("uuid", text)
+        if hello.cluster != me.cluster:
+            text = (
+                f"{hello.name} at {where} belongs to cluster {hello.cluster!r}, {me.name} to"
+                f" {me.cluster!r}: not joined (start it with the right --cluster)"
+            )
+            self._complain("cluster " + where, text, now_ms, out)
+            return Refuse("cluster-name", text)
+        other = self._peers.get(hello.name)
+        if hello.name == me.name or (other and other.uuid != hello.uuid):
+            text = (
+                f"two nodes are called {hello.name}; the one at {where} is not let in"
+                " (start it with another --node)"
+            )
+            self._complain("name " + where, text, now_ms, out)
+            return Refuse("node-name", text)
+        if other is None or hello.boot > other.boot:
+            return None
+        if hello.boot < other.boot:
+            return Refuse("old", "a later life of this node is here")
+        in_view = self._view_links.get(other.name) == other.link
+        # Both dialed: both keep the connection that the lower name dialed, unless one is in use already.
+        lower_dialed_new = known.dialed == (me.name < hello.name)
+        if in_view or other.dialed == known.dialed or not lower_dialed_new:
+            return Refuse("connected", "we have a connection already")
+        return None
+
+    def _refused(self, link: int, refuse: Refuse, now_ms: int, out: list[Effect]) -> None:
+        known = self._links.get(link)
+        if known is None:
+            return
+        if refuse.code not in ("connected", "self", "old"):
+            where = f"{known.address[0]}:{known.address[1]}"
+            self._complain("refused " + where, f"{where} refuses us: {refuse.text}", now_ms, out)
+        if known.dialed and not known.name:
+            self._discovery.failed(known.address, now_ms, refused=refuse.code != "connected")
+        out.append(LinkClose(link))
+        self._link_closed(link, "refused", now_ms, out)
+
+    # --- frames -------------------------------------------------------------------------------
+
+    def _frame(self, link: int, frame: Frame, now_ms: int, out: list[Effect]) -> None:
+        known = self._links.get(link)
+        if known is None:
+            return
+        if isinstance(frame, Refuse):
+            self._refused(link, frame, now_ms, out)
+            return
+        if isinstance(frame, Hello):
+            self._hello_came(link, frame, now_ms, out)
+            return
+        peer = self._peers.get(known.name)
+        if peer is None or peer.link != link:
+            return
+        self._detector.heard(peer.name, now_ms)
+        match frame:
+            case Beat(view, highest, reach):
+                self._members.saw(highest)
+                changed = not peer.beats or dict(reach) != peer.reach or view != peer.view
+                peer.reach, peer.view = dict(reach), view
+                peer.beats += 1
+                if changed:
+                    self._evaluate(now_ms, out)
+            case Goodbye():
+                self._goodbyes.add(peer.name)
+                out.append(LinkClose(link))
+                self._link_closed(link, "goodbye", now_ms, out)
+            case Propose():
+                self._proposed(peer.name, frame, now_ms, out)
+            case Nack():
+                self._nack(peer.name, frame, now_ms, out)
+            case Promise():
+                if self._members.promise_came(peer.name, frame):
+                    self._install(now_ms, out)
+            case Install():
+                self._installed(frame, now_ms, out)
+            case Submit() | Order() | Got() | Direct():
+                self._in_view(peer.name, frame, out)
+            case _:
+                pass
+
+    def _in_view(self, origin: str, frame: Submit | Order | Got | Direct, out: list[Effect]) -> None:
+        members = self._members
+        if frame.view != members.view or members.is_between:
+            # Somebody has installed before us what we have promised: keep it. Anything else is of the past.
+            if frame.view == members.promised and members.is_between:
+                if len(self._early) < EARLY_MAX:
+                    self._early.append((origin, frame))
+                else:
+                    out.append(Log("error", "too many frames before the view is installed"))
+            return
+        match frame:
+            case Submit():
+                if self._ordering.leader == self._me.name:
+                    self._place(origin, frame, out)
+            case Order():
+                if origin == self._ordering.leader:
+                    self._deliver(self._ordering.take(frame), out)
+                    self._tell_got(out, now=False)
+            case Got(_, sequence):
+                self._ordering.got(origin, sequence)
+            case Direct(view, topic, payload):
+                out.append(Tell(MessageDirect(view.n, origin, topic, payload)))
+
+    # --- messages -----------------------------------------------------------------------------
+
+    def _multicast(self, topic: str, payload: bytes, out: list[Effect]) -> None:
+        if len(payload) > MESSAGE_MAX:
+            out.append(Log("error", "a multicast is too long", {"topic": topic}))
+            return
+        try:
+            submit = self._ordering.ask(topic, payload)
+        except QueueFull:
+            out.append(Log("error", "too many multicasts wait; one is dropped", {"topic": topic}))
+            return
+        self._submit(submit, out)
+
+    def _submit(self, submit: Submit, out: list[Effect]) -> None:
+        if not self._members.seats or self._members.is_between:
+            return
+        if self._ordering.leader == self._me.name:
+            self._place(self._me.name, submit, out)
+        else:
+            self._send(self._ordering.leader, submit, out)
+
+    def _place(self, origin: str, submit: Submit, out: list[Effect]) -> None:
+        order = self._ordering.place(origin, submit)
+        links = self._member_links()
+        if links:
+            out.append(LinkSend(links, order))
+        self._deliver(self._ordering.take(order), out)
+
+    def _member_links(self) -> tuple[int, ...]:
+        return tuple(link for name, link in self._view_links.items() if name in self._peers)
+
+    def _deliver(self, messages: list[Ordered], out: list[Effect]) -> None:
+        number = self._ordering.view.n
+        for message in messages:
+            out.append(Tell(MessageOrdered(
+                number, message.sequence, message.origin, message.topic, message.payload
+            )))
+
+    def _tell_got(self, out: list[Effect], *, now: bool) -> None:
+        got = self._ordering.tell(now=now)
+        if got:
+            self._send(self._ordering.leader, got, out)
+            out.append(CancelTimer("got"))
+        elif not now and self._ordering.leader != self._me.name:
+            out.append(StartTimer("got", GOT_MS, GotDue()))
+
+    def _direct(self, to: str, topic: str, payload: bytes, out: list[Effect]) -> None:
+        view = self._members.view
+        if self._members.is_between or to not in self._members.names:
+            return
+        if to == self._me.name:
+            out.append(Tell(MessageDirect(view.n, to, topic, payload)))
+        else:
+            self._send(to, Direct(view, topic, payload), out)
+
+    # --- views --------------------------------------------------------------------------------
+
+    def _reached(self) -> dict[str, int]:
+        return {self._me.name: self._me.boot, **{p.name: p.boot for p in self._peers.values()}}
+
+    def _beat(self, out: list[Effect]) -> None:
+        links = tuple(peer.link for peer in self._peers.values())
+        if links:
+            reach = tuple(sorted(self._reached().items()))
+            out.append(LinkSend(links, Beat(
+                self._members.view, self._members.highest, reach
+            )))
+
+    def _wanted(self, now_ms: int) -> frozenset[str]:
+        """Whom we would have in a view now, ourselves among them."""
+        reached = self._reached()
+        reach: dict[str, set[str]] = {self._me.name: set(reached)}
+        for peer in self._peers.values():
+            if self._unwilling.get(peer.name, (0, 0))[0] > now_ms:
+                continue
+            # A peer reaches another life of somebody than we do: that is nobody.
+            reach[peer.name] = {n for n, boot in peer.reach.items() if reached.get(n) == boot}
+        return wanted_members(self._me.name, reach, self._members.names)
+
+    def _evaluate(self, now_ms: int, out: list[Effect]) -> None:
+        """Start, restart or stop the wait before a proposal."""
+        if self._leaving or self._started_ms == 0:
+            return
+        wanted = self._wanted(now_ms)
+        if not self._needs_view(wanted, now_ms):
+            if self._proposing_ms:
+                self._proposing_ms = 0
+                out.append(CancelTimer("propose"))
+            return
+        if self._members.round is not None:
+            return
+        rank = sorted(wanted).index(self._me.name)
+        due = now_ms + self._settings.settle_ms + RANK_MS * rank
+        if not self._proposing_ms or due < self._proposing_ms:
+            self._proposing_ms = due
+            out.append(StartTimer("propose", due - now_ms, ProposeNow()))
+
+    def _needs_view(self, wanted: frozenset[str], now_ms: int) -> bool:
+        members = self._members
+        if members.is_between and not self._stuck:
+            return False
+        if self._stuck:
+            return True
+        if not members.seats:
+            return self._may_start(wanted, now_ms)
+        if wanted != members.names:
+            return True
+        for seat in members.seats:
+            if seat.name == self._me.name:
+                continue
+            peer = self._peers[seat.name]
+            if peer.boot != seat.boot or self._view_links.get(seat.name) != peer.link:
+                return True
+            # It sits in another view than we think: it missed ours, or we missed its.
+            long = now_ms - self._installed_ms > 4 * self._settings.phase_ms
+            if long and peer.view != members.view:
+                return True
+        return False
+
+    def _may_start(self, wanted: frozenset[str], now_ms: int) -> bool:
+        """Whether to form the first view now, or to wait for those that should come."""
+        if any(peer.view.n for peer in self._peers.values() if peer.name in wanted):
+            return True
+        settings = self._settings
+        count = max(
+            settings.expect, len(self._members.roster.entries), 1 + bool(settings.peers)
+        )
+        if len(wanted) >= max(2, count):
+            return True
+        window = settings.join_window_ms if count > 1 else 1000 if settings.zeroconf else 0
+        return now_ms - self._started_ms >= window
+
+    def _propose(self, now_ms: int, out: list[Effect]) -> None:
+        wanted = self._wanted(now_ms)
+        if self._leaving or self._members.round or not self._needs_view(wanted, now_ms):
+            return
+        self._stuck = False
+        reached = self._reached()
+        propose = self._members.propose({name: reached[name] for name in wanted})
+        out.append(Log("debug", "proposing", {"members": sorted(wanted), "n": propose.ballot.n}))
+        out.append(StartTimer("round", self._settings.phase_ms, RoundOverdue(propose.ballot)))
+        for name in sorted(wanted - {self._me.name}):
+            self._send(name, propose, out)
+        self._promise(propose.ballot, self._me.name, now_ms, out)
+
+    def _proposed(self, origin: str, propose: Propose, now_ms: int, out: list[Effect]) -> None:
+        if propose.ballot.proposer != origin or self._leaving:
+            return
+        nack = self._members.judge(propose, self._reached(), self._wanted(now_ms))
+        if nack:
+            self._send(origin, nack, out)
+        else:
+            self._promise(propose.ballot, origin, now_ms, out)
+
+    def _promise(self, ballot: ViewId, proposer: str, now_ms: int, out: list[Effect]) -> None:
+        members = self._members
+        if not members.is_between and members.seats:
+            out.append(Tell(Blocked()))
+        members.promise(ballot)
+        self._stuck = False
+        self._early.clear()
+        if self._proposing_ms:
+            self._proposing_ms = 0
+            out.append(CancelTimer("propose"))
+        # Written before any entry of that view is: ballots rise for ever, also through a restart of all.
+        out.append(StoreValue(f"ballot:{ballot.n}", "ballot", str(ballot.n).encode()))
+        out.append(StartTimer("install", 2 * self._settings.phase_ms, InstallOverdue(ballot)))
+        promise = Promise(
+            ballot, self._ordering.owed(), members.since, members.all_seen, self._settings.expect,
+            self._settings.votes, members.roster, self._me.feature_set,
+        )
+        if proposer != self._me.name:
+            self._send(proposer, promise, out)
+        elif members.promise_came(self._me.name, promise):
+            self._install(now_ms, out)
+
+    def _nack(self, origin: str, nack: Nack, now_ms: int, out: list[Effect]) -> None:
+        if not self._members.nack_came(nack):
+            return
+        out.append(Log("debug", "proposal refused", {"by": origin, "reason": nack.reason}))
+        if nack.reason == "unwanted":
+            _, before = self._unwilling.get(origin, (0, UNWILLING_MS[0] // 2))
+            delay = min(2 * before, UNWILLING_MS[1])
+            self._unwilling[origin] = (now_ms + delay, delay)
+        self._stuck = True
+        self._evaluate(now_ms, out)
+
+    def _install(self, now_ms: int, out: list[Effect]) -> None:
+        assert self._members.round is not None
+        names = [name for name, _ in self._members.round.members]
+        lives: dict[str, tuple[str, str]] = {self._me.name: (self._me.uuid, self._own_address())}
+        for name in names:
+            peer = self._peers.get(name)
+            if peer:
+                lives[name] = (peer.uuid, f"{peer.address[0]}:{peer.address[1]}")
+            elif name != self._me.name:
+                # Gone while it promised: begin again without it.
+                self._members.round = None
+                self._stuck = True
+                self._evaluate(now_ms, out)
+                return
+        install = self._members.install(lives, self._options)
+        for name in names:
+            if name != self._me.name:
+                self._send(name, install, out)
+        self._installed(install, now_ms, out)
+
+    def _own_address(self) -> str:
+        return f"{self._settings.address or '0.0.0.0'}:{self._port}"
+
+    def _installed(self, install: Install, now_ms: int, out: list[Effect]) -> None:
+        members, ordering = self._members, self._ordering
+        before, before_quorate = members.seats, self._quorate
+        old = ordering.owed()
+        if not members.installed(install):
+            return
+        missed = recovery.still_to_deliver(old, install.missing)
+        if before:
+            for message in missed:
+                ordering.deliver(message)
+            self._deliver(list(missed), out)
+        self._stuck = False
+        self._installed_ms = now_ms
+        names = tuple(seat.name for seat in install.members)
+        ordering.begin(install.ballot, names)
+        self._view_links = {n: self._peers[n].link for n in names if n in self._peers}
+        for name in names:
+            self._unwilling.pop(name, None)
+        out.append(CancelTimer("install"))
+        out.append(CancelTimer("round"))
+        out.append(StoreValue(
+            f"roster:{install.ballot.n}", "roster", msgspec.msgpack.encode(install.roster)
+        ))
+        view = self._view(install, {seat.name: seat.boot for seat in before})
+        self._quorate = view.quorate
+        out.append(Log("info", "view", {
+            "number": view.number, "members": list(view.names), "quorate": view.quorate,
+            "reason": view.reason,
+        }))
+        out.append(Tell(MembersChanged(view)))
+        self._tell_people(view, before_quorate, out)
+        self._beat(out)
+        for submit in ordering.ask_again():
+            self._submit(submit, out)
+        early, self._early = self._early, []
+        for origin, frame in early:
+            assert isinstance(frame, Submit | Order | Got | Direct)
+            self._in_view(origin, frame, out)
+        self._goodbyes -= set(view.left)
+        self._evaluate(now_ms, out)
+
+    def _view(self, install: Install, before: Mapping[str, int]) -> View:
+        members = tuple(
+            Member(seat.id, seat.name, seat.uuid, seat.boot, seat.address, seat.feature_set)
+            for seat in install.members
+        )
+        now = {member.name: member.boot for member in members}
+        gone = [name for name, boot in before.items() if now.get(name) != boot]
+        left = tuple(name for name in gone if name in self._goodbyes)
+        return View(
+            install.ballot.n, members,
+            joined=tuple(name for name, boot in now.items() if before.get(name) != boot),
+            left=left, lost=tuple(name for name in gone if name not in left),
+            quorate=install.quorate, votes=install.votes, expected_votes=install.expected_votes,
+            quorum=install.quorum, reason=install.reason, unique=install.unique,
+            proposer=install.ballot.proposer,
+        )
+
+    def _tell_people(self, view: View, before: bool | None, out: list[Effect]) -> None:
+        for name in view.lost:
+            self._happened("member", "warning", f"{name} was lost", out, name)
+        for name in view.left:
+            self._happened("member", "notice", f"{name} left", out, name)
+        for name in view.joined:
+            self._happened("member", "notice", f"{name} joined", out, name)
+        if before != view.quorate:
+            text = "quorum reached" if view.quorate else "no quorum"
+            detail = f": {view.votes} of {view.expected_votes} votes"
+            level = "notice" if view.quorate else "warning"
+            self._happened("quorum", level, text + detail, out)
+
+    def _happened(
+        self, kind: str, level: str, text: str, out: list[Effect], *about: str
+    ) -> None:
+        out.append(Tell(Happened(kind, level, text, about)))
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def _leave(self, reason: str, out: list[Effect]) -> None:
+        if self._leaving:
+            out.append(Exit(0, reason))
+            return
+        self._leaving = True
+        links = tuple(peer.link for peer in self._peers.values())
+        if links:
+            out.append(LinkSend(links, Goodbye(reason)))
+        out.append(StartTimer("gone", GOODBYE_MS, GoneNow(reason or "left")))
+
+
+def _remembered(values: Mapping[str, bytes]) -> tuple[int, Roster]:
+    """The highest ballot and the roster of earlier lives; damaged values count as none."""
+    try:
+        highest = int(values.get("ballot", b"0"))
+    except ValueError:
+        highest = 0
+    try:
+        known = msgspec.msgpack.decode(values["roster"], type=Roster)
+    except (KeyError, msgspec.MsgspecError):
+        known = Roster()
+    return max(highest, known.version.n), known

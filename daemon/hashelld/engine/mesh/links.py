@@ -1,0 +1,87 @@
+"""Links: what the transport tells the engine and is asked by it. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hashelld.core.effects import Effect
+from hashelld.core.events import Event
+from hashelld.engine.mesh.codec import Frame
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOpened(Event):
+    """A connection inside TLS; both ends have the key. `dialed`: by us."""
+
+    link: int
+    address: Address
+    dialed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCame(Event):
+    link: int
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class LinkClosed(Event):
+    """Whoever closed it; `reason` for people."""
+
+    link: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DialFailed(Event):
+    """`kind`: refused, timeout, key, other."""
+
+    address: Address
+    kind: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StrangerCame(Event):
+    """Somebody connected who has not our key (`kind` key) or speaks no TLS (`kind` plain)."""
+
+    address: Address
+    kind: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerFound(Event):
+    """Discovery heard of a node with our tag."""
+
+    address: Address
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening(Event):
+    """The transport listens at this port."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dial(Effect):
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSend(Effect):
+    """One frame to some links, encoded once."""
+
+    links: tuple[int, ...]
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class LinkClose(Effect):
+    """What was sent before still goes out."""
+
+    link: int

@@ -1,0 +1,175 @@
+"""Membership: agreeing on a view. Ballots, promises, the proposer's round; no links, no timers.
+
+A view is proposed to all its members, each promises (and stops in its old view) or refuses; with all promises in, the
+proposer installs it. A promise is to the highest ballot seen, so of two proposers one wins. Promises live as long as the
+process: a restarted node has another boot number and is nobody's member any more.
+Source: the design of the cluster layer, "Views"; single-decree agreement as in Paxos, with all members as its quorum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set as AbstractSet
+from dataclasses import dataclass, field
+
+from hashelld.engine.mesh import recovery, roster
+from hashelld.engine.mesh.codec import (
+    Install,
+    Nack,
+    Promise,
+    Propose,
+    Roster,
+    Seat,
+    ViewId,
+)
+from hashelld.engine.quorum import Options, quorum_of
+
+Life = tuple[str, int]
+
+
+@dataclass(slots=True)
+class Round:
+    """A proposal of ours under way."""
+
+    ballot: ViewId
+    members: tuple[Life, ...]
+    promises: dict[str, Promise] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        return all(name in self.promises for name, _ in self.members)
+
+
+class Membership:
+    """One node's ballots. `view` is the one installed, with its seats; before the first there are none."""
+
+    def __init__(self, me: str, boot: int, highest: int, known: Roster) -> None:
+        self.me = me
+        self.boot = boot
+        self.highest = highest
+        self.roster = known
+        self.view = ViewId()
+        self.seats: tuple[Seat, ...] = ()
+        self.promised = ViewId()
+        self.round: Round | None = None
+        self.all_seen = False
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(seat.name for seat in self.seats)
+
+    @property
+    def is_between(self) -> bool:
+        """Promised and not installed: the old view is of no use any more."""
+        return self.promised > self.view
+
+    @property
+    def since(self) -> int:
+        return next((seat.since for seat in self.seats if seat.name == self.me), 0)
+
+    def saw(self, n: int) -> None:
+        """Somebody knows of a ballot with this number."""
+        self.highest = max(self.highest, n)
+
+    # --- the proposer
+
+    def propose(self, members: Mapping[str, int]) -> Propose:
+        """Begin a round with these (name → boot), this node among them. A round before it is given up."""
+        assert members.get(self.me) == self.boot, "a proposer is in its view"
+        self.highest += 1
+        lives = tuple(sorted(members.items()))
+        self.round = Round(ViewId(self.highest, self.me), lives)
+        return Propose(self.round.ballot, lives)
+
+    def promise_came(self, name: str, promise: Promise) -> bool:
+        """Whether all have promised now."""
+        current = self.round
+        if current is None or promise.ballot != current.ballot:
+            return False
+        current.promises[name] = promise
+        return current.complete
+
+    def nack_came(self, nack: Nack) -> bool:
+        """Whether it ends our round."""
+        self.saw(nack.highest)
+        if self.round is None or nack.ballot != self.round.ballot:
+            return False
+        self.round = None
+        return True
+
+    def install(
+        self, lives: Mapping[str, tuple[str, str]], options: Options
+    ) -> Install:
+        """What to send to all members of the complete round. `lives`: name → uuid, address."""
+        assert self.round is not None and self.round.complete, "all have promised"
+        ballot, promises = self.round.ballot, self.round.promises
+        merged = roster.with_members(
+            roster.merge(promise.roster for promise in promises.values()),
+            {name: (lives[name][0], promise.votes) for name, promise in promises.items()},
+            ballot,
+        )
+        ids = {entry.name: entry.id for entry in merged.entries}
+        seats = [
+            Seat(
+                ids[name], name, lives[name][0], boot, lives[name][1],
+                promises[name].since or ballot.n, promises[name].feature_set,
+            )
+            for name, boot in self.round.members
+        ]
+        # Who has been here longest coordinates; the lowest id decides between those that came together.
+        seats.sort(key=lambda seat: (seat.since, seat.id))
+        all_votes = {entry.name: entry.votes for entry in merged.entries}
+        wanted = Options(
+            max(options.expected_votes, *(p.expect for p in promises.values())),
+            options.two_node, options.wait_for_all, options.auto_tie_breaker,
+        )
+        lowest = min(merged.entries, key=lambda entry: entry.id).name
+        quorum = quorum_of(
+            {name: promise.votes for name, promise in promises.items()}, all_votes, wanted,
+            all_seen=any(promise.all_seen for promise in promises.values()), tie_breaker=lowest,
+        )
+        self.round = None
+        return Install(
+            ballot, tuple(seats), merged, recovery.missing(p.owed for p in promises.values()),
+            quorum.quorate, quorum.unique, quorum.votes, quorum.expected_votes, quorum.quorum,
+            quorum.reason,
+        )
+
+    # --- every member
+
+    def judge(
+        self, propose: Propose, reached: Mapping[str, int], wanted: AbstractSet[str]
+    ) -> Nack | None:
+        """None: promise it. `reached`: name → boot of those that we reach, ourselves too; `wanted`: whom we would have in
+        a view, now."""
+        ballot = propose.ballot
+        self.saw(ballot.n)
+        if ballot <= max(self.promised, self.view):
+            return Nack(ballot, max(self.highest, self.promised.n), "promised")
+        lives = dict(propose.members)
+        if lives.get(self.me) != self.boot or ballot.proposer not in lives:
+            return Nack(ballot, self.highest, "not me")
+        if any(reached.get(name) != boot for name, boot in lives.items()):
+            return Nack(ballot, self.highest, "reach")
+        if ballot.proposer not in wanted:
+            return Nack(ballot, self.highest, "unwanted")
+        return None
+
+    def promise(self, ballot: ViewId) -> None:
+        """From now on nothing counts in the old view."""
+        assert ballot > max(self.promised, self.view), "promises only rise"
+        self.promised = ballot
+        if self.round and self.round.ballot < ballot:
+            self.round = None
+
+    def installed(self, install: Install) -> bool:
+        """Take a view; False when it is not the one promised last."""
+        if install.ballot != self.promised or install.ballot <= self.view:
+            return False
+        self.view = install.ballot
+        self.seats = install.members
+        self.roster = install.roster
+        if self.names >= {entry.name for entry in install.roster.entries} and (
+            install.votes >= install.expected_votes
+        ):
+            self.all_seen = True
+        return True

@@ -1,0 +1,320 @@
+"""Transport: TCP with TLS 1.3 between nodes; both ends must show the certificate of the cluster key. The edge of mesh.
+
+It listens, dials, cuts bytes into frames, and says what became of each connection. It decides nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from hashell.errors import HashellError
+from hashelld.core.effects import Effect
+from hashelld.core.events import Event
+from hashelld.engine.mesh.codec import BadFrame, Reader, encode
+from hashelld.engine.mesh.links import (
+    Dial,
+    DialFailed,
+    FrameCame,
+    LinkClose,
+    LinkClosed,
+    LinkOpened,
+    LinkSend,
+    Listening,
+    StrangerCame,
+)
+from hashelld.engine.mesh.trust import Trust, check_key
+from hashelld.settings import Settings
+
+#: Connections inside the handshake, and seconds for one. Source: the design of the cluster layer, "Trust".
+STRANGERS_MAX = 64
+HANDSHAKE_S = 3.0
+DIAL_S = 3.0
+#: Bytes that may wait for one peer; more means that it does not read, and it is cut off. A copy of a large CIB fits.
+WAITING_MAX = 64 * 1024 * 1024
+#: Seconds for what was sent last to leave when a connection is closed.
+LINGER_S = 0.5
+
+Feed = Callable[[str, Event], None]
+
+
+class PortTaken(HashellError):
+    """Somebody listens at our port already."""
+
+    id = "port-taken"
+    exit_code = 73
+
+
+def read_key(path: Path) -> bytes:
+    """The cluster key, refused when others can read it. Raises BadKey, or HashellError when it cannot be read."""
+    from hashelld.engine.mesh.trust import BadKey
+
+    try:
+        with path.open("rb") as file:
+            return check_key(file.read(8192), os.fstat(file.fileno()).st_mode, str(path))
+    except FileNotFoundError:
+        raise BadKey(f"there is no key {path}", f"make one: hashell keygen {path}") from None
+    except OSError as error:
+        raise BadKey(f"the key {path} cannot be read: {error.strerror}", "mend its rights") from None
+
+
+def make_contexts(trust: Trust) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """For the side that listens and for the side that dials. The private key touches the disk in a 0600 file for as long
+    as OpenSSL needs to read it, in memory where the system has such files."""
+    contexts = []
+    handle = -1
+    temporary = ""
+    try:
+        try:
+            handle = os.memfd_create("hashell", os.MFD_CLOEXEC)
+            path = f"/proc/self/fd/{handle}"
+        except OSError:
+            handle, temporary = tempfile.mkstemp(prefix="hashell-")
+            path = temporary
+        os.write(handle, trust.private_pem + trust.certificate_pem)
+        for protocol in (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT):
+            context = ssl.SSLContext(protocol)
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_cert_chain(path)
+            context.load_verify_locations(cadata=trust.certificate_pem.decode())
+            if protocol == ssl.PROTOCOL_TLS_SERVER:
+                context.num_tickets = 0
+            contexts.append(context)
+    finally:
+        if handle >= 0:
+            os.close(handle)
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+    return contexts[0], contexts[1]
+
+
+class _Connection(asyncio.Protocol):
+    """One link: bytes to frames."""
+
+    def __init__(self, owner: Transport, address: tuple[str, int], *, dialed: bool) -> None:
+        self.owner = owner
+        self.address = address
+        self.dialed = dialed
+        self.link = 0
+        self.transport: asyncio.Transport | None = None
+        self.reader = Reader()
+        self.closing = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.set_write_buffer_limits(high=WAITING_MAX)
+        self.owner.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self.closing:
+            return
+        try:
+            for frame in self.reader.feed(data):
+                self.owner.feed("engine", FrameCame(self.link, frame))
+        except BadFrame as error:
+            self.owner.closed(self, f"{self.address[0]}: {error}")
+            self.abort()
+            return
+        if self.owner.is_busy() and self.transport:
+            # The node has more to do than it can: let the peer's window fill.
+            self.transport.pause_reading()
+            asyncio.get_running_loop().call_later(0.01, self._go_on)
+
+    def _go_on(self) -> None:
+        if self.transport and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.owner.closed(self, _reason(exc))
+
+    def abort(self) -> None:
+        if self.transport:
+            self.transport.abort()
+
+
+class Transport:
+    """All links of one node."""
+
+    def __init__(
+        self, settings: Settings, trust: Trust, is_busy: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.performs: dict[type[Effect], Callable[[str, Effect], None]] = {
+            Dial: self._dial, LinkSend: self._send, LinkClose: self._close,
+        }
+        self._settings = settings
+        self._pinned = trust.certificate_der
+        self._server_context, self._client_context = make_contexts(trust)
+        self.is_busy = is_busy
+        self.feed: Feed = lambda component, event: None
+        self._links: dict[int, _Connection] = {}
+        self._next = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._socket: socket.socket | None = None
+        self._strangers = 0
+        self.port = 0
+
+    async def start(self, feed: Feed) -> None:
+        """Listen. Raises PortTaken, or HashellError for an address that is not ours."""
+        self.feed = feed
+        host, port = self._settings.address, self._settings.port
+        try:
+            self._socket = _listen(host, port)
+        except OSError as error:
+            where = f"{host or 'any address'}, port {port}"
+            raise PortTaken(
+                f"cannot listen at {where}: {error.strerror}",
+                "another hashelld may run there: give --port another, 0 for any free one",
+            ) from None
+        self.port = self._socket.getsockname()[1]
+        feed("engine", Listening(self.port))
+        self._spawn(self._accept(self._socket), "accept")
+
+    async def stop(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        if self._socket:
+            self._socket.close()
+        for connection in list(self._links.values()):
+            if connection.transport:
+                connection.transport.close()
+        await asyncio.sleep(0)
+        for connection in list(self._links.values()):
+            connection.abort()
+
+    def _spawn(self, coroutine: object, name: str) -> None:
+        task: asyncio.Task[None] = asyncio.ensure_future(coroutine)  # type: ignore[arg-type]
+        task.set_name(name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- in
+
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, address = await loop.sock_accept(listening)
+            except OSError:
+                # Out of descriptors: those that are open go on, newcomers wait.
+                await asyncio.sleep(0.2)
+                continue
+            if self._strangers >= STRANGERS_MAX:
+                accepted.close()
+                continue
+            self._spawn(self._welcome(accepted, (address[0], address[1])), "welcome")
+
+    async def _welcome(self, accepted: socket.socket, address: tuple[str, int]) -> None:
+        loop = asyncio.get_running_loop()
+        self._strangers += 1
+        try:
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await loop.connect_accepted_socket(
+                lambda: _Connection(self, address, dialed=False), accepted,
+                ssl=self._server_context, ssl_handshake_timeout=HANDSHAKE_S,
+            )
+        except ssl.SSLError as error:
+            kind = "plain" if error.reason in _PLAIN else "key"
+            self.feed("engine", StrangerCame(address, kind, (error.reason or "").lower()))
+        except (OSError, TimeoutError):
+            pass
+        finally:
+            self._strangers -= 1
+
+    # --- out
+
+    def _dial(self, name: str, effect: Effect) -> None:
+        assert isinstance(effect, Dial)
+        self._spawn(self._connect(effect.address), "dial")
+
+    async def _connect(self, address: tuple[str, int]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(DIAL_S):
+                await loop.create_connection(
+                    lambda: _Connection(self, address, dialed=True), *address,
+                    ssl=self._client_context, ssl_handshake_timeout=HANDSHAKE_S,
+                )
+        except ssl.SSLError as error:
+            kind = "key" if error.reason not in _PLAIN else "other"
+            self.feed("engine", DialFailed(address, kind, (error.reason or "").lower()))
+        except TimeoutError:
+            self.feed("engine", DialFailed(address, "timeout"))
+        except OSError as error:
+            self.feed("engine", DialFailed(address, "refused", error.strerror or str(error)))
+
+    def opened(self, connection: _Connection) -> None:
+        assert connection.transport is not None
+        tls = connection.transport.get_extra_info("ssl_object")
+        if tls is None or tls.getpeercert(binary_form=True) != self._pinned:
+            # Cannot be: the context verifies. A second lock, should that ever be turned off.
+            connection.abort()
+            return
+        handle = connection.transport.get_extra_info("socket")
+        if handle is not None:
+            with suppress(OSError):
+                handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._next += 1
+        connection.link = self._next
+        self._links[connection.link] = connection
+        self.feed("engine", LinkOpened(connection.link, connection.address, connection.dialed))
+
+    def closed(self, connection: _Connection, reason: str) -> None:
+        if self._links.pop(connection.link, None) is not None:
+            self.feed("engine", LinkClosed(connection.link, reason))
+
+    def _send(self, name: str, effect: Effect) -> None:
+        assert isinstance(effect, LinkSend)
+        data = encode(effect.frame)
+        for link in effect.links:
+            connection = self._links.get(link)
+            if connection is None or connection.transport is None or connection.closing:
+                continue
+            connection.transport.write(data)
+            if connection.transport.get_write_buffer_size() > WAITING_MAX:
+                self.closed(connection, "it does not read what it is sent")
+                connection.abort()
+
+    def _close(self, name: str, effect: Effect) -> None:
+        assert isinstance(effect, LinkClose)
+        connection = self._links.get(effect.link)
+        if connection is None or connection.transport is None:
+            return
+        connection.closing = True
+        connection.transport.close()
+        asyncio.get_running_loop().call_later(LINGER_S, connection.abort)
+
+
+#: What OpenSSL says when the other side does not speak TLS at all.
+_PLAIN = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_MESSAGE", "RECORD_LAYER_FAILURE"}
+
+
+def _reason(exc: Exception | None) -> str:
+    if exc is None:
+        return "closed"
+    if isinstance(exc, ssl.SSLError):
+        return f"tls: {(exc.reason or 'error').lower()}"
+    return str(exc) or type(exc).__name__
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket; IPv6 and IPv4 alike where no address is given."""
+    family = socket.AF_INET
+    if not host and socket.has_dualstack_ipv6():
+        family = socket.AF_INET6
+    elif ":" in host:
+        family = socket.AF_INET6
+    made = socket.create_server(
+        (host, port), family=family, backlog=128,
+        dualstack_ipv6=family == socket.AF_INET6 and not host,
+    )
+    made.setblocking(False)
+    return made
