@@ -1,7 +1,7 @@
 """The scheduler process: a CIB in, a graph out, again and again. Run as `python -m hashelld.core.worker`.
 
 It stands beside the daemon because deciding burns CPU, and the daemon's loop must never wait for it. Frames on standard
-input and output: length in four bytes, big-endian, then a msgpack map, of the types `Question` and `Answer`. Whatever else
+input and output: length in four bytes, big-endian, then a msgpack array of the fields of `Question` or `Answer`. Whatever else
 is printed goes to standard error. When the input ends, so does the process.
 """
 
@@ -25,7 +25,7 @@ FRAME_MAX = 80 * 1024 * 1024
 _LENGTH = struct.Struct(">I")
 
 
-class Question(msgspec.Struct, frozen=True):
+class Question(msgspec.Struct, frozen=True, array_like=True):
     """`now_s` is seconds since 1970: rules and expiries are judged by it."""
 
     request: int
@@ -34,13 +34,14 @@ class Question(msgspec.Struct, frozen=True):
     now_s: float
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, array_like=True):
     """`error` is empty, or says why there is no graph."""
 
     request: int
     graph_xml: bytes = b""
     summary: str = ""
     error: str = ""
+    input_name: str = ""
     recheck_at_s: int | None = None
 
 

@@ -1,0 +1,115 @@
+"""Whole clusters of real components: what becomes of resources when things happen."""
+
+from __future__ import annotations
+
+import pytest
+
+from hashelld.core.events import ShutdownWanted
+
+DUMMY = """<primitive id="web" class="ocf" provider="test" type="Dummy"><operations>
+<op id="web-m" name="monitor" interval="10s"/></operations></primitive>"""
+STANDBY = """<node id="{0}" uname="node{0}"><instance_attributes id="nodes-{0}">
+<nvpair id="nodes-{0}-standby" name="standby" value="{1}"/></instance_attributes></node>"""
+
+
+def test_a_resource_is_probed_everywhere_then_started_and_monitored_on_one_node(make_cluster):
+    cluster = make_cluster(DUMMY)
+    assert cluster.dc.state == "S_IDLE"
+    assert [c for c in cluster.calls if c[2] == "monitor"][:3] == [
+        ("node1", "web", "monitor"), ("node2", "web", "monitor"), ("node3", "web", "monitor"),
+    ]
+    (home,) = cluster.where("web")
+    assert cluster.entry(home, "web_last_0")["operation"] == "start"
+    assert cluster.entry(home, "web_monitor_10000")["rc-code"] == "0"
+    before = len(cluster.calls)
+    cluster.run(35)
+    assert [c[2] for c in cluster.calls[before:]] == ["monitor"] * 3
+    assert cluster.dc.state == "S_IDLE"
+
+
+def test_a_failed_monitor_is_counted_and_the_resource_recovered(make_cluster):
+    cluster = make_cluster(DUMMY)
+    (home,) = cluster.where("web")
+    cluster.active["web"].clear()
+    cluster.run(20)
+    assert cluster.where("web") == {home}
+    assert cluster.attribute(home, "fail-count-web#monitor_10000") == "1"
+    assert cluster.attribute(home, "last-failure-web#monitor_10000") is not None
+    cluster.active["web"].clear()
+    cluster.run(20)
+    assert cluster.attribute(home, "fail-count-web#monitor_10000") == "2"
+    assert cluster.dc.state == "S_IDLE"
+
+
+def test_standby_moves_the_resource_and_the_monitor_with_it(make_cluster):
+    cluster = make_cluster(DUMMY)
+    (home,) = cluster.where("web")
+    cluster.change("modify", STANDBY.format(home[-1], "on"), "nodes")
+    cluster.run(5)
+    (now,) = cluster.where("web")
+    assert now != home
+    before = len(cluster.calls)
+    cluster.run(25)
+    assert {c[0] for c in cluster.calls[before:]} == {now}
+
+
+def test_a_failed_start_moves_the_resource_for_good(make_cluster):
+    cluster = make_cluster(DUMMY, meet=False)
+    cluster.broken["node1", "web", "start"] = 1
+    cluster.meet("node1", "node2", "node3")
+    cluster.run(10)
+    (home,) = cluster.where("web")
+    failed = [c[0] for c in cluster.calls if c[2] == "start"]
+    assert home != "node1"
+    if "node1" in failed:
+        assert cluster.attribute("node1", "fail-count-web#start_0") == "INFINITY"
+
+
+def test_the_next_node_coordinates_when_the_dc_is_lost_and_resources_move(make_cluster):
+    cluster = make_cluster(DUMMY)
+    cluster.change("modify", STANDBY.format(2, "on"), "nodes")
+    cluster.change("modify", STANDBY.format(3, "on"), "nodes")
+    cluster.run(5)
+    assert cluster.where("web") == {"node1"}
+    cluster.change("modify", STANDBY.format(3, "off"), "nodes")
+    cluster.run(5)
+    cluster.kill("node1")
+    cluster.meet("node2", "node3")
+    cluster.run(10)
+    assert cluster.nodes["node2"].controller.is_dc
+    assert cluster.where("web") == {"node3"}
+    assert cluster.dc.state == "S_IDLE"
+
+
+@pytest.mark.parametrize("leaver", ["node1", "node2"])
+def test_a_node_that_leaves_is_emptied_first(make_cluster, leaver):
+    cluster = make_cluster(DUMMY)
+    for other in {"1", "2", "3"} - {leaver[-1]}:
+        cluster.change("modify", STANDBY.format(other, "on"), "nodes")
+    cluster.run(5)
+    assert cluster.where("web") == {leaver}
+    cluster.change("modify", STANDBY.format("3", "off"), "nodes")
+    cluster.run(2)
+    cluster.tell(leaver, ShutdownWanted("test"))
+    cluster.run(10)
+    left = cluster.nodes[leaver].left
+    assert left is not None and left.clean
+    assert cluster.where("web") == {"node3"}
+
+
+def test_a_daemon_that_comes_back_finds_its_resource_still_running(make_cluster):
+    cluster = make_cluster(DUMMY)
+    (home,) = cluster.where("web")
+    others = [name for name in cluster.nodes if name != home]
+    cluster.change("modify", "<crm_config><cluster_property_set id='cib-bootstrap-options'>"
+                   "<nvpair id='mm' name='maintenance-mode' value='true'/></cluster_property_set></crm_config>")
+    cluster.run(2)
+    cluster.crash(home)
+    cluster.meet(*others)
+    cluster.run(5)
+    cluster.restart(home)
+    cluster.meet(*others, home)
+    cluster.run(10)
+    assert cluster.entry(home, "web_last_0")["operation"] == "monitor"
+    assert cluster.entry(home, "web_last_0")["rc-code"] == "0"
+    assert cluster.where("web") == {home}
