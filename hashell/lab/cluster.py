@@ -118,16 +118,23 @@ class LocalCluster:
         self._settings = settings
         self.places: dict[str, NodePlace] = {}
         for node in nodes:
-            taken = [place.port for place in self.places.values()]
-            self.places[node] = NodePlace(node, self.folder / node, free_port(taken=taken))
+            self.places[node] = self._make_place(node)
         self._prepare()
 
+    def _make_place(self, node: str) -> NodePlace:
+        taken = [place.port for place in self.places.values()]
+        return NodePlace(node, self.folder / node, free_port(taken=taken))
+
+    def prefix(self, node: str) -> list[str]:
+        """Words before a program that is to run on a node: none, as all nodes are this machine."""
+        return []
+
     def _prepare(self) -> None:
-        from hashell.lab.keygen import write_key
+        from hashell.lab.keygen import make_key
 
         key = self.folder / "key"
         if not key.exists():
-            write_key(key)
+            make_key(key)
         for place in self.places.values():
             for folder in (place.folder, place.run, place.state):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -178,7 +185,7 @@ class LocalCluster:
         place = self.place(node)
         with place.log.open("ab") as log:
             self._daemons[node] = subprocess.Popen(
-                self.command(node, *extra), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [*self.prefix(node), *self.command(node, *extra)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=self.environment(node), cwd="/", start_new_session=True,
             )
 

@@ -18,13 +18,16 @@ from typing import Any, NoReturn
 
 from hashell.errors import BadUsage, HashellError
 from hashell.lab import scenario
+from hashell.lab.namespaces import in_user_namespace
 from hashell.lab.probe import Gap
 from hashell.lab.scenario import Outcome, Story
-from hashell.lab.stage import LoopbackStage
+from hashell.lab.stage import LoopbackStage, ServiceStage
 from hashell.lab.timeline import Moment, Timeline
 
 #: The stories that the demo tells, in an order in which each begins where the last ended.
 STORIES = ("process", "standby", "node", "failback", "freeze")
+#: The story with a stage of its own: machines in namespaces.
+TUTORIAL = "tutorial"
 
 #: What the entry point joins us with: shows the monitor for a socket with the demo's control; its exit code.
 OpenMonitor = Callable[[str, "DemoControl"], int]
@@ -49,7 +52,7 @@ class DemoControl:
     `break_` returns at once; the story runs in a thread. `timeline.moments` grows at its end.
     """
 
-    def __init__(self, stage: LoopbackStage, stories: Sequence[Story]) -> None:
+    def __init__(self, stage: ServiceStage, stories: Sequence[Story]) -> None:
         self._stories: tuple[Story, ...] = tuple(stories)
         self.told: list[Told] = []
         self.timeline: Timeline = stage.timeline
@@ -80,7 +83,7 @@ class DemoControl:
     @property
     def service(self) -> str:
         """Where the service is, for people: address and port."""
-        return f"{self._stage.address}:{self._stage.port}"
+        return self._stage.service
 
     def stories(self) -> list[tuple[str, str]]:
         """(name, what happens in it) of each story."""
@@ -96,7 +99,8 @@ class DemoControl:
         return now + last + told
 
     def break_(self, name: str) -> str:
-        """Begin a story; a line for people. While another is told nothing begins. Raises NotFound for an unknown name."""
+        """Begin a story; a line for people. While another is told nothing begins. Raises NotFound for an unknown
+        name."""
         if self.running:
             return f"the story {self.running!r} is still being told"
         scenario.check_names([name], [story.name for story in self._stories])
@@ -154,7 +158,7 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument
     add("--nodes", type=int, default=3, metavar="N", help="2 to 8 nodes (default 3)")
     add("--story", action="append", metavar="NAME",
-        help=f"{', '.join(STORIES)} or all; may be given several times")
+        help=f"{', '.join(STORIES)}, {TUTORIAL} (root) or all; may be given several times")
     add("--headless", action="store_true", help="tell the story on a plain terminal, no monitor")
     add("--json", action="store_true", help="headless; one JSON document on standard output")
     add("--keep", action="store_true", help="leave the nodes' folders, with their logs")
@@ -167,15 +171,21 @@ def main(argv: Sequence[str], open_monitor: OpenMonitor | None = None) -> int:
     """The command; its exit code: 0 when after every story the service answered on one node, and never on two."""
     try:
         options = parser().parse_args(argv)
-        stories = [scenario.load_story(scenario.folder() / f"{name}.toml") for name in STORIES]
+        stories = [scenario.load_story(scenario.folder() / f"{name}.toml") for name in (*STORIES, TUTORIAL)]
         wanted = options.story or (["all"] if options.headless or options.json else [])
         names = list(STORIES) if "all" in wanted else wanted
-        scenario.check_names(names, STORIES)
+        scenario.check_names(names, (*STORIES, TUTORIAL))
+        if TUTORIAL in names and len(names) > 1:
+            raise BadUsage("the tutorial has machines of its own", "tell it by itself: --story tutorial")
         if options.list:
             for story in stories:
                 print(f"{story.name:10} {story.title}. {story.about}")
             return 0
         headless = options.headless or options.json or open_monitor is None
+        if TUTORIAL in names:
+            code = in_user_namespace([sys.executable, "-m", "hashell", "demo", *argv])
+            if code is not None:
+                return code
         return _run(options, stories, names, None if headless else open_monitor)
     except HashellError as error:
         print(f"hashell demo: {error}", file=sys.stderr)
@@ -194,13 +204,10 @@ def _run(
     # A terminal that is closed, or `kill`: end as for Ctrl-C, so that nothing is left behind.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    stage = LoopbackStage(
-        options.nodes, folder=Path(options.folder) if options.folder else None, keep=options.keep,
-        timeline=timeline,
-    )
+    stage = _stage(options, stories, names, timeline)
     try:
         stage.build()
-        control = DemoControl(stage, stories)
+        control = DemoControl(stage, [story for story in stories if story.plan is None])
         if open_monitor is not None:
             timeline.show = None
             for name in names[:1]:
@@ -221,6 +228,19 @@ def _run(
             print(f"kept: {stage.cluster.folder}", file=sys.stderr)
 
 
+def _stage(
+    options: argparse.Namespace, stories: Sequence[Story], names: Sequence[str], timeline: Timeline
+) -> ServiceStage:
+    """The stage that the stories need."""
+    folder = Path(options.folder) if options.folder else None
+    for story in stories:
+        if story.name in names and story.plan is not None:
+            from hashell.lab.tutorial import TutorialStage
+
+            return TutorialStage(story.plan, folder=folder, keep=options.keep, timeline=timeline)
+    return LoopbackStage(options.nodes, folder=folder, keep=options.keep, timeline=timeline)
+
+
 def _interrupt(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
@@ -238,7 +258,7 @@ def _good(control: DemoControl, names: Sequence[str]) -> bool:
     return told == list(names) and not control.doubles
 
 
-def _document(control: DemoControl, stage: LoopbackStage, names: Sequence[str]) -> dict[str, Any]:
+def _document(control: DemoControl, stage: ServiceStage, names: Sequence[str]) -> dict[str, Any]:
     """What a program reads: seconds count from the start of the demo."""
     began_s = control.timeline.began_s
     return {

@@ -60,13 +60,33 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """A stage of a story's own: machines with addresses, an LSB service, and the pcs lines that configure it.
+
+    `addresses` are with prefix length, one a node; `client` is where the one who asks stands; `service` is the
+    address and port that it asks; `script` is the name of the service's init script.
+    """
+
+    cluster: str
+    nodes: tuple[str, ...]
+    addresses: tuple[str, ...]
+    client: str
+    service: str
+    port: int
+    script: str
+    pcs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
-    """`name` is its file's name without ending; `about` is for people who choose one."""
+    """`name` is its file's name without ending; `about` is for people who choose one; `plan` None plays on any
+    stage."""
 
     name: str
     title: str
     about: str
     steps: tuple[Step, ...]
+    plan: Plan | None = None
 
 
 class Stage(Protocol):
@@ -115,9 +135,9 @@ def parse_story(text: str, name: str, where: str = "") -> Story:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadStory(f"{where}: {error}", "mend the TOML") from None
-    unknown = set(raw) - {"title", "about", "step"}
+    unknown = set(raw) - {"title", "about", "step", "plan"}
     if unknown:
-        raise BadStory(f"{where}: nobody knows {sorted(unknown)}", "use title, about, step")
+        raise BadStory(f"{where}: nobody knows {sorted(unknown)}", "use title, about, plan, step")
     for key in ("title", "about"):
         if not isinstance(raw.get(key, ""), str):
             raise BadStory(f"{where}: {key} is no text")
@@ -125,7 +145,28 @@ def parse_story(text: str, name: str, where: str = "") -> Story:
     if not isinstance(steps, list) or not 1 <= len(steps) <= STEPS_MAX:
         raise BadStory(f"{where}: a story has 1 to {STEPS_MAX} steps", "begin each with [[step]]")
     made = tuple(_step(raw_step, f"{where}, step {n}") for n, raw_step in enumerate(steps, 1))
-    return Story(name, raw.get("title", name), " ".join(raw.get("about", "").split()), made)
+    plan = _plan(raw["plan"], f"{where}, plan") if "plan" in raw else None
+    return Story(name, raw.get("title", name), " ".join(raw.get("about", "").split()), made, plan)
+
+
+def _plan(raw: Any, where: str) -> Plan:
+    known = {field.name: field.type for field in fields(Plan)}
+    if not isinstance(raw, dict) or set(raw) != set(known):
+        raise BadStory(f"{where}: it needs exactly {', '.join(known)}")
+    values: dict[str, Any] = {}
+    for key, kind in known.items():
+        value = raw[key]
+        good = (
+            isinstance(value, list) and all(isinstance(one, str) for one in value) if "tuple" in str(kind)
+            else isinstance(value, int if kind == "int" else str)
+        )
+        if not good:
+            raise BadStory(f"{where}: {key} is {value!r}")
+        values[key] = tuple(value) if isinstance(value, list) else value
+    plan = Plan(**values)
+    if not plan.nodes or len(plan.nodes) != len(plan.addresses):
+        raise BadStory(f"{where}: each node needs one address")
+    return plan
 
 
 def _step(raw: Any, where: str) -> Step:

@@ -156,34 +156,37 @@ def configuration(
     return tuple(Change("modify", xml.encode(), section) for xml, section in parts)
 
 
-class LoopbackStage:
-    """Nodes on loopback with the demo's service. Use as a context manager; `build` brings it to where stories begin."""
+class ServiceStage:
+    """What every stage shares: a cluster, a probe of its service, somebody who watches, and the verbs and claims on
+    them.
 
-    def __init__(
-        self, nodes: int = 3, *, folder: Path | None = None, keep: bool = False,
-        timeline: Timeline | None = None,
-    ) -> None:
-        if not 2 <= nodes <= 8:
-            raise Refused(f"a demo has 2 to 8 nodes, not {nodes}")
-        names = tuple(f"node{number}" for number in range(1, nodes + 1))
-        self.cluster = LocalCluster(names, folder=folder, keep=keep)
+    Use as a context manager; `build` brings it to where stories begin. A stage adds how it is configured.
+    """
+
+    def __init__(self, cluster: LocalCluster, probe: Probe, timeline: Timeline | None = None) -> None:
+        self.cluster = cluster
+        self.probe = probe
         self.timeline = timeline or Timeline()
         self._watcher: Watcher | None = None
         self._serving = ""
         self._lock = threading.Lock()
-        self.address, self.port = free_service()
-        self._claim_port = self._other_port()
-        self.probe = Probe(self.address, self.port)
         self.formed_s = 0.0
         self.serving_s = 0.0
 
-    def _other_port(self) -> int:
-        while True:
-            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-                probe.bind((self.address, 0))
-                port: int = probe.getsockname()[1]
-                if port != self.port:
-                    return port
+    # --- what differs
+
+    @property
+    def service(self) -> str:
+        """Where the service is, for people."""
+        return f"{self.probe.address}:{self.probe.port}"
+
+    def configure(self) -> None:
+        """Commit the configuration of the service."""
+        raise NotImplementedError
+
+    def start_probe(self) -> None:
+        """Start the client where it has the service's network."""
+        self.probe.start()
 
     # --- life
 
@@ -198,9 +201,9 @@ class LoopbackStage:
         sockets = [str(place.socket) for place in self.cluster.places.values()]
         self._watcher = Watcher(sockets[-1], sockets, self.timeline)
         self.probe.on_change = self._seen
-        self.probe.start()
+        self.start_probe()
         self.configure()
-        self.timeline.add("step", f"configured: {self.address}:{self.port} as the group {GROUP}")
+        self.timeline.add("step", f"configured; the service is to be at {self.service}")
         self.cluster.wait_until(
             lambda: not self.complaint("answers", "", self.home, ""),
             f"the service does not answer on {self.home}", timeout_s,
@@ -209,17 +212,6 @@ class LoopbackStage:
         self.timeline.add(
             "service", f"the service answers on {self.home}, {self.serving_s:.1f} s after the start"
         )
-
-    def configure(self) -> None:
-        """Commit the demo's configuration."""
-        client = self.cluster.client()
-        try:
-            client.apply(
-                configuration(self.cluster.nodes, self.address, self.port, self._claim_port),
-                command="demo", message="the demo's service",
-            )
-        finally:
-            client.close()
 
     def close(self) -> None:
         self.probe.stop()
@@ -314,8 +306,6 @@ class LoopbackStage:
         if not node:
             raise NotFound(f"{verb} needs a node, and nobody serves now")
         match verb:
-            case "kill-service":
-                self._kill_service(node)
             case "kill-node":
                 self.cluster.kill(node)
             case "kill-daemon":
@@ -337,17 +327,6 @@ class LoopbackStage:
             case _:
                 raise Refused(f"this stage cannot {verb}")
 
-    def _kill_service(self, node: str) -> None:
-        """SIGKILL for the web server, by the file in which its agent keeps the process id."""
-        file = self.cluster.place(node).run / "rsctmp" / f"WebServer-{SITE}.pid"
-        try:
-            pid = int(file.read_text(encoding="ascii").split()[0])
-        except (OSError, ValueError, IndexError):
-            raise NotFound(f"no web server runs on {node}") from None
-        if pid not in processes.belonging(self.cluster.place(node).run):
-            raise NotFound(f"process {pid} is not {node}'s")
-        os.kill(pid, signal.SIGKILL)
-
     def _set_standby(self, node: str, value: str) -> None:
         client = self.cluster.client(self._witness())
         try:
@@ -364,3 +343,53 @@ class LoopbackStage:
             client.apply([Change("modify", xml.encode(), "nodes")], command=f"node {word} {node}")
         finally:
             client.close()
+
+
+class LoopbackStage(ServiceStage):
+    """Nodes on loopback with the demo's service: an address of 127.0.0.0/8 and a web server on it."""
+
+    def __init__(
+        self, nodes: int = 3, *, folder: Path | None = None, keep: bool = False, timeline: Timeline | None = None
+    ) -> None:
+        if not 2 <= nodes <= 8:
+            raise Refused(f"a demo has 2 to 8 nodes, not {nodes}")
+        names = tuple(f"node{number}" for number in range(1, nodes + 1))
+        self.address, self.port = free_service()
+        self._claim_port = self._other_port()
+        super().__init__(LocalCluster(names, folder=folder, keep=keep), Probe(self.address, self.port), timeline)
+
+    def _other_port(self) -> int:
+        while True:
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+                probe.bind((self.address, 0))
+                port: int = probe.getsockname()[1]
+                if port != self.port:
+                    return port
+
+    def configure(self) -> None:
+        """Commit the demo's configuration."""
+        client = self.cluster.client()
+        try:
+            client.apply(
+                configuration(self.cluster.nodes, self.address, self.port, self._claim_port),
+                command="demo", message="the demo's service",
+            )
+        finally:
+            client.close()
+
+    def perform(self, verb: str, node: str) -> None:
+        if verb == "kill-service":
+            self._kill_service(node)
+        else:
+            super().perform(verb, node)
+
+    def _kill_service(self, node: str) -> None:
+        """SIGKILL for the web server, by the file in which its agent keeps the process id."""
+        file = self.cluster.place(node).run / "rsctmp" / f"WebServer-{SITE}.pid"
+        try:
+            pid = int(file.read_text(encoding="ascii").split()[0])
+        except (OSError, ValueError, IndexError):
+            raise NotFound(f"no web server runs on {node}") from None
+        if pid not in processes.belonging(self.cluster.place(node).run):
+            raise NotFound(f"process {pid} is not {node}'s")
+        os.kill(pid, signal.SIGKILL)
