@@ -14,6 +14,7 @@ from hashelld.cib_manager.core import CibManager, keeps_record, newest_view
 from hashelld.core.component import Component
 from hashelld.core.dispatch import Dispatcher
 from hashelld.core.driver import Driver, Edge
+from hashelld.core.effects import Reply
 from hashelld.core.events import (
     ActionChanged,
     AttributeWanted,
@@ -139,6 +140,7 @@ async def run(settings: Settings) -> int:
     engine, engine_edges = make_engine(settings, restored)
     storage = StorageEdge(settings.state_dir, generations, journal, keeps_record)
     ipc = IpcServer(settings)
+    storage.reply = ipc.performs[Reply]
     dispatcher = Dispatcher(components(settings, restored, engine), HEARD_BY)
     driver = Driver(dispatcher, [storage, ipc, *engine_edges], storage.keep_input)
     log.info(

@@ -694,6 +694,7 @@ class CibManager:
         return Store(
             token, str(self.cib.version), etree.tostring(root, encoding="utf-8"), author.user,
             patch, configuration, author.command, author.message, author.node, lineage,
+            urgent=token.startswith("copy:"),
         )
 
     # --- digests ------------------------------------------------------------------------------

@@ -103,7 +103,10 @@ class AskScheduler(Effect):
 
 @dataclass(frozen=True, slots=True)
 class Store(Effect):
-    """Keep a CIB (and its history row) on disk; `Stored` with the same token comes when it is durable."""
+    """Keep a CIB (and its history row) on disk; `Stored` with the same token comes when it is durable.
+
+    `urgent`: somebody waits for it. Otherwise it may wait a moment for newer ones, which take its place.
+    """
 
     token: str
     version: str
@@ -115,6 +118,7 @@ class Store(Effect):
     message: str = ""
     node: str = ""
     lineage: Mapping[str, Any] = field(default_factory=dict)
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""The edge to the disk: performs stores in one thread, in order, and says when each is durable.
+"""The edge to the disk: performs stores off the loop, in order, and says when each is durable.
 
-What waits together is written together: journal records in one sync, of several CIBs only the newest as cib.xml (each
-version goes into the history).
+Two lanes, each one thread: the *quick* one for what somebody waits for (journal, named values), the *slow* one for what
+follows at leisure (cib.xml, history, archive, scheduler inputs). What waits together is written together: journal
+records in one sync, of several CIBs only the newest as cib.xml; each version goes into the history.
 """
 
 from __future__ import annotations
@@ -14,28 +15,95 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from hashell.errors import HashellError
+import structlog
+
+from hashell.cib.document import Cib
+from hashell.cib.history import History
+from hashell.cib.versions import Version
+from hashell.errors import HashellError, NotFound
+from hashell.wire import messages
+from hashell.wire.failures import failure_of
 from hashelld.core.effects import (
     Archive,
     Effect,
     JournalAppend,
+    ReadHistory,
+    Reply,
     Store,
     Stored,
     StoreValue,
 )
 from hashelld.core.events import Event, Happened
-from hashelld.storage.files import StorageFailed, make_folder, write_whole
+from hashelld.storage.files import make_folder, write_whole
 from hashelld.storage.generations import Generations
 from hashelld.storage.inputs import Inputs
 from hashelld.storage.journal import TRIM_ABOVE, Journal
 
-#: Stores that may wait; the CIB manager bounds what it has in flight far below this.
+#: Effects that may wait in one lane; the CIB manager bounds what it has in flight far below this.
 WAITING_MAX = 20_000
 #: Archived divergences kept; the oldest go.
 ARCHIVES_MAX = 50
+#: Seconds for which a CIB waits for newer ones: what the journal has is safe already.
+GATHER_S = 0.1
 
 Feed = Callable[[str, Event], None]
 Perform = Callable[[str, Effect], None]
+Work = list[tuple[str, Effect]]
+Answers = list[tuple[str, Event]]
+
+
+class _Lane:
+    """A thread, what waits for it, and whether its disk works."""
+
+    def __init__(self, name: str, perform: Callable[[Work], Answers], gather_s: float = 0.0) -> None:
+        self.name = name
+        self._perform = perform
+        self._gather_s = gather_s
+        self._waiting: Work = []
+        self._wake = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._ended = False
+        self.thread = ThreadPoolExecutor(1, name)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, feed: Feed) -> None:
+        self._task = asyncio.create_task(self._run(feed), name=self.name)
+
+    def put(self, component: str, effect: Effect, *, urgent: bool = True) -> None:
+        assert len(self._waiting) < WAITING_MAX, "the disk is asked for more than is waited for"
+        self._waiting.append((component, effect))
+        self._wake.set()
+        if urgent:
+            self._urgent.set()
+
+    async def stop(self) -> None:
+        """What waits is done first."""
+        self._ended = True
+        self._wake.set()
+        self._urgent.set()
+        if self._task:
+            await self._task
+        self.thread.shutdown(wait=True)
+
+    async def _run(self, feed: Feed) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._wake.wait()
+            if self._gather_s and not self._urgent.is_set():
+                try:
+                    await asyncio.wait_for(self._urgent.wait(), self._gather_s)
+                except TimeoutError:
+                    pass
+            self._wake.clear()
+            self._urgent.clear()
+            batch, self._waiting = self._waiting, []
+            if batch:
+                for component, event in await loop.run_in_executor(self.thread, self._perform, batch):
+                    feed(component, event)
+            if self._ended and not self._waiting:
+                return
+            if self._ended:
+                self._wake.set()
 
 
 class StorageEdge:
@@ -45,116 +113,128 @@ class StorageEdge:
         self, state_dir: Path, generations: Generations, journal: Journal,
         keeps: Callable[[bytes, Mapping[str, Any]], bool],
     ) -> None:
+        self._quick = _Lane("journal", self._write_quickly)
+        self._slow = _Lane("storage", self._write_slowly, GATHER_S)
         self.performs: dict[type[Effect], Perform] = {
-            kind: self._queue for kind in (Store, StoreValue, JournalAppend, Archive)
+            JournalAppend: self._quick.put, StoreValue: self._quick.put,
+            Store: self._queue_store, Archive: self._slow.put, ReadHistory: self._slow.put,
         }
+        self.reply: Perform = lambda component, effect: None
         self._folder = state_dir
         self._generations = generations
         self._journal = journal
         self._keeps = keeps
         self._inputs = Inputs(state_dir / "pengine")
-        self._waiting: list[tuple[str, Effect]] = []
-        self._wake = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, "storage")
-        self._task: asyncio.Task[None] | None = None
+        self._history: History | None = None
         self._lineages: list[Mapping[str, Any]] = []
-        self._ended = False
-        self._failing = ""
+        self._failing: dict[str, str] = {}
         self._told = ""
+        self._log = structlog.get_logger("storage")
 
     async def start(self, feed: Feed) -> None:
-        self._feed = feed
-        self._task = asyncio.create_task(self._run(), name="storage")
+        self._loop = asyncio.get_running_loop()
+        self._quick.start(feed)
+        self._slow.start(feed)
 
     async def stop(self) -> None:
         """All that was asked for is written first."""
-        self._ended = True
-        self._wake.set()
-        if self._task:
-            await self._task
-        self._thread.shutdown(wait=True)
+        await self._quick.stop()
+        await self._slow.stop()
         self._journal.close()
 
     async def keep_input(self, cib: bytes) -> str:
         """A scheduler input's file name, empty when it could not be kept."""
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._thread, self._inputs.keep, cib)
-        except (HashellError, RuntimeError):
+            return await asyncio.get_running_loop().run_in_executor(
+                self._slow.thread, self._inputs.keep, cib
+            )
+        except (HashellError, RuntimeError, OSError):
             return ""
 
-    def _queue(self, component: str, effect: Effect) -> None:
-        assert len(self._waiting) < WAITING_MAX, "the disk is asked for more than is waited for"
-        self._waiting.append((component, effect))
-        self._wake.set()
+    def _queue_store(self, component: str, effect: Effect) -> None:
+        assert isinstance(effect, Store)
+        self._slow.put(component, effect, urgent=effect.urgent)
 
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._waiting:
-                batch, self._waiting = self._waiting, []
-                answers = await loop.run_in_executor(self._thread, self._perform, batch)
-                for component, event in answers:
-                    self._feed(component, event)
-            if self._ended:
-                return
+    # --- in the quick thread --------------------------------------------------------------------
 
-    # --- in the thread ------------------------------------------------------------------------
-
-    def _perform(self, batch: list[tuple[str, Effect]]) -> list[tuple[str, Event]]:
-        answers: list[tuple[str, Event]] = []
+    def _write_quickly(self, batch: Work) -> Answers:
+        answers: Answers = []
         records = [(c, e) for c, e in batch if isinstance(e, JournalAppend)]
         if records:
-            error = self._try(lambda: self._journal.append([e.record for _, e in records]))
+            error = self._try("journal", lambda: self._journal.append([e.record for _, e in records]))
             answers += [(c, Stored(e.token, error)) for c, e in records]
-        stores = [(c, e) for c, e in batch if isinstance(e, Store)]
-        if stores:
-            answers += self._store(stores)
-        for component, effect in batch:
-            if isinstance(effect, StoreValue):
-                path = self._folder / "values" / f"{effect.name}.value"
-                data = effect.data
-                answers.append(
-                    (component, Stored(effect.token, self._try(lambda p=path, d=data: write_whole(p, d))))  # type: ignore[misc]
-                )
-            elif isinstance(effect, Archive):
-                self._try(lambda e=effect: self._archive(e))  # type: ignore[misc]
-        now = self._failing
-        if now != self._told:
-            self._told = now
-            text = now or "the state folder can be written again"
-            answers.append(("", Happened("storage", "error" if now else "notice", text)))
-        return answers
+        # Of several values of one name only the last is of use.
+        for name, data in {e.name: e.data for _, e in batch if isinstance(e, StoreValue)}.items():
+            error = self._try(f"value {name}", self._value_writer(name, data))
+            answers += [
+                (c, Stored(e.token, error))
+                for c, e in batch if isinstance(e, StoreValue) and e.name == name
+            ]
+        return answers + self._news()
 
-    def _try(self, action: Callable[[], None]) -> str:
-        try:
-            action()
-        except StorageFailed as error:
-            self._failing = str(error)
-            return str(error)
-        except OSError as error:
-            self._failing = f"{self._folder}: {error.strerror}"
-            return self._failing
-        self._failing = ""
-        return ""
-
-    def _store(self, stores: list[tuple[str, Store]]) -> list[tuple[str, Event]]:
-        wanted = [e for _, e in stores]
-        # The whole CIB of a newer store holds all older ones; but a new base must not be skipped before its journal is.
-        last = wanted[-1]
-        error = self._try(lambda: self._generations.save(last.cib, last.lineage))
-        if not error:
-            self._lineages = [*self._lineages[-1:], last.lineage]
-            if self._journal.size > TRIM_ABOVE and len(self._lineages) == 2:
-                self._try(self._trim)
-        return [(c, Stored(e.token, error)) for c, e in stores]
+    def _value_writer(self, name: str, data: bytes) -> Callable[[], None]:
+        return lambda: write_whole(self._folder / "values" / f"{name}.value", data)
 
     def _trim(self) -> None:
         # Records that the stored CIB before the last lacks are kept: should the last be damaged, nothing is lost.
         before = self._lineages[0]
-        self._journal.replace([r for r in self._journal.records if self._keeps(r, before)])
+        self._try("journal", lambda: self._journal.replace(
+            [record for record in self._journal.records if self._keeps(record, before)]
+        ))
+
+    # --- in the slow thread ---------------------------------------------------------------------
+
+    def _write_slowly(self, batch: Work) -> Answers:
+        stores = [(c, e) for c, e in batch if isinstance(e, Store)]
+        answers: Answers = []
+        if stores:
+            last = stores[-1][1]
+            error = self._try("cib.xml", lambda: self._generations.save(last.cib, last.lineage))
+            answers = [(c, Stored(e.token, error)) for c, e in stores]
+            if not error:
+                self._lineages = [*self._lineages[-1:], last.lineage]
+                if self._journal.size > TRIM_ABOVE and len(self._lineages) == 2:
+                    self._loop.call_soon_threadsafe(self._quick.thread.submit, self._trim)
+            self._try("history", lambda: self._record([e for _, e in stores]))
+        for component, effect in batch:
+            if isinstance(effect, Archive):
+                self._try("archive", self._archiver(effect))
+            elif isinstance(effect, ReadHistory):
+                reply = Reply(effect.client, self._read_history(effect))
+                self._loop.call_soon_threadsafe(self.reply, component, reply)
+        return answers + self._news()
+
+    def _open_history(self) -> History:
+        if self._history is None:
+            self._history = History(self._folder / "history.sqlite")
+            if self._history.problem:
+                self._failing["history"] = str(self._history.problem)
+        return self._history
+
+    def _record(self, stores: list[Store]) -> None:
+        history = self._open_history()
+        for store in stores:
+            if store.configuration_changed:
+                history.record(
+                    Cib.parse(store.cib), time.time(), store.author, store.node, store.command,
+                    store.message,
+                )
+
+    def _read_history(self, effect: ReadHistory) -> messages.Message:
+        try:
+            history = self._open_history()
+            if effect.version:
+                entry = history.find(_version(effect.version))
+                return messages.CibIs(history.get(entry.number).to_bytes(), str(entry.version))
+            return messages.History(tuple(
+                messages.HistoryRow(str(e.version), e.when_s, e.user, e.node, e.command, e.message)
+                for e in history.entries(effect.limit)
+            ))
+        except HashellError as error:
+            return failure_of(error)
+
+    def _archiver(self, effect: Archive) -> Callable[[], None]:
+        return lambda: self._archive(effect)
 
     def _archive(self, effect: Archive) -> None:
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
@@ -169,3 +249,39 @@ class StorageEdge:
             for path in old.iterdir():
                 path.unlink(missing_ok=True)
             old.rmdir()
+
+    # --- in both --------------------------------------------------------------------------------
+
+    def _try(self, what: str, action: Callable[[], None]) -> str:
+        """Empty, or why it failed; a person is told when that changes."""
+        try:
+            action()
+        except HashellError as error:
+            self._failing[what] = str(error)
+            return str(error)
+        except OSError as error:
+            self._failing[what] = f"{what} in {self._folder}: {error.strerror}"
+            return self._failing[what]
+        except Exception as error:
+            self._log.exception("storage", what=what)
+            self._failing[what] = f"{what} in {self._folder}: {error}"
+            return self._failing[what]
+        self._failing.pop(what, None)
+        return ""
+
+    def _news(self) -> Answers:
+        now = "; ".join(list(self._failing.values()))
+        if now == self._told:
+            return []
+        self._told = now
+        text = now or "the state folder can be written again"
+        self._log.error(text) if now else self._log.info(text)
+        return [("", Happened("storage", "error" if now else "notice", text))]
+
+
+def _version(text: str) -> Version:
+    """Raises NotFound for what is no version."""
+    parts = text.split(".")
+    if len(parts) == 3 and all(part.isdigit() for part in parts):
+        return Version(*(int(part) for part in parts))
+    raise NotFound(f"{text!r} is no version", "write ADMIN_EPOCH.EPOCH.NUM_UPDATES")
