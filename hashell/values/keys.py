@@ -9,6 +9,7 @@ Source: Pacemaker Explained, "Status", "Operation history".
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,6 +17,21 @@ from typing import Self
 def operation_key(resource: str, task: str, interval_ms: int) -> str:
     """`web_monitor_10000`."""
     return f"{resource}_{task}_{interval_ms}"
+
+
+def split_operation_key(key: str) -> tuple[str, str, int] | None:
+    """Resource, task and milliseconds of an operation key; None when it is none.
+
+    Both a resource's name and a task may hold underscores: of tasks, the migrations and the
+    notifications do.
+    """
+    match = _OPERATION_KEY.fullmatch(key)
+    return (match[1], match[2], int(match[3])) if match else None
+
+
+_OPERATION_KEY = re.compile(
+    r"(.+?)_((?:(?:confirmed-)?(?:pre|post)_notify_)?(?:migrate_to|migrate_from|[^_]+))_([0-9]{1,10})"
+)
 
 
 @dataclass(frozen=True, slots=True)

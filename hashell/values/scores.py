@@ -9,11 +9,12 @@ import re
 
 INFINITY = 1_000_000
 
-_NUMBER = re.compile(r"\s*([+-]?\d+)")
-_WORDS = {
-    "infinity": INFINITY, "+infinity": INFINITY, "-infinity": -INFINITY,
-    "red": -INFINITY, "yellow": 0, "green": 0,
-}
+_NUMBER = re.compile(r"\s*([+-]?)([0-9]+)", re.ASCII)
+#: Digits that are read: any longer number is beyond INFINITY.
+_DIGITS_MAX = 18
+_WORDS = {"INFINITY": INFINITY, "+INFINITY": INFINITY, "-INFINITY": -INFINITY}
+#: Colours of node health, in any case.
+_COLOURS = {"red": -INFINITY, "yellow": 0, "green": 0}
 
 
 def clamp(score: int) -> int:
@@ -28,19 +29,21 @@ def parse_score(text: str | None, default: int = 0) -> int:
     -INFINITY here; what yellow and green are worth is an option of the cluster.
     """
     if text is None:
-        return default
-    word = _WORDS.get(text.strip().lower())
+        return clamp(default)
+    word = _WORDS.get(text, _COLOURS.get(text.lower()))
     if word is not None:
         return word
     match = _NUMBER.match(text)
-    return clamp(int(match[1])) if match else default
+    if match is None:
+        return clamp(default)
+    digits = match[2].lstrip("0") or "0"
+    number = int(digits) if len(digits) <= _DIGITS_MAX else INFINITY
+    return clamp(-number if match[1] == "-" else number)
 
 
 def is_score(text: str) -> bool:
-    """Whether a text is a whole, valid spelling of a score."""
-    return text.lower() in ("infinity", "+infinity", "-infinity") or bool(
-        re.fullmatch(r"[+-]?\d{1,18}", text)
-    )
+    """Whether a text is a whole, valid spelling of a score, as the schema wants it."""
+    return text in _WORDS or bool(re.fullmatch(r"[+-]?[0-9]{1,18}", text))
 
 
 def add_scores(left: int, right: int) -> int:

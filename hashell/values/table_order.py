@@ -17,7 +17,9 @@ _PRIMES = (1, 2, 3, 7, 13, 31, 61, 127, 251, 509, 1021, 2039, 4093, 8191, 16381,
 
 
 def in_table_order(names: Iterable[str]) -> list[str]:
-    """The names (each once) as a walk over a table meets them into which they were put in this order."""
+    """The names (each once) as a walk over a table meets them into which they were put in this
+    order.
+    """
     shift = _SHIFT_MIN
     table: list[str | None] = [_EMPTY] * (1 << shift)
     seen: set[str] = set()
@@ -36,8 +38,8 @@ def in_table_order(names: Iterable[str]) -> list[str]:
 
 
 def _grow(table: list[str | None], shift: int) -> set[int]:
-    """Make room in place: each name goes to its new place, and whoever still sits there moves on at once. The places
-    that are taken then.
+    """Make room in place: each name goes to its new place, and whoever still sits there moves on at
+    once. The places that are taken then.
     """
     old_size = len(table)
     table.extend([_EMPTY] * ((1 << shift) - old_size))
