@@ -128,9 +128,10 @@ class Controller:
         self._asked = 0
         self._asks = 0
         self._stale = 0
-        self._pause_ms = ASK_AGAIN_MS
+        self._pause_ms = self._fence_pause_ms = ASK_AGAIN_MS
         self._join_over = False
         self._grace_over = False
+        self._retrying = False
         self._written: dict[str, str] = {}
         self._writes = 0
         self._leaving = ""
@@ -251,19 +252,23 @@ class Controller:
 
     def _integrate(self, view: View, restarted: Iterable[Member] = ()) -> list[Effect]:
         """Bring the CIB to say what the view says."""
-        me = self._me()
-        assert me is not None, "only a member integrates"
-        properties = {
-            "have-watchdog": "false", "dc-version": f"{__version__}+hashell",
-            "cluster-infrastructure": "hashell", "cluster-name": self._cluster,
-        }
         operations = [
             CibOperation(
                 "delete", path=f"/cib/status/node_state[@id='{one.id}']/transient_attributes"
             )
             for one in restarted
         ]
-        operations += membership.present(self._cib, me, view.members, view.quorate, properties)
+        return self._write((*operations, *self._unsaid(view)))
+
+    def _unsaid(self, view: View) -> tuple[CibOperation, ...]:
+        """What the CIB must be told before it agrees with the view; empty when it does."""
+        me = self._me()
+        assert me is not None, "only a member integrates"
+        properties = {
+            "have-watchdog": "false", "dc-version": f"{__version__}+hashell",
+            "cluster-infrastructure": "hashell", "cluster-name": self._cluster,
+        }
+        operations = membership.present(self._cib, me, view.members, view.quorate, properties)
         here = {str(one.id) for one in view.members}
         states = membership.states(self._cib)
         gone = {
@@ -274,8 +279,7 @@ class Controller:
             node_id for node_id, name in gone.items()
             if name in view.left or states[node_id].get("expected") == "down"
         }
-        operations += membership.absent(self._cib, gone, polite)
-        return self._write(tuple(operations))
+        return operations + membership.absent(self._cib, gone, polite)
 
     def _node_gone(self, walk: Walk, node_id: str) -> list[Effect]:
         effects: list[Effect] = []
@@ -294,7 +298,7 @@ class Controller:
             effects += self._walk.timers()
             effects += self._announce(TransitionEnded(self._walk.number, "aborted", reason))
             self._walk = None
-        self._need, self._asked, self._stale = "", 0, 0
+        self._need, self._asked, self._stale, self._retrying = "", 0, 0, False
         effects += [CancelTimer(one) for one in ("join", "retry", "recheck", "ask", "grace")]
         return effects
 
@@ -324,10 +328,9 @@ class Controller:
             self.state = "S_STOPPING"
             return [*effects, Tell(Leaving(True, "all is stopped here"))]
         if self._need:
-            missing = self._not_ready()
-            if missing:
+            if self._not_ready():
                 self.state = "S_INTEGRATION"
-                return effects
+                return effects + self._retry_later()
             if not self._asked:
                 effects += self._ask(wall_s)
             self.state = "S_POLICY_ENGINE"
@@ -340,8 +343,11 @@ class Controller:
         return effects + self._tell_waiters()
 
     def _not_ready(self) -> tuple[str, ...]:
-        """Whom to wait for before anything is decided."""
+        """Whom (or what) to wait for before anything is decided."""
         assert self._view is not None, "asked of a DC"
+        if "state" in self._written.values() or self._unsaid(self._view):
+            # A decision on a CIB that still has a lost node online would be no decision.
+            return ("the CIB",)
         waiting = membership.waiting_for(self._cib, self._view.members)
         me = [name for name in waiting if name == self._node]
         if waiting and (me or not self._join_over):
@@ -350,6 +356,13 @@ class Controller:
             # Nodes of which nothing is known would be fenced: give them the time to come.
             return membership.unseen(self._cib)
         return ()
+
+    def _retry_later(self) -> list[Effect]:
+        """Write again, before long, what the CIB still lacks."""
+        if self._retrying or "state" in self._written.values():
+            return []
+        self._retrying = True
+        return [StartTimer("retry", RETRY_MS, TimeIsUp("retry"))]
 
     def _fences(self) -> bool:
         enabled = parse_boolean(membership.option(self._cib, "stonith-enabled", "true"))
@@ -663,10 +676,11 @@ class Controller:
                 effects += self._abort("Stonith failed")
                 # A device that cannot do it now is asked again, and not in a tight loop.
                 self._need, self._asked = "Stonith failed", self._asked or -1
-                pause, self._pause_ms = self._pause_ms, min(2 * self._pause_ms, ASK_AGAIN_MAX_MS)
+                pause = self._fence_pause_ms
+                self._fence_pause_ms = min(2 * pause, ASK_AGAIN_MAX_MS)
                 effects.append(StartTimer("ask", pause, TimeIsUp("ask")))
             return effects + self._next(now_ms, wall_s)
-        self._pause_ms = ASK_AGAIN_MS
+        self._fence_pause_ms = ASK_AGAIN_MS
         node_id = next(
             (i for i, name in membership.configured(self._cib).items() if name == event.target),
             action.node_id if action is not None else "",
@@ -693,7 +707,7 @@ class Controller:
         if event.error_id:
             # What it should say is computed afresh from the CIB, so nothing is kept to be repeated;
             # a fenced node's state is the exception, and its action fails and is decided again.
-            effects: list[Effect] = [StartTimer("retry", RETRY_MS, TimeIsUp("retry"))]
+            effects = self._retry_later()
             if purpose.startswith("fenced:"):
                 effects += self._fenced_written(purpose, failed=True)
             return effects + self._next(now_ms, wall_s)
@@ -715,6 +729,7 @@ class Controller:
             case "grace":
                 self._grace_over = True
             case "retry":
+                self._retrying = False
                 if self.is_dc and self._view is not None:
                     return self._integrate(self._view) + self._next(now_ms, wall_s)
             case "recheck":

@@ -116,6 +116,7 @@ class Cluster:
         self.refuse_writes = False
         self._heap: list[tuple[int, int, str, str, Event]] = []
         self._serial = itertools.count()
+        self._cancelled: set[int] = set()
         for number, name in enumerate(names, 1):
             self.nodes[name] = self._make(name, number)
         for name in self.nodes:
@@ -173,8 +174,6 @@ class Cluster:
                 continue
             self._deliver(node, component, event)
         self.now_ms = end
-
-    _cancelled: set[int] = set()
 
     @staticmethod
     def _timer_of(node: Node, component: str, serial: int) -> tuple[str, str] | None:

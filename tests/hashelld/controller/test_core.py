@@ -15,15 +15,14 @@ STANDBY = """<node id="{0}" uname="node{0}"><instance_attributes id="nodes-{0}">
 def test_a_resource_is_probed_everywhere_then_started_and_monitored_on_one_node(make_cluster):
     cluster = make_cluster(DUMMY)
     assert cluster.dc.state == "S_IDLE"
-    assert [c for c in cluster.calls if c[2] == "monitor"][:3] == [
-        ("node1", "web", "monitor"), ("node2", "web", "monitor"), ("node3", "web", "monitor"),
-    ]
+    assert {c[0] for c in cluster.calls if c[2] == "monitor"} == {"node1", "node2", "node3"}
+    assert [c[2] for c in cluster.calls] == ["monitor"] * 3 + ["start", "monitor"]
     (home,) = cluster.where("web")
     assert cluster.entry(home, "web_last_0")["operation"] == "start"
     assert cluster.entry(home, "web_monitor_10000")["rc-code"] == "0"
     before = len(cluster.calls)
     cluster.run(35)
-    assert [c[2] for c in cluster.calls[before:]] == ["monitor"] * 3
+    assert cluster.calls[before:] in ([(home, "web", "monitor")] * n for n in (3, 4))
     assert cluster.dc.state == "S_IDLE"
 
 
@@ -113,3 +112,67 @@ def test_a_daemon_that_comes_back_finds_its_resource_still_running(make_cluster)
     assert cluster.entry(home, "web_last_0")["operation"] == "monitor"
     assert cluster.entry(home, "web_last_0")["rc-code"] == "0"
     assert cluster.where("web") == {home}
+
+
+DEVICE = """<primitive id="fence" class="stonith" type="fence_test"><instance_attributes id="f-i">
+<nvpair id="f-1" name="pcmk_host_list" value="node1 node2 node3"/></instance_attributes></primitive>"""
+
+
+def test_a_lost_node_is_fenced_before_its_resource_starts_elsewhere(make_cluster):
+    cluster = make_cluster(DUMMY + DEVICE, options={"stonith-enabled": "true"})
+    (home,) = cluster.where("web")
+    others = [name for name in cluster.nodes if name != home]
+    # It is cut off, not dead: its resource runs on.
+    cluster.meet(*others)
+    cluster.run(20)
+    assert [f for f in cluster.fenced if f[1]] == [("fence_test:reboot", home)]
+    assert not cluster.nodes[home].up
+    (now,) = cluster.where("web")
+    assert now in others
+    assert cluster.dc.state == "S_IDLE"
+    state = cluster.cib.root.find(f"status/node_state[@uname='{home}']")
+    assert (state.get("in_ccm"), state.get("expected"), state.find("lrm")) == ("false", "down", None)
+
+
+def test_nothing_is_taken_over_while_fencing_fails(make_cluster):
+    cluster = make_cluster(DUMMY + DEVICE, options={"stonith-enabled": "true"})
+    (home,) = cluster.where("web")
+    others = [name for name in cluster.nodes if name != home]
+    for name in others:
+        cluster.broken[name, "fence_test", "reboot"] = 1
+    cluster.meet(*others)
+    cluster.run(60)
+    assert cluster.where("web") == {home}
+    tries = len(cluster.fenced)
+    assert 2 <= tries < 100
+    for name in others:
+        del cluster.broken[name, "fence_test", "reboot"]
+    cluster.run(120)
+    assert cluster.where("web") <= set(others)
+    assert cluster.where("web")
+
+
+def test_a_failed_stop_has_the_node_fenced(make_cluster):
+    cluster = make_cluster(DUMMY + DEVICE, options={"stonith-enabled": "true"})
+    (home,) = cluster.where("web")
+    others = [name for name in cluster.nodes if name != home]
+    cluster.broken[home, "web", "stop"] = 1
+    cluster.change("modify", STANDBY.format(home[-1], "on"), "nodes")
+    cluster.run(10)
+    assert ("fence_test:reboot", home) in cluster.fenced
+    if cluster.nodes[home].up is False:
+        cluster.meet(*others)
+    cluster.run(20)
+    (now,) = cluster.where("web")
+    assert now in others
+
+
+def test_configured_nodes_that_never_came_are_fenced_only_after_a_grace(make_cluster):
+    cluster = make_cluster(DUMMY + DEVICE, options={"stonith-enabled": "true"}, meet=False)
+    cluster.meet("node1", "node2")
+    cluster.run(1)
+    cluster.change("modify", "<node id='3' uname='node3'/>", "nodes")
+    cluster.run(10)
+    assert cluster.fenced == [] or all(not target for _, target in cluster.fenced)
+    cluster.run(30)
+    assert ("fence_test:reboot", "node3") in cluster.fenced
