@@ -24,8 +24,8 @@ class UnknownStandard(BadInput):
 class Place:
     """Where agents run: whose node it is, and which folders they may use.
 
-    Several nodes may live on one machine, so everything that an agent keeps lies below the node's own `run_dir`; without one
-    the machine's usual places count.
+    Several nodes may live on one machine, so everything that an agent keeps lies below the node's own `run_dir`;
+    without one the machine's usual places count.
     """
 
     node: str = ""
@@ -128,8 +128,8 @@ def read_answer(
 ) -> Answer:
     """What the end of a run means for the cluster.
 
-    Source: Pacemaker Explained, "How Does Pacemaker Interpret OCF Return Codes?"; the mapping of errors of the run itself
-    is that of Pacemaker's executor.
+    Source: Pacemaker Explained, "How Does Pacemaker Interpret OCF Return Codes?"; the mapping of errors of the run
+    itself is that of Pacemaker's executor.
     """
     if timed_out:
         what = "Fence agent" if agent.standard == "stonith" else "Resource agent"
@@ -144,7 +144,7 @@ def read_answer(
     if error:
         rc = OcfCode.INSUFFICIENT_PRIV if "ermission" in error else OcfCode.UNKNOWN_ERROR
         return Answer(rc, ExecStatus.ERROR, error)
-    if exit_code > 128 and agent.standard != "ocf" or 128 < exit_code < 190 or exit_code > 191:
+    if exit_code > 128 and exit_code not in (OcfCode.DEGRADED, OcfCode.DEGRADED_PROMOTED):
         return Answer(
             OcfCode.UNKNOWN_ERROR, ExecStatus.ERROR, f"ended by signal {exit_code - 128}"
         )
@@ -162,7 +162,8 @@ def read_answer(
         case "stonith":
             if exit_code == 0:
                 return Answer(OcfCode.OK, ExecStatus.DONE)
-            return Answer(OcfCode.UNKNOWN_ERROR, ExecStatus.ERROR, _last_line(stderr) or "Fence agent failed")
+            reason = _last_line(stderr) or "Fence agent failed"
+            return Answer(OcfCode.UNKNOWN_ERROR, ExecStatus.ERROR, reason)
     return Answer(ocf.result(exit_code), ExecStatus.DONE, reason)
 
 

@@ -1,6 +1,7 @@
 """Which agents are installed, and where each one is. Looks at folders; runs nothing but `systemctl list-unit-files`.
 
-Our own agents stand in the package and are found first; after them OCF_ROOT, /etc/init.d, systemd, and fence agents in sbin.
+Our own agents stand in the package and are found first; after them OCF_ROOT, /etc/init.d, systemd, and fence agents
+in sbin.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ OCF_ROOT = "/usr/lib/ocf"
 INIT_DIR = "/etc/init.d"
 SBIN_DIRS = ("/usr/sbin", "/sbin")
 #: Where systemd keeps units, first wins; read directly, since asking systemd takes a process.
-UNIT_DIRS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+UNIT_DIRS = (
+    "/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
+)
 
 
 class AgentMissing(NotFound):

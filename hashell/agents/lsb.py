@@ -25,7 +25,7 @@ def word(action: str) -> str:
 
 
 def result(action: str, exit_code: int) -> int:
-    """The OCF code. For actions other than status both share the codes 0 to 7; a stop of what is not installed is done."""
+    """The OCF code. For actions other than status both share the codes 0 to 7."""
     if action in ("monitor", "status"):
         return _STATUS.get(exit_code, OcfCode.UNKNOWN_ERROR)
     if 0 <= exit_code <= OcfCode.NOT_RUNNING:

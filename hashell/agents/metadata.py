@@ -21,7 +21,8 @@ class BadMetadata(BadInput):
 
 @dataclass(frozen=True, slots=True)
 class AgentParameter:
-    """`type` is string, integer, boolean, select, second, time, percentage … as the agent says; `values` those of a select.
+    """`type` is string, integer, boolean, select, second, time, percentage … as the agent says; `values` those of a
+    select.
 
     `default` None means that the agent names none. `reloadable` may change without a restart (agents of OCF 1.1, or of
     OCF 1.0 with unique="0" and a reload action).
@@ -166,4 +167,4 @@ def _text(parent: etree._Element, tag: str) -> str:
     if not found:
         return ""
     best = next((one for one in found if one.get("lang", "en").startswith("en")), found[0])
-    return "".join(best.itertext()).strip()
+    return "".join(str(text) for text in best.itertext()).strip()

@@ -11,6 +11,7 @@ import selectors
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,7 +98,10 @@ def read_metadata(agent: AgentName, timeout_s: float = 10) -> AgentMetadata:
 def _talk(
     process: subprocess.Popen[bytes], stdin: bytes, deadline: float
 ) -> tuple[bool, dict[str, bytes]]:
-    """Feed standard input, read both streams until the program has ended; whether it ran out of time, and the output."""
+    """Feed standard input, read both streams until the program has ended.
+
+    Whether it ran out of time, and the output.
+    """
     assert process.stdin and process.stdout and process.stderr
     kept = {"stdout": bytearray(), "stderr": bytearray()}
     end = os.pidfd_open(process.pid)
@@ -136,15 +140,11 @@ def _talk(
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     """SIGTERM to the whole group, SIGKILL after the grace."""
     for number, patience in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, 5.0)):
-        try:
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            pass
         try:
             process.wait(patience)
         except subprocess.TimeoutExpired:
             continue
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass

@@ -44,7 +44,7 @@ def host_ports(parameters: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in re.split(r"[;\s]+", parameters.get("pcmk_host_map", "").strip()):
         node, colon, port = part.partition(":")
-        node, equals, port2 = (node, "", "") if colon else part.partition("=")
+        node, _, port2 = (node, "", "") if colon else part.partition("=")
         if node and (port or port2):
             found[node] = port or port2
     return found

@@ -49,8 +49,8 @@ def calls(cib: Cib) -> tuple[Call, ...]:
         if not alert.get("path") or parse_boolean(meta.get("enabled", "true")) is False:
             continue
         kinds, attributes = _selected(alert)
-        recipients = alert.findall("recipient") or [None]
-        for recipient in recipients:
+        recipients: list[etree._Element | None] = [*alert.iterfind("recipient")]
+        for recipient in recipients or [None]:
             own_meta, own = dict(meta), dict(variables)
             if recipient is not None:
                 own_meta.update(_pairs(recipient, "meta_attributes"))

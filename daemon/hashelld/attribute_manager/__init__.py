@@ -3,6 +3,7 @@
 In:  `AttributeWanted` of components, SetAttribute of clients, the CIB, views.
 Out: `ChangeWanted` for transient_attributes of a node's state.
 To change: when a value is written, what `value++` means: core.py; the XML: writer.py (pure).
-They end with the node's membership: the DC takes them out when it goes, and a node that was only cut off writes its own again.
+They end with the node's membership: the DC takes them out when it goes; a node that was only cut off writes its own
+again.
 Source: Pacemaker Explained, "Node attributes"; daemons/attrd for the rules.
 """

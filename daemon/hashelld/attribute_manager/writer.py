@@ -74,8 +74,8 @@ def update(
                 value=value,
             )
         operations.append(CibOperation("modify", etree.tostring(state)))
-    for name, value in changed.items():
-        if value is None:
+    for name, removed in changed.items():
+        if removed is None:
             quoted = name.replace("'", "")
             operations.append(CibOperation("delete", path=(
                 f"/cib/status/node_state[@id='{node_id}']/transient_attributes"

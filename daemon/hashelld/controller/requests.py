@@ -19,8 +19,8 @@ from hashell.transition.graph import Action, PrimitiveRef
 from hashell.wire.messages import (
     CleanUp,
     Done,
-    Failure,
     FailResource,
+    Failure,
     ForgetNode,
     StopNode,
     WaitIdle,

@@ -1,8 +1,8 @@
 """The scheduler process: a CIB in, a graph out, again and again. Run as `python -m hashelld.core.worker`.
 
-It stands beside the daemon because deciding burns CPU, and the daemon's loop must never wait for it. Frames on standard
-input and output: length in four bytes, big-endian, then a msgpack array of the fields of `Question` or `Answer`. Whatever else
-is printed goes to standard error. When the input ends, so does the process.
+It stands beside the daemon because deciding burns CPU, and the daemon's loop must never wait for it. Frames on
+standard input and output: length in four bytes, big-endian, then a msgpack array of the fields of `Question` or
+`Answer`. Whatever else is printed goes to standard error. When the input ends, so does the process.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def answer(question: Question) -> Answer:
         )
     except HashellError as error:
         return Answer(question.request, error=str(error))
-    except Exception as error:  # noqa: BLE001 - one bad input must not end the process for the next
+    except Exception as error:  # one bad input must not end the process for the next
         traceback.print_exc(file=sys.stderr)
         return Answer(question.request, error=f"the scheduler failed: {error!r}")
     return Answer(

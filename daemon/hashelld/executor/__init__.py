@@ -2,8 +2,8 @@
 
 In:  `OperationWanted` (an action of the DC's graph), the end of programs, its own timers.
 Out: `RunAgent` effects, history entries as `ChangeWanted` for the status section, `OperationDone`.
-To change: the order of operations, recurring ones, cancelling: core.py; what an entry says: history.py (pure); what this
-     node tells the cluster about itself when it comes in: republish.py.
+To change: the order of operations, recurring ones, cancelling: core.py; what an entry says: history.py (pure); what
+     this node tells the cluster about itself when it comes in: republish.py.
 One operation of a resource runs at a time; different resources do not wait for one another.
 Source: Pacemaker Explained, "Status", "Operation history"; daemons/execd, controld_execd.c for the rules.
 """

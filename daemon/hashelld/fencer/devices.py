@@ -155,6 +155,6 @@ def _values(layers: list[etree._Element], tag: str, cib: Cib) -> dict[str, str]:
 def _banned(cib: Cib, device: str) -> Iterator[str]:
     section = cib.section("constraints")
     for one in () if section is None else section.iterfind("rsc_location"):
-        if one.get("rsc") == device and one.get("node"):
-            if parse_score(one.get("score")) <= -INFINITY:
-                yield one.get("node", "")
+        forbids = parse_score(one.get("score")) <= -INFINITY
+        if one.get("rsc") == device and one.get("node") and forbids:
+            yield one.get("node", "")
