@@ -136,6 +136,8 @@ async def run(settings: Settings) -> int:
     """Start a node and go on until it ends; the exit code. Raises HashellError when it cannot start."""
     log = structlog.get_logger("hashelld")
     make_folder(settings.run_dir, 0o755)
+    # HA_RSCTMP of the agents: what they keep until the next boot.
+    make_folder(settings.run_dir / "rsctmp", 0o755)
     restored, generations, journal = restore(settings.state_dir, settings.node)
     engine, engine_edges = make_engine(settings, restored)
     storage = StorageEdge(settings.state_dir, generations, journal, keeps_record)

@@ -31,7 +31,13 @@ def main() -> int:
         print(f"ocf-exit-reason:{address} cannot be claimed: {error.strerror}", file=sys.stderr)
         return 1
     if pid := os.fork():
-        remember(pid, pidfile)
+        try:
+            remember(pid, pidfile)
+        except OSError as error:
+            # Nobody could find it again: it must not stay.
+            os.kill(pid, signal.SIGKILL)
+            print(f"ocf-exit-reason:{pidfile} cannot be written: {error.strerror}", file=sys.stderr)
+            return 1
         return 0
     os.setsid()
     os.chdir("/")
