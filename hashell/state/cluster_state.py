@@ -5,22 +5,26 @@ Source: lib/pengine/status.c, cluster_status; include/crm/common/scheduler_inter
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from hashell.model.configuration import Configuration
-from hashell.model.resources import ResourceConfig
+from hashell.cib.document import Cib
+from hashell.model.configuration import Configuration, read_configuration
+from hashell.state.digests import DigestCache
 from hashell.state.findings import Finding
 from hashell.state.history import HistoryEntry, NodeHistory
 from hashell.state.nodes import Node
+from hashell.state.reader import read_status
 from hashell.state.resources import Resource
 from hashell.state.tickets import Ticket
+from hashell.values.roles import Role
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClusterState:
     """The scheduler's only input.
 
+    cib             the document that was read
     nodes           node id → node, sorted by name
     resources       top resources: by priority, as configured, removed ones last
     by_id           every resource and instance by id; `find` looks in the way of the history too
@@ -31,10 +35,13 @@ class ClusterState:
     dc              node id, None where none is known
     recheck_at      next moment (seconds since 1970) at which the answer may differ without an
                     event; None for never
+    have_fencing    whether any node can be fenced at all
+    digests         digests computed while reading; ask it for more
     problems        complaints about the input, in Pacemaker's words
     instances_total, disabled, blocked   counts of primitives as crm_mon shows them
     """
 
+    cib: Cib
     configuration: Configuration
     now_s: float
     nodes: Mapping[str, Node]
@@ -46,11 +53,13 @@ class ClusterState:
     tickets: Mapping[str, Ticket] = field(default_factory=dict)
     dc: str | None = None
     has_quorum: bool = False
+    have_fencing: bool = False
     instances_total: int = 0
     instances_disabled: int = 0
     instances_blocked: int = 0
     recheck_at: int | None = None
     problems: tuple[str, ...] = ()
+    digests: DigestCache = field(default_factory=DigestCache)
     node_by_name: Mapping[str, Node] = field(default_factory=dict)
     """By name in lower case; see `node_named`."""
 
@@ -73,5 +82,60 @@ class ClusterState:
         for top in self.resources:
             yield from top.tree()
 
-    def config_of(self, resource: Resource) -> ResourceConfig:
-        return resource.config
+
+def read_cluster_state(
+    cib: Cib, now_s: float, utc_offset_s: int = 0, configuration: Configuration | None = None
+) -> ClusterState:
+    """A CIB as it stands at a moment (seconds since 1970); see `read_configuration` for the zone.
+
+    `configuration` spares reading it again, if it is of the same document and moment. What makes no sense is left out
+    or
+    replaced by its default, with a complaint; nothing raises.
+    """
+    if configuration is None:
+        configuration = read_configuration(cib, now_s, utc_offset_s)
+    workspace = read_status(configuration, cib.status)
+    instances, disabled, blocked = _count(workspace.resources)
+    state = ClusterState(
+        cib=cib,
+        configuration=configuration,
+        now_s=now_s,
+        nodes={node.id: node for node in workspace.nodes},
+        resources=tuple(workspace.resources),
+        by_id=dict(workspace.resources_by_id()),
+        history=tuple(found for found in workspace.history.values() if found.node_id),
+        failed=tuple(workspace.failed.values()),
+        findings=tuple(workspace.findings),
+        tickets=workspace.tickets,
+        dc=None if workspace.dc is None else workspace.dc.id,
+        has_quorum=configuration.has_quorum,
+        have_fencing=workspace.have_fencing,
+        instances_total=instances,
+        instances_disabled=disabled,
+        instances_blocked=blocked,
+        recheck_at=workspace.recheck_at,
+        problems=tuple(configuration.document.problems),
+        digests=workspace.digests,
+        node_by_name={node.name.lower(): node for node in reversed(workspace.nodes)},
+    )
+    workspace.seal()
+    return state
+
+
+def _count(resources: Iterable[Resource]) -> tuple[int, int, int]:
+    """Primitives that exist, are disabled, are blocked; removed ones count while they run."""
+    instances = disabled = blocked = 0
+    for top in resources:
+        for resource in top.tree():
+            if resource.children or (resource.removed and resource.role in (Role.UNKNOWN, Role.STOPPED)):
+                continue
+            instances += 1
+            disabled += is_disabled(resource)
+            blocked += resource.blocked
+    return instances, disabled, blocked
+
+
+def is_disabled(resource: Resource) -> bool:
+    """Whether target-role keeps it from being as active as it could."""
+    role = Role.find(resource.meta.get("target-role"))
+    return role is Role.STOPPED or (role is Role.UNPROMOTED and resource.top.promotable)

@@ -1,28 +1,29 @@
 """History: what a node recorded of the operations it ran, in the order in which they happened.
 
-Source: Pacemaker Explained, "Status", "Operation history"; lib/pengine/pe_actions.c,
-sort_op_by_callid.
+Source: Pacemaker Explained, "Status", "Operation history"; lib/pengine/pe_actions.c, pe__is_newer_op.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from lxml import etree
 
+from hashell.values.integers import leading_integer
+from hashell.values.keys import Magic
+from hashell.values.outcomes import ExecStatus, OcfCode
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HistoryEntry:
-    """An `lrm_rsc_op`. Numbers that are missing or wrong: `call_id` -1, `interval_ms` 0, `status`
-    and `rc` None.
+    """An `lrm_rsc_op`. Numbers that are missing or wrong: `call_id` -1, `interval_ms` 0, `status` and `rc` None.
 
-    `target_rc` is the expected exit code (-1 where there is no transition key). `key` is the
-    operation key. Times are seconds since 1970, None
-    where not recorded. `restart_digest` can be a word of our own: "calculated-failure-timeout" says
-    that the
-    failure of a recurring operation expired and that it must be scheduled anew.
-    `resource` is the id of the instance that the entry was read for, `node` the name of the node
-    (both are Pacemaker's additions for display).
+    `target_rc` is the expected exit code (-1 where there is no valid transition key). `rescheduled` says that the
+    failure of
+    a recurring operation has expired and that it must be scheduled anew: its restart digest then fits nothing. `node`
+    (a
+    name) and `resource` (the id of the instance) say for whom it was read; they are set on failed ones.
     """
 
     id: str
@@ -32,18 +33,50 @@ class HistoryEntry:
     status: int | None
     rc: int | None
     target_rc: int
-    key: str
-    exit_reason: str
-    last_rc_change: int | None
-    digest: str | None
-    restart_digest: str | None
     element: etree._Element
     node: str = ""
     resource: str = ""
+    rescheduled: bool = False
 
     def get(self, name: str) -> str | None:
-        """Any other attribute: transition-magic, op-force-restart, exec-time, migrate_source …"""
+        """Any attribute: transition-magic, op-force-restart, exec-time, migrate_source …"""
         return self.element.get(name)
+
+    @property
+    def key(self) -> str:
+        """The operation key; entries of very old versions have it as their id."""
+        return self.element.get("operation_key") or self.id
+
+    @property
+    def exit_reason(self) -> str:
+        return self.element.get("exit-reason", "")
+
+    @property
+    def last_rc_change(self) -> int | None:
+        """When the result came to be what it is, in seconds since 1970."""
+        return leading_integer(self.element.get("last-rc-change"))
+
+    @property
+    def digest(self) -> str | None:
+        return self.element.get("op-digest")
+
+    @property
+    def restart_digest(self) -> str | None:
+        if self.rescheduled:
+            return "calculated-failure-timeout"
+        return self.element.get("op-restart-digest")
+
+    @property
+    def is_probe(self) -> bool:
+        return self.interval_ms == 0 and self.task == "monitor"
+
+    @property
+    def is_masked_failure(self) -> bool:
+        """A probe whose answer says only that the resource cannot be there (agent or configuration is missing)."""
+        return self.is_probe and (
+            self.rc in (OcfCode.NOT_INSTALLED, OcfCode.INVALID_PARAM)
+            or self.status == ExecStatus.NOT_INSTALLED
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,13 +84,30 @@ class ResourceHistory:
     """An `lrm_resource` of one node: `id` as the node knows the resource; entries oldest first."""
 
     id: str
-    standard: str
-    provider: str
-    type: str
-    container: str | None
-    shutdown_lock: int
     entries: tuple[HistoryEntry, ...]
     element: etree._Element
+
+    @property
+    def standard(self) -> str:
+        return self.element.get("class", "")
+
+    @property
+    def provider(self) -> str:
+        return self.element.get("provider", "")
+
+    @property
+    def type(self) -> str:
+        return self.element.get("type", "")
+
+    @property
+    def container(self) -> str | None:
+        """The resource that launched this one, by its id."""
+        return self.element.get("container")
+
+    @property
+    def shutdown_lock(self) -> int:
+        """When a clean shutdown of the node locked the resource to it (seconds since 1970), 0 if none did."""
+        return leading_integer(self.element.get("shutdown-lock")) or 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,3 +116,128 @@ class NodeHistory:
 
     node_id: str
     resources: tuple[ResourceHistory, ...]
+
+
+def read_node_history(node_id: str, state: etree._Element) -> NodeHistory:
+    """The history below a `node_state`. Entries without id or operation are kept: the one who uses them complains."""
+    lrm = state.find("lrm")
+    holder = None if lrm is None else lrm.find("lrm_resources")
+    found = []
+    for element in () if holder is None else holder.iterchildren("lrm_resource"):
+        entries = [_read_entry(child) for child in element.iterchildren("lrm_rsc_op")]
+        if len(entries) > 1:
+            # As in Pacemaker, of entries that are equally old the one that stands last comes first.
+            entries.reverse()
+            entries.sort(key=functools.cmp_to_key(age_order))
+        found.append(ResourceHistory(element.get("id", ""), tuple(entries), element))
+    return NodeHistory(node_id, tuple(found))
+
+
+def _read_entry(element: etree._Element) -> HistoryEntry:
+    get = element.get
+    return HistoryEntry(
+        get("id", ""),
+        get("operation", ""),
+        _natural(get("interval")),
+        _integer(get("call-id"), -1),
+        leading_integer(get("op-status")),
+        leading_integer(get("rc-code")),
+        _target_rc(get("transition-key")),
+        element,
+    )
+
+
+def _integer(text: str | None, default: int) -> int:
+    value = leading_integer(text)
+    return default if value is None else value
+
+
+def _natural(text: str | None) -> int:
+    """An interval as history has it: milliseconds without a unit."""
+    if not text or text == "0":
+        return 0
+    return max(leading_integer(text) or 0, 0)
+
+
+def _target_rc(key: str | None) -> int:
+    if key is None:
+        return -1
+    parts = key.split(":", 3)
+    if len(parts) != 4 or not parts[3]:
+        return -1
+    try:
+        int(parts[0])
+        int(parts[1])
+        return int(parts[2])
+    except ValueError:
+        return -1
+
+
+def age_order(one: HistoryEntry, other: HistoryEntry) -> int:
+    """-1 where `one` happened before `other`, 1 where after, 0 where nobody can tell.
+
+    On one node call ids count, and the time of the result where they are equal; between nodes the time. A pending
+    operation
+    has no call id: there the transition tells, and an operation without one comes last.
+    """
+    same_node = (one.get("on_node") or "").lower() == (other.get("on_node") or "").lower()
+    if same_node and one.id == other.id:
+        return 0
+    left, right = one.call_id, other.call_id
+    if left == -1 and right == -1:
+        return 0
+    if same_node and 0 <= left < right:
+        return -1
+    if same_node and 0 <= right < left:
+        return 1
+    if left >= 0 and right >= 0 and (not same_node or left == right):
+        return _time_order(one.last_rc_change, other.last_rc_change)
+    return _transition_order(one, other)
+
+
+def _time_order(left: int | None, right: int | None) -> int:
+    before = -1 if left is None else left
+    after = -1 if right is None else right
+    if 0 <= before < after:
+        return -1
+    if 0 <= after < before:
+        return 1
+    return 0
+
+
+def _transition_order(one: HistoryEntry, other: HistoryEntry) -> int:
+    left, right = Magic.parse(one.get("transition-magic")), Magic.parse(other.get("transition-magic"))
+    if left is None or right is None:
+        return 0
+    first, second = left.key.transition, right.key.transition
+    if left.key.uuid.lower() != right.key.uuid.lower() or first == second:
+        if other.call_id == -1:
+            return -1
+        return 1 if one.call_id == -1 else 0
+    if 0 <= first < second or second == -1:
+        return -1
+    if 0 <= second < first or first == -1:
+        return 1
+    return 0
+
+
+def active_from(entries: tuple[HistoryEntry, ...]) -> tuple[int, int]:
+    """Where the resource was last started and last stopped, as indexes into its entries, -1 for never.
+
+    A promotion, a demotion or a monitor that found it running stands for a start that is not recorded.
+    """
+    start = stop = by_monitor = by_role = -1
+    for index, entry in enumerate(entries):
+        task = entry.task.lower()
+        if task == "stop" and entry.element.get("op-status") == "0":
+            stop = index
+        elif task in ("start", "migrate_from"):
+            start = index
+        elif by_monitor <= stop and task == "monitor":
+            if entry.element.get("rc-code") in ("0", "8"):
+                by_monitor = index
+        elif task in ("promote", "demote"):
+            by_role = index
+    if start == -1:
+        start = by_role if by_role != -1 else by_monitor
+    return start, stop

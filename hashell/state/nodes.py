@@ -6,16 +6,17 @@ Source: Pacemaker Explained, "Status", "Node status"; lib/pengine/unpack.c, dete
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from hashell.model.nodes import NodeKind
+from hashell.state.sealing import sealable
 
 if TYPE_CHECKING:
     from hashell.state.resources import Resource
 
 
-@dataclass(slots=True, frozen=True, eq=False)
+@sealable
 class Node:
     """A node as it is now.
 

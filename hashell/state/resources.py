@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hashell.model.resources import MultipleActive, ResourceConfig, ResourceKind
+from hashell.state.sealing import sealable
 from hashell.values.roles import Role
 
 
@@ -22,7 +23,7 @@ class ProbeMode(enum.StrEnum):
     EXCLUSIVE = "exclusive"
 
 
-@dataclass(slots=True, frozen=True, eq=False)
+@sealable
 class Replica:
     """One replica of a bundle, by role. `child` is the instance inside the container; `node_id` the
     guest node.
@@ -37,7 +38,7 @@ class Replica:
     node_id: str = ""
 
 
-@dataclass(slots=True, frozen=True, eq=False)
+@sealable
 class Resource:
     """One resource, collective or instance, now.
 
@@ -45,7 +46,7 @@ class Resource:
 
     role, next_role     now, and what configuration and failures ask for (UNKNOWN: nothing special)
     active_on           node ids where it is active, in the order in which history told of it
-    known_on            node ids where its state is known (no probe needed)
+    known_on            node ids where its state is known (no probe needed), as keys
     allowed             node id → score, as reading leaves it: 0 everywhere in a symmetric cluster,
                         -INFINITY after a ban; a node that
                         is missing is not allowed. Insertion order is kept. Constraints are not in
@@ -77,7 +78,7 @@ class Resource:
     role: Role = Role.STOPPED
     next_role: Role = Role.UNKNOWN
     active_on: tuple[str, ...] = ()
-    known_on: tuple[str, ...] = ()
+    known_on: Mapping[str, None] = field(default_factory=dict)
     allowed: Mapping[str, int] = field(default_factory=dict)
     probe_modes: Mapping[str, ProbeMode] = field(default_factory=dict)
     stickiness: int = 0

@@ -9,6 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lxml import etree
+
+from hashell.values.booleans import is_true
+from hashell.values.integers import leading_integer
+
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
@@ -21,3 +26,21 @@ class Ticket:
     standby: bool = False
     last_granted: int = -1
     state: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_tickets(status: etree._Element | None) -> dict[str, Ticket]:
+    """The tickets of a status section, by id."""
+    found: dict[str, Ticket] = {}
+    for holder in () if status is None else status.iterchildren("tickets"):
+        for element in holder.iterchildren("ticket_state"):
+            ident = element.get("id")
+            if not ident:
+                continue
+            state = {} if ident not in found else dict(found[ident].state)
+            state.update((str(k), str(v)) for k, v in element.attrib.items() if k != "id")
+            granted = leading_integer(state.get("last-granted"))
+            found[ident] = Ticket(
+                ident, granted=is_true(state.get("granted")), standby=is_true(state.get("standby")),
+                last_granted=(0 if granted is None else granted) if "last-granted" in state else -1, state=state,
+            )
+    return found
