@@ -330,7 +330,7 @@ class MeshEngine:
         self._detector.forget(peer.name)
         self._discovery.lost(peer.name, now_ms)
         self._beat(out)
-        if not self._leaving and reason != "goodbye":
+        if not self._leaving and reason not in ("goodbye", "refused"):
             self._dial(now_ms, out)
         self._evaluate(now_ms, out)
 
@@ -419,10 +419,11 @@ class MeshEngine:
         if refuse.code not in ("connected", "self", "old"):
             where = f"{known.address[0]}:{known.address[1]}"
             self._complain("refused " + where, f"{where} refuses us: {refuse.text}", now_ms, out)
-        if known.dialed and not known.name:
-            self._discovery.failed(known.address, now_ms, refused=refuse.code != "connected")
         out.append(LinkClose(link))
         self._link_closed(link, "refused", now_ms, out)
+        if known.dialed:
+            # After the end of the link, which by itself would have us look again at once.
+            self._discovery.failed(known.address, now_ms, refused=refuse.code not in ("connected", "old"))
 
     # --- frames -------------------------------------------------------------------------------
 
