@@ -12,6 +12,8 @@ from hashell.errors import BadInput
 from hashell.values.agent_names import AgentName
 from hashell.values.outcomes import ExecStatus, OcfCode
 
+#: Where a node keeps its socket when it has the machine to itself.
+SYSTEM_RUN_DIR = "/run/hashell"
 #: Our own agents, carried as package data.
 OWN = Path(__file__).resolve().parent
 
@@ -39,7 +41,16 @@ class Place:
     @property
     def rsctmp(self) -> str:
         """HA_RSCTMP: where OCF agents keep what must not outlive a reboot."""
-        return f"{self.run_dir}/rsctmp" if self.run_dir else "/run/resource-agents"
+        return f"{self.run_dir}/rsctmp" if self._has_own_run_dir else "/run/resource-agents"
+
+    @property
+    def varrun(self) -> str:
+        """HA_VARRUN: where they keep process ids; a node that has the machine to itself uses the machine's."""
+        return self.rsctmp if self._has_own_run_dir else "/var/run"
+
+    @property
+    def _has_own_run_dir(self) -> bool:
+        return self.run_dir not in ("", SYSTEM_RUN_DIR)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -94,7 +105,7 @@ def build_call(
     match agent.standard:
         case "ocf":
             environment.update(ocf.environment(
-                place.ocf_root, place.rsctmp, agent.provider, agent.type, resource, parameters,
+                place.ocf_root, place.rsctmp, place.varrun, agent.provider, agent.type, resource, parameters,
             ))
             program, arguments = _by_interpreter(place, path, (action,))
             return Call(program, arguments, environment, timeout_ms)

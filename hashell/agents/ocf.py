@@ -16,7 +16,8 @@ REASON_PREFIX = "ocf-exit-reason:"
 
 
 def environment(
-    ocf_root: str, rsctmp: str, provider: str, kind: str, resource: str, parameters: Mapping[str, str]
+    ocf_root: str, rsctmp: str, varrun: str, provider: str, kind: str, resource: str,
+    parameters: Mapping[str, str],
 ) -> dict[str, str]:
     """All variables that an agent may count on, its parameters among them as OCF_RESKEY_NAME.
 
@@ -33,6 +34,7 @@ def environment(
         "OCF_EXIT_REASON_PREFIX": REASON_PREFIX,
         "HA_RSCTMP": rsctmp,
         "HA_RSCTMP_OLD": rsctmp,
+        "HA_VARRUN": varrun,
         "HA_LOGFACILITY": "none",
         "HA_cluster_type": "corosync",
         "HA_quorum_type": "corosync",

@@ -92,6 +92,8 @@ RETRY_MS = 300
 SCHEDULER_MS = 120_000
 #: Pause after a question that had no answer; doubled each time, up to the last.
 ASK_AGAIN_MS, ASK_AGAIN_MAX_MS = 1000, 60_000
+#: Questions in a row without an answer after which a DC that is told to leave just leaves.
+FAILURES_MAX = 3
 #: Answers in a row that may be thrown away because the CIB had changed meanwhile. Then the newest
 #: is used: a cluster whose attributes change all the time must still get somewhere.
 STALE_MAX = 5
@@ -127,6 +129,7 @@ class Controller:
         self._need = ""
         self._asked = 0
         self._asks = 0
+        self._failures = 0
         self._stale = 0
         self._pause_ms = self._fence_pause_ms = ASK_AGAIN_MS
         self._join_over = False
@@ -396,7 +399,7 @@ class Controller:
             graph = graph_from_xml(event.graph_xml)
         except BadInput as error:
             return self._no_graph(error.message)
-        self._stale, self._pause_ms = 0, ASK_AGAIN_MS
+        self._stale, self._pause_ms, self._failures = 0, ASK_AGAIN_MS, 0
         limit = membership.option(self._cib, "node-action-limit")
         jobs = int(limit) if limit.isdigit() and int(limit) else NODE_JOBS_MAX
         walk = self._walk = Walk(graph, self._uuid, now_ms, jobs)
@@ -413,6 +416,13 @@ class Controller:
     def _no_graph(self, error: str) -> list[Effect]:
         pause, self._pause_ms = self._pause_ms, min(2 * self._pause_ms, ASK_AGAIN_MAX_MS)
         self._need = self._need or "Scheduler failed"
+        self._failures += 1
+        if self._leaving and self._failures >= FAILURES_MAX:
+            # Nobody can tell what to stop, and a node that is told to go must go.
+            return [
+                Log("error", f"leaving without a decision: {error}"),
+                Tell(Leaving(False, "no decision could be made")),
+            ]
         # Until the timer ends, -1 keeps `_next` from asking again at once.
         self._asked = -1
         return [

@@ -484,9 +484,9 @@ class Fencer:
                 case "fencer.started":
                     row = msgspec.msgpack.decode(event.payload, type=Row)
                     self.rows = history.add(self.rows, row)
+                    text = f"{row.target} is to be fenced ({row.action})"
                     return [Tell(Happened(
-                        "fencing", "warning", f"{row.target} is to be fenced ({row.action})",
-                        (row.target,),
+                        "fencing", "warning", text, (row.target,), history.details(row)
                     ))]
                 case "fencer.done":
                     row, requests = msgspec.msgpack.decode(
@@ -505,7 +505,7 @@ class Fencer:
         if row.error:
             text = f"{row.target} could not be fenced ({row.action}): {row.error}"
         effects: list[Effect] = [Tell(Happened(
-            "fencing", "error" if row.error else "notice", text, (row.target,),
+            "fencing", "error" if row.error else "notice", text, (row.target,), history.details(row)
         ))]
         # Requests mean something only on the node that made them; others hear of it without.
         mine = requests if origin == self._node and requests else ("",)

@@ -44,6 +44,15 @@ def merge(left: Iterable[Row], right: Iterable[Row]) -> tuple[Row, ...]:
     return tuple(sorted(found.values(), key=lambda row: (row.when_s, row.id)))[-ROWS_MAX:]
 
 
+def details(row: Row) -> dict[str, str]:
+    """A row in the words of crm_mon's fencing history."""
+    state = {"pending": "pending", "done": "success"}.get(row.state, "failed")
+    return {
+        "target": row.target, "action": row.action, "state": state, "origin": row.origin,
+        "client": row.client, "delegate": row.executor, "device": row.device, "reason": row.error,
+    }
+
+
 def encode(rows: Iterable[Row]) -> bytes:
     return msgspec.msgpack.encode(tuple(rows))
 
