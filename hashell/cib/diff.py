@@ -17,6 +17,7 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
+from typing import Protocol
 
 from lxml import etree
 
@@ -41,16 +42,26 @@ BOOKKEEPING = frozenset({
 _WALKED = frozenset({"status", "lrm", "lrm_resources"})
 
 
-def make_patch(before: Cib, after: Cib) -> etree._Element:
+class Hint(Protocol):
+    """Elements of the new tree that got or lost an attribute or child, and such as are new within."""
+
+    @property
+    def parts(self) -> set[etree._Element]: ...
+    @property
+    def wholes(self) -> set[etree._Element]: ...
+
+
+def make_patch(before: Cib, after: Cib, hint: Hint | None = None) -> etree._Element:
     """A <diff format="2">, with no <change> where nothing differs.
 
-    `apply_patch(before, patch)` is `after`.
+    `apply_patch(before, patch)` is `after`. With a hint of what was changed in `after`, a copy of
+    `before`, nothing else is looked at.
     """
     patch = etree.Element("diff", format="2")
     version = etree.SubElement(patch, "version")
     for which, cib in (("source", before), ("target", after)):
         etree.SubElement(version, which, _version_attributes(cib))
-    changes = _Changes()
+    changes = _Changes(hint)
     changes.compare(before.root, after.root, step_to(before.root))
     patch.extend(changes.deletions)
     patch.extend(changes.others)
@@ -112,12 +123,36 @@ def _text(node: etree._Element) -> str:
 class _Changes:
     """The changes found so far: deletions go first in a patch, the others in document order."""
 
-    def __init__(self) -> None:
+    def __init__(self, hint: Hint | None = None) -> None:
         self.deletions: list[etree._Element] = []
         self.others: list[etree._Element] = []
+        #: Elements of the new tree with a change in them or below; None when anything may be changed.
+        self._near: set[etree._Element] | None = None
+        self._wholes: set[etree._Element] = set()
+        if hint is not None:
+            self._near = set()
+            self._wholes = hint.wholes
+            for element in hint.parts | hint.wholes:
+                step: etree._Element | None = element
+                while step is not None and step not in self._near:
+                    self._near.add(step)
+                    step = step.getparent()
+
+    def _differ(self, old: etree._Element, new: etree._Element, reached: bool) -> bool:
+        """Whether two children that are the same one must be looked into."""
+        if self._near is not None:
+            return new in self._near and (reached or _text(old) != _text(new))
+        return (reached and old.tag in _WALKED) or _text(old) != _text(new)
 
     def compare(self, old: etree._Element, new: etree._Element, path: str) -> None:
         """Of two elements that are the same one: attributes, then children."""
+        near = self._near
+        if new in self._wholes:
+            self._near = None
+        self._compare(old, new, path)
+        self._near = near
+
+    def _compare(self, old: etree._Element, new: etree._Element, path: str) -> None:
         if old.attrib.items() != new.attrib.items():
             self.others.append(_modification(old, new, path))
         olds, news = list(old), list(new)
@@ -132,8 +167,7 @@ class _Changes:
         pairs = {new_at[key]: at for key, at in old_at.items() if key in new_at}
         differ = {
             before for at, before in pairs.items()
-            if (before in reached and olds[before].tag in _WALKED)
-            or _text(olds[before]) != _text(news[at])
+            if self._differ(olds[before], news[at], before in reached)
         }
         kept = _longest_rising(pairs[at] for at in sorted(pairs))
         if any(at not in reached for at in range(len(olds)) if at not in kept or at in differ):

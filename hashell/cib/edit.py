@@ -55,14 +55,38 @@ class ElementExists(AlreadyExists):
     id = "cib-element-exists"
 
 
-def apply_operation(root: etree._Element, kind: str, xml: bytes = b"", path: str = "") -> None:
+class Touched:
+    """Which elements operations changed, so that nobody need look for it in the whole document.
+
+    `parts` got or lost an attribute or a child; of `wholes` anything may be new. Both may hold elements
+    that a later operation removed.
+    """
+
+    __slots__ = ("parts", "wholes")
+
+    def __init__(self) -> None:
+        self.parts: set[etree._Element] = set()
+        self.wholes: set[etree._Element] = set()
+
+    def add(self, parent: etree._Element, child: etree._Element) -> etree._Element:
+        """Append a child. It counts as a whole: it may take the place of one that was removed."""
+        parent.append(child)
+        self.parts.add(parent)
+        self.wholes.add(child)
+        return child
+
+
+def apply_operation(
+    root: etree._Element, kind: str, xml: bytes = b"", path: str = "", touched: Touched | None = None
+) -> None:
     """Carry out one operation on the <cib> element `root`. Raises a HashellError.
 
     Version attributes are the caller's to set; a replacement of the whole CIB takes them over only
     when they are higher. A patch's versions are not compared here.
     """
+    touched = touched if touched is not None else Touched()
     if kind == "delete":
-        _delete(root, xml, path)
+        _delete(root, xml, path, touched)
         return
     if kind not in KINDS:
         raise BadEdit(f"nobody knows the operation {kind!r}", "use " + ", ".join(KINDS))
@@ -70,31 +94,44 @@ def apply_operation(root: etree._Element, kind: str, xml: bytes = b"", path: str
         raise BadEdit(f"there is nothing to {kind}", "give the XML of an element")
     update = parse_fragment(xml, f"the XML to {kind}")
     if kind == "patch":
+        touched.wholes.add(root)
         apply_to(root, update, check_version=False)
     elif kind == "modify":
-        _modify(root, update, path)
+        _modify(root, update, path, touched)
     elif kind == "create":
-        _create(root, update, path)
+        _create(root, update, path, touched)
     else:
-        _replace(root, update, path)
+        _replace(root, update, path, touched)
 
 
-def merge(target: etree._Element, update: etree._Element) -> None:
+def merge(
+    target: etree._Element, update: etree._Element, touched: Touched | None = None
+) -> None:
     """Set the attributes of `update` on `target`, and merge or add its children by tag and id (or
     id-ref).
     """
+    changed = False
     for name, value in update.attrib.items():
-        target.set(name, value)
+        if target.get(name) != value:
+            target.set(name, value)
+            changed = True
     for part in update:
         if not is_element(part):
             if not any(not is_element(c) and c.text == part.text for c in target):
                 target.append(copy.deepcopy(part))
+                changed = True
             continue
         found = _counterpart(target, part)
         if found is None:
-            target.append(_plain_copy(part))
+            made = _plain_copy(part)
+            target.append(made)
+            changed = True
+            if touched is not None:
+                touched.wholes.add(made)
         else:
-            merge(found, part)
+            merge(found, part, touched)
+    if changed and touched is not None:
+        touched.parts.add(target)
 
 
 def _counterpart(target: etree._Element, part: etree._Element) -> etree._Element | None:
@@ -117,7 +154,9 @@ def _plain_copy(element: etree._Element) -> etree._Element:
     return made
 
 
-def _modify(root: etree._Element, update: etree._Element, path: str) -> None:
+def _modify(
+    root: etree._Element, update: etree._Element, path: str, touched: Touched
+) -> None:
     if path.startswith("/"):
         places = find_all(root, path)
         if not places:
@@ -129,14 +168,14 @@ def _modify(root: etree._Element, update: etree._Element, path: str) -> None:
             raise BadEdit(f"<{update.tag}> has no place of its own in the CIB", "give an XPath")
         place = found
     else:
-        place = _section_for(root, update, path)
+        place = _section_for(root, update, path, touched)
     found = _match(place, update)
     if found is not None:
-        merge(found, update)
+        merge(found, update, touched)
         return
     if update.tag == "cib":
         raise BadEdit(f"a whole CIB cannot stand in <{place.tag}>", "leave out the path")
-    place.append(_plain_copy(update))
+    touched.add(place, _plain_copy(update))
 
 
 def _match(place: etree._Element, update: etree._Element) -> etree._Element | None:
@@ -150,7 +189,9 @@ def _match(place: etree._Element, update: etree._Element) -> etree._Element | No
     return found
 
 
-def _section_for(root: etree._Element, update: etree._Element, path: str) -> etree._Element:
+def _section_for(
+    root: etree._Element, update: etree._Element, path: str, touched: Touched
+) -> etree._Element:
     """The element that a section's name means, made when it is missing."""
     if update.tag == "cib":
         return root
@@ -161,15 +202,19 @@ def _section_for(root: etree._Element, update: etree._Element, path: str) -> etr
     if found is not None:
         return found
     if name in ("configuration", "status"):
-        return etree.SubElement(root, name)
+        return touched.add(root, etree.Element(name))
     configuration = root.find("configuration")
     if configuration is None:
         configuration = etree.Element("configuration")
         root.insert(0, configuration)
-    return etree.SubElement(configuration, name)
+        touched.parts.add(root)
+        touched.wholes.add(configuration)
+    return touched.add(configuration, etree.Element(name))
 
 
-def _create(root: etree._Element, update: etree._Element, path: str) -> None:
+def _create(
+    root: etree._Element, update: etree._Element, path: str, touched: Touched
+) -> None:
     if path.startswith("/"):
         places = find_all(root, path)
         if not places:
@@ -178,12 +223,12 @@ def _create(root: etree._Element, update: etree._Element, path: str) -> None:
     else:
         if update.tag == "cib":
             raise BadEdit("a whole CIB cannot be created", "use replace or modify")
-        place = _section_for(root, update, path)
+        place = _section_for(root, update, path, touched)
         parts = list(update) if place.tag == update.tag else [update]
     for part in parts:
         if is_element(part):
             _refuse_second(place, part)
-        place.append(copy.deepcopy(part))
+        touched.add(place, copy.deepcopy(part))
 
 
 def _refuse_second(place: etree._Element, part: etree._Element) -> None:
@@ -193,33 +238,36 @@ def _refuse_second(place: etree._Element, part: etree._Element) -> None:
         raise ElementExists(f"{path_to(there)} exists already", "modify it, or take another id")
 
 
-def _delete(root: etree._Element, xml: bytes, path: str) -> None:
+def _delete(root: etree._Element, xml: bytes, path: str, touched: Touched) -> None:
     if path.startswith("/"):
         # From the end, so that a parent goes after what is in it.
         for found in reversed(find_all(root, path)):
-            _remove(found)
+            _remove(found, touched)
         return
     if not xml:
         raise BadEdit("a deletion needs an XPath", "begin it with /")
     update = parse_fragment(xml, "the XML to delete")
     if update.tag == "cib":
         raise BadEdit("the whole CIB cannot be deleted", "replace it with an empty one")
-    place = _section_for(root, update, path)
+    place = _section_for(root, update, path, touched)
     parts = [p for p in update if is_element(p)] if place.tag == update.tag else [update]
     for part in parts:
         found_one = match_below(place, str(part.tag), part.get("id"))
         if found_one is not None and found_one is not place:
-            _remove(found_one)
+            _remove(found_one, touched)
 
 
-def _remove(element: etree._Element) -> None:
+def _remove(element: etree._Element, touched: Touched) -> None:
     parent = element.getparent()
     if parent is None:
         raise BadEdit("the whole CIB cannot be deleted", "replace it with an empty one")
+    touched.parts.add(parent)
     parent.remove(element)
 
 
-def _replace(root: etree._Element, update: etree._Element, path: str) -> None:
+def _replace(
+    root: etree._Element, update: etree._Element, path: str, touched: Touched
+) -> None:
     if path.startswith("/"):
         places = find_all(root, path)
         if not places:
@@ -228,7 +276,7 @@ def _replace(root: etree._Element, update: etree._Element, path: str) -> None:
     elif update.tag == "cib":
         place = root
     else:
-        section = _section_for(root, update, path)
+        section = _section_for(root, update, path, touched)
         found = _match(section, update)
         if found is None:
             raise NothingThere(
@@ -237,11 +285,15 @@ def _replace(root: etree._Element, update: etree._Element, path: str) -> None:
             )
         place = found
     if place is root:
+        touched.wholes.add(root)
         _replace_all(root, update)
         return
     parent = place.getparent()
     assert parent is not None, "only the root has no parent"
-    parent.replace(place, copy.deepcopy(update))
+    made = copy.deepcopy(update)
+    touched.parts.add(parent)
+    touched.wholes.add(made)
+    parent.replace(place, made)
 
 
 def _replace_all(root: etree._Element, update: etree._Element) -> None:

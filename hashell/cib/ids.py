@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lxml import etree
 
@@ -17,9 +18,13 @@ from hashell.cib.query import is_element
 _START = "A-Z_a-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d" \
          "\u2070-\u218f\u2c00-\u2fef\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
 _NEXT = _START + r"\-.0-9\u00b7\u0300-\u036f\u203f\u2040"
-_VALID = re.compile(f"[{_START}][{_NEXT}]*")
-_NOT_START = re.compile(f"[^{_START}]")
-_NOT_NEXT = re.compile(f"[^{_NEXT}]")
+#: Nearly all ids are plain; the tables for all of Unicode take long to compile and wait for need.
+_VALID_ASCII = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+
+
+@lru_cache(maxsize=4)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
 
 #: Elements whose `id` is not their own but that of what they refer to.
 REFERRING = frozenset({"resource_ref", "obj_ref"})
@@ -54,7 +59,9 @@ class Reference:
 
 def is_valid_id(text: str) -> bool:
     """Whether XML allows a text as an id: a name without colon."""
-    return bool(_VALID.fullmatch(text))
+    if text.isascii():
+        return bool(_VALID_ASCII.fullmatch(text))
+    return bool(_compiled(f"[{_START}][{_NEXT}]*").fullmatch(text))
 
 
 def sanitize_id(text: str) -> str:
@@ -63,7 +70,10 @@ def sanitize_id(text: str) -> str:
     """
     if not text:
         return "_"
-    return _NOT_START.sub("_", text[0]) + _NOT_NEXT.sub(".", text[1:])
+    if is_valid_id(text):
+        return text
+    first = _compiled(f"[^{_START}]").sub("_", text[0])
+    return first + _compiled(f"[^{_NEXT}]").sub(".", text[1:])
 
 
 def defines_id(element: etree._Element) -> bool:

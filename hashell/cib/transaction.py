@@ -14,7 +14,7 @@ from lxml import etree
 
 from hashell.cib.diff import is_empty, make_patch, renew_root, touches_configuration
 from hashell.cib.document import Cib
-from hashell.cib.edit import BadEdit, apply_operation
+from hashell.cib.edit import BadEdit, Touched, apply_operation
 from hashell.cib.versions import Version
 from hashell.errors import HashellError
 
@@ -55,26 +55,30 @@ def commit(
     on a change. The same operations on the same document give the same result on every node.
     """
     root = before.copy_root()
+    touched = Touched()
     for number, operation in enumerate(operations, 1):
         if number > OPERATIONS_MAX:
             raise BadEdit(f"a change has more than {OPERATIONS_MAX} operations", "split it")
         try:
-            apply_operation(root, operation.kind, operation.xml, operation.path)
+            apply_operation(root, operation.kind, operation.xml, operation.path, touched)
         except HashellError as error:
             if number > 1:
                 error.message += f" (operation {number}; nothing was changed)"
             raise
-    return finish(before, root, stamp)
+    return finish(before, root, stamp, touched)
 
 
-def finish(before: Cib, root: etree._Element, stamp: Mapping[str, str] | None = None) -> Commit:
+def finish(
+    before: Cib, root: etree._Element, stamp: Mapping[str, str] | None = None,
+    touched: Touched | None = None,
+) -> Commit:
     """Turn an edited copy of `before`'s tree into the next version. The tree belongs to the result
     from now on.
     """
     wanted = Version.of(root)
     before.version.write_to(root)
     after = Cib(root)
-    patch = make_patch(before, after)
+    patch = make_patch(before, after, touched)
     if is_empty(patch) and wanted <= before.version:
         return Commit(before, patch, changed=False, configuration_changed=False)
     configured = touches_configuration(patch)

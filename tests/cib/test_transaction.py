@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
 
-from hashell.cib.diff import is_empty
+from hashell.cib.diff import is_empty, make_patch
 from hashell.cib.document import Cib
+from hashell.cib.edit import apply_operation
 from hashell.cib.patch import apply_patch
 from hashell.cib.transaction import commit
 from hashell.cib.versions import Version
@@ -90,3 +93,41 @@ def test_the_patch_of_a_commit_leads_from_the_old_version_to_the_new(old, new):
 def test_two_nodes_that_apply_the_same_get_the_same(old, new):
     operations = [Do("modify", new.to_bytes()), ADD]
     assert commit(old, operations).after.to_bytes() == commit(old, operations).after.to_bytes()
+
+
+#: Operations of every kind, many of which fit the random documents.
+_anything = st.one_of(
+    st.builds(lambda c, k: Do(k, c.to_bytes()), cibs(), st.sampled_from(["modify", "replace"])),
+    st.builds(
+        lambda c, k, p: Do(k, etree.tostring(c.section("resources")), p),
+        cibs(), st.sampled_from(["modify", "replace", "create"]),
+        st.sampled_from(["resources", "", "/cib/configuration/resources"]),
+    ),
+    st.builds(
+        lambda p: Do("delete", b"", p),
+        st.sampled_from(["//primitive", "//nvpair[1]", "//meta", "//*[@id='web']", "/cib/status"]),
+    ),
+    st.builds(
+        lambda t, i, k: Do(k, f"<{t} id='{i}' name='new'><op/></{t}>".encode(), "resources"),
+        st.sampled_from(["primitive", "nvpair", "op"]), st.sampled_from(["a", "b", "web"]),
+        st.sampled_from(["modify", "replace", "create"]),
+    ),
+    st.builds(lambda a, b: Do("patch", etree.tostring(make_patch(a, b))), cibs(), cibs()),
+)
+
+
+@given(cibs(), st.lists(_anything, min_size=1, max_size=4))
+@settings(max_examples=100, deadline=None)
+def test_what_operations_note_as_changed_is_all_that_changed(old, operations):
+    try:
+        done = commit(old, operations)
+    except HashellError:
+        return
+    if done.changed:
+        assert apply_patch(old, done.patch).to_bytes() == done.after.to_bytes()
+    else:
+        root = old.copy_root()
+        for operation in operations:
+            apply_operation(root, operation.kind, operation.xml, operation.path)
+        old.version.write_to(root)
+        assert is_empty(make_patch(old, Cib(root)))
