@@ -7,7 +7,7 @@ it. Needs root, or to be root in a user namespace (`in_user_namespace`).
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import os
 import shutil
 import subprocess
@@ -69,12 +69,15 @@ def in_user_namespace(words: list[str]) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine that runs. `run` marks its processes (processes.py); `holder` keeps its namespaces."""
+    """A machine that runs. `run` marks its processes (processes.py); `holder` keeps its namespaces; `port` is its cable's
+    end at the bridge.
+    """
 
     name: str
     address: str
     run: Path
     holder: subprocess.Popen[bytes]
+    port: str = ""
 
     def words(self) -> list[str]:
         """Words before a program that is to run on this machine."""
@@ -102,6 +105,7 @@ class Network:
         check_possible()
         self._folder = folder
         self._machines: dict[str, Machine] = {}
+        self._ports = itertools.count(1)
         self._bridge = self._hold("bridge", folder / "bridge", "")
         for words in (
             ("ip", "link", "add", "br0", "type", "bridge", "forward_delay", "0", "stp_state", "0"),
@@ -109,7 +113,7 @@ class Network:
         ):
             self._bridge.do(*words)
 
-    def _hold(self, name: str, run: Path, address: str) -> Machine:
+    def _hold(self, name: str, run: Path, address: str, port: str = "") -> Machine:
         run.mkdir(parents=True, exist_ok=True)
         holder = subprocess.Popen(
             [
@@ -125,7 +129,7 @@ class Network:
         if said != b"ready\n":
             holder.wait(TOOL_TIMEOUT_S)
             raise NoNamespaces(f"no namespaces for {name}")
-        return Machine(name, address, run, holder)
+        return Machine(name, address, run, holder, port)
 
     def machine(self, name: str) -> Machine:
         """A machine that runs. Raises NotFound."""
@@ -138,10 +142,8 @@ class Network:
         """A machine with `address` (with prefix length) on eth0, its cable in the bridge."""
         if name in self._machines:
             raise Refused(f"the machine {name} is switched on already")
-        made = self._hold(name, run, address)
-        port = f"p{len(name)}{abs(hash(name)) % 10**8}"
-        with contextlib.suppress(NoNamespaces):
-            self._bridge.do("ip", "link", "delete", port)
+        port = f"port{next(self._ports)}"
+        made = self._hold(name, run, address, port)
         self._bridge.do(
             "ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(made.holder.pid)
         )
@@ -152,11 +154,19 @@ class Network:
         self._machines[name] = made
         return made
 
+    def cut(self, name: str, *, cut: bool = True) -> None:
+        """Pull a machine's cable, or plug it in again. Raises NotFound."""
+        self._bridge.do("ip", "link", "set", self.machine(name).port, "down" if cut else "up")
+
     def power_off(self, name: str) -> None:
-        """At once and without a word, as by a power cut. Harmless for one that is off."""
-        made = self._machines.pop(name, None)
-        if made is None:
+        """At once and without a word, as by a power cut. Harmless for one that is off.
+
+        The cable first: the kernel would otherwise say goodbye to the peers of every process that is killed.
+        """
+        if name not in self._machines:
             return
+        self.cut(name)
+        made = self._machines.pop(name)
         processes.end(made.run)
         made.holder.wait(TOOL_TIMEOUT_S)
 
