@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+from lxml import etree
 
 from hashell.cib.document import BadXml, Cib
 from hashell.cib.edit import apply_operation
@@ -160,6 +161,4 @@ def test_any_configuration_is_kept_exactly(tmp_path_factory, cib):
         kept = history.get(history.record(cib, 1.0, "ann", "node1").number)
     assert kept.section("resources") is not None
     assert kept.configuration is not None
-    from lxml import etree
-
     assert etree.tostring(kept.configuration) == etree.tostring(cib.configuration)
