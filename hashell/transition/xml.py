@@ -13,7 +13,7 @@ from hashell.cib.document import parse_xml
 from hashell.errors import BadInput
 from hashell.transition.graph import Action, ActionKind, Graph, PrimitiveRef, Synapse
 
-FEATURE_SET = "3.20.1"
+FEATURE_SET = "3.20.5"
 """The value of crm_feature_set that actions carry: what the agents' parameters are like. Pacemaker 3.0.2's."""
 
 

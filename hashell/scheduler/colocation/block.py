@@ -1,0 +1,54 @@
+"""Block: a dependent whose primary cannot run cannot run either.
+
+Source: lib/pacemaker/pcmk_sched_colocation.c (pcmk__block_colocation_dependents).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hashell.scheduler import actions as act
+from hashell.scheduler.colocation.relations import with_this
+from hashell.scheduler.workspace import Rank
+from hashell.values.scores import INFINITY
+
+if TYPE_CHECKING:
+    from hashell.scheduler.actions import Action
+    from hashell.scheduler.variants.variant import Resource
+
+
+def _block(resource: Resource, task: str, cause: Resource) -> None:
+    from hashell.scheduler.ordering.apply import revise
+
+    for action in reversed(list(resource.actions_by_task.get(task, ()))):
+        if action.flags & act.RUNNABLE:
+            action.flags &= ~act.RUNNABLE
+            action.because(f"colocation with {cause.id}")
+            block_dependents(action)
+            revise(action)
+    for child in resource.children:
+        _block(child, task, cause)
+
+
+def block_dependents(action: Action) -> None:
+    """If a start or promotion can not be done, neither can that of those that must be with it."""
+    if action.flags & act.RUNNABLE or action.task not in (act.START, act.PROMOTE):
+        return
+    if action.resource is None:
+        return
+    starting = action.task == act.START
+    resource = action.resource.top
+    if resource.parent is not None:
+        resource = resource.parent
+    for child in resource.children:
+        # While one instance can run, dependents can go there.
+        of_child = act.find_first(child, task=action.task)
+        if of_child is None or of_child.flags & act.RUNNABLE:
+            return
+    for colocation in with_this(resource):
+        if colocation.score < INFINITY:
+            continue
+        if not starting and colocation.primary_role is not Rank.PROMOTED:
+            continue
+        task = act.PROMOTE if colocation.dependent_role is Rank.PROMOTED else act.START
+        _block(colocation.dependent, task, action.resource)

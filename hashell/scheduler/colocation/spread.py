@@ -1,0 +1,204 @@
+"""Spread: preferences of those that come along, added to a resource's own.
+
+Points travel along chains of colocations, each time weakened by the colocation's score. C's floats
+have 24 bits, and roundings differ from Python's, so factors are kept in that precision.
+
+Source: lib/pacemaker/pcmk_sched_colocation.c (pcmk__add_colocated_node_scores and what it calls).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from hashell.scheduler.colocation.relations import Colocation, this_with, with_this
+from hashell.scheduler.colocation.scores import node_value, same
+from hashell.scheduler.scores import add
+from hashell.values.scores import INFINITY
+
+if TYPE_CHECKING:
+    from hashell.scheduler.variants.variant import Resource
+    from hashell.scheduler.workspace import Node
+
+DEFAULT = 0
+#: Stop where no node is left.
+ACTIVE = 1
+#: Never push a node that is wanted below zero.
+NONNEGATIVE = 2
+#: Follow colocations from dependents to primaries instead of the other way.
+THIS_WITH = 4
+
+#: Marks a node that was wanted and came to nothing; no sum of points can be this.
+_UNUSABLE = -INFINITY * 100
+_SINGLE = struct.Struct("f")
+
+
+def single(number: float) -> float:
+    """A number in C's single precision."""
+    rounded: float = _SINGLE.unpack(_SINGLE.pack(number))[0]
+    return rounded
+
+
+def factor_of(colocation: Colocation) -> float:
+    """How much of a wish passes through a colocation."""
+    return single(colocation.score / INFINITY)
+
+
+def _any_available(resource: Resource, table: Mapping[str, int]) -> bool:
+    nodes = resource.workspace.node_by_id
+    return any(score >= 0 and nodes[name].can_run for name, score in table.items())
+
+
+def _scores_for_member(colocation: Colocation | None, source: Resource) -> Mapping[str, int]:
+    """The points of a resource on its nodes.
+
+    A later member of a group, when somebody configured a colocation just for it, also feels the
+    group's location constraints, which were given to the first member alone.
+    """
+    parent = source.parent
+    if (
+        colocation is None or source is not colocation.dependent or not colocation.explicit
+        or parent is None or not parent.is_group or source is parent.children[0]
+    ):
+        return source.allowed
+    kept = source.allowed
+    source.allowed = dict(kept)
+    for location in reversed(source.workspace.locations):
+        if location.resource is parent:
+            source.apply_location(location)
+    table = source.allowed
+    source.allowed = kept
+    return table
+
+
+def _best_by_value(
+    source: Resource, attribute: str, table: Mapping[str, int]
+) -> dict[str | None, int]:
+    """For each value of the attribute, the best points on a node that has it."""
+    nodes = source.workspace.node_by_id
+    best: dict[str | None, int] = {}
+    for name, score in table.items():
+        node = nodes[name]
+        if score <= -INFINITY or not node.can_run:
+            continue
+        value = node_value(node, attribute, source)
+        key = None if value is None else value.lower()
+        if score > best.get(key, -INFINITY):
+            best[key] = score
+    return best
+
+
+def _allowed_on_one(resource: Resource) -> bool:
+    return sum(score >= 0 for score in resource.allowed.values()) == 1
+
+
+def _add_matching(
+    table: dict[str, int], source: Resource, target: Resource, colocation: Colocation,
+    factor: float, *, only_positive: bool,
+) -> None:
+    nodes = source.workspace.node_by_id
+    attribute = colocation.node_attribute
+    best = _best_by_value(source, attribute, _scores_for_member(colocation, source))
+    for name, old in table.items():
+        value = node_value(nodes[name], attribute, target)
+        score = best.get(None if value is None else value.lower(), -INFINITY)
+        if factor < 0 and score < 0 and (
+            colocation.primary.stickiness >= -score or not colocation.has_influence()
+            or not _allowed_on_one(colocation.dependent)
+        ):
+            # Two refusals make no wish.
+            continue
+        if old == _UNUSABLE:
+            continue
+        weighted = single(factor * score)
+        change = int(weighted - 0.5) if weighted < 0 else int(weighted + 0.5)
+        if change == 0 and score != 0:
+            change = 1 if factor > 0 else (-1 if factor < 0 else 0)
+        new = add(change, old)
+        if only_positive and new < 0:
+            if old > 0:
+                table[name] = _UNUSABLE
+                continue
+            if old == 0:
+                continue
+        table[name] = new
+
+
+def spread_scores(
+    source: Resource, target: Resource | None, nodes: dict[str, int] | None,
+    colocation: Colocation | None, factor: float, flags: int,
+) -> dict[str, int] | None:
+    """`nodes` with the wishes of `source` and those that come with it, as a new table.
+
+    Without `nodes` it is the table of `source` itself that is looked for. Where nothing may be
+    added, `nodes` comes back.
+    """
+    if source.updating_nodes:
+        return nodes
+    source.updating_nodes = True
+    try:
+        if nodes is None:
+            table = dict(source.allowed)
+            target = source
+        else:
+            assert colocation is not None and target is not None
+            table = dict(nodes)
+            _add_matching(
+                table, source, target, colocation, factor,
+                only_positive=bool(flags & NONNEGATIVE),
+            )
+        if _any_available(source, table):
+            table = _follow(source, target, table, factor, flags)
+        elif flags & ACTIVE:
+            return nodes
+        if flags & NONNEGATIVE:
+            for name, score in table.items():
+                if score == _UNUSABLE:
+                    table[name] = 1
+        return table
+    finally:
+        source.updating_nodes = False
+
+
+def _follow(
+    source: Resource, target: Resource | None, table: dict[str, int], factor: float, flags: int
+) -> dict[str, int]:
+    colocations = this_with(source) if flags & THIS_WITH else with_this(source)
+    for colocation in colocations:
+        weight = single(single(factor * colocation.score) / INFINITY)
+        if flags & THIS_WITH:
+            other = colocation.primary
+        elif colocation.has_influence():
+            other = colocation.dependent
+        else:
+            continue
+        table = other.spread_scores(target, table, colocation, weight, flags | ACTIVE) or table
+    return table
+
+
+def add_dependent_scores(colocation: Colocation, primary: Resource) -> None:
+    """Let the dependent's wishes count for the primary."""
+    if not colocation.has_influence():
+        return
+    flags = ACTIVE | (NONNEGATIVE if primary.is_clone else 0)
+    table = colocation.dependent.spread_scores(
+        primary, primary.allowed, colocation, factor_of(colocation), flags
+    )
+    assert table is not None
+    if table is not primary.allowed:
+        _record(primary, primary.allowed, table, colocation)
+        primary.allowed = table
+
+
+def _record(
+    primary: Resource, old: Mapping[str, int], new: Mapping[str, int], colocation: Colocation
+) -> None:
+    nodes: dict[str, Node] = primary.workspace.node_by_id
+    for name, score in new.items():
+        change = score - old.get(name, 0)
+        if change:
+            primary.workspace.scores.record(
+                primary.id, nodes[name].name, max(-INFINITY, min(INFINITY, change)),
+                f"{colocation.id}: wish of {colocation.dependent.id}",
+            )

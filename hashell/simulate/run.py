@@ -1,0 +1,177 @@
+"""Run: schedule, walk the graph on paper, and give the CIB as it would be then.
+
+Source: lib/pacemaker/pcmk_simulate.c.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lxml import etree
+
+from hashell.cib.document import Cib
+from hashell.scheduler.schedule import Schedule, Wanted, schedule
+from hashell.simulate import inject
+from hashell.simulate.text import action_line, change_lines
+from hashell.state.cluster_state import ClusterState, read_cluster_state
+from hashell.transition.graph import Action, ActionKind, Graph
+from hashell.transition.runner import Runner, RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be done now, and what people are told of it.
+
+    `summary` are the lines of the transition summary, without bullets; `recheck_at` is when the
+    answer can differ without any event (seconds since 1970).
+    """
+
+    graph: Graph
+    summary: tuple[str, ...]
+    recheck_at: int | None
+    schedule: Schedule
+    state: ClusterState
+
+
+def decide(
+    cib: Cib, now_s: float, transition_id: int = 0, wanted: Wanted = Wanted()  # noqa: B008
+) -> Decision:
+    """Schedule a CIB as it is."""
+    state = read_cluster_state(cib, now_s)
+    planned = schedule(state, transition_id, wanted)
+    return Decision(
+        planned.graph, tuple(change_lines(planned.changes)), planned.recheck_at, planned, state
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FailureWish:
+    """An operation that is to fail in the simulation: `web_start_0@node1=1`."""
+
+    text: str
+
+    def code_for(self, names: Sequence[str], action: Action) -> int | None:
+        """The exit code if an action is meant, None if not. Raises BadInjection."""
+        for name in names:
+            wanted = f"{name}_{action.task}_{action.interval_ms}@{action.node}=".lower()
+            if self.text.lower().startswith(wanted):
+                code = self.text.partition("=")[2]
+                try:
+                    return int(code)
+                except ValueError:
+                    raise inject.BadInjection(
+                        f"Invalid failed operation '{self.text}' "
+                        "(result code must be integer)"
+                    ) from None
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """What came of a simulated transition: the lines that tell of it (without bullets), the CIB as
+    it would be, and how it ended.
+    """
+
+    lines: tuple[str, ...]
+    cib: Cib
+    state: RunState
+
+
+class _Walker:
+    def __init__(
+        self, decision: Decision, failures: Sequence[FailureWish], clock_s: int
+    ) -> None:
+        self.root = decision.state.cib.copy_root()
+        self.decision = decision
+        self.failures = failures
+        self.clock_s = clock_s
+        self.lines: list[str] = []
+        self.runner = Runner(decision.graph, batch_limit=0)
+
+    def walk(self) -> Walk:
+        while (action := self.runner.next_action()) is not None:
+            self._do(action)
+        state = self.runner.state
+        return Walk(tuple(self.lines), Cib(self.root), state)
+
+    def _do(self, action: Action) -> None:
+        failed = False
+        if action.kind is ActionKind.RESOURCE:
+            failed = self._operation(action)
+        else:
+            self.lines.append(action_line(action, ""))
+            if action.kind is ActionKind.CLUSTER and action.task == "stonith":
+                self._fence(action)
+        self.runner.confirm(action.id, failed=failed)
+
+    def _fence(self, action: Action) -> None:
+        if action.attributes.get("CRM_meta_stonith_action", "").lower() != "on":
+            inject.set_node(self.root, action.node, up=False)
+            inject.forget_node(self.root, action.node)
+
+    def _operation(self, action: Action) -> bool:
+        reference = action.primitive
+        if reference is None:
+            return False
+        known = self.decision.state.find
+        name = reference.id
+        if known(name) is None and reference.long_id and known(reference.long_id) is not None:
+            name = reference.long_id
+        self.lines.append(action_line(action, name))
+        if action.task in ("delete", "meta-data"):
+            return False
+        state = inject.node_state(
+            self.root, action.node, action.node if action.router_node else action.node_id
+        )
+        agent = inject.Agent(reference.standard, reference.provider, reference.type)
+        try:
+            history = inject.resource_history(state, name, reference.id, agent)
+        except inject.BadInjection:
+            return False
+        expected = action.attributes.get("CRM_meta_op_target_rc", "")
+        target = int(expected) if expected.isdigit() else 0
+        code = target
+        failed = False
+        names = list(dict.fromkeys((name, reference.id)))
+        for wish in self.failures:
+            wanted = wish.code_for(names, action)
+            if wanted is not None:
+                code, failed = wanted, True
+                break
+        result = inject.Result(
+            history.get("id", ""), action.task, action.interval_ms, code, target,
+            "User-injected result", self.clock_s, action.attributes,
+        )
+        if failed:
+            self.lines.append(f"Pretending action {action.id} failed with rc={code}")
+            offset = ""
+            if action.task == "start":
+                offset = self.decision.graph.failed_start_offset
+            elif action.task == "stop":
+                offset = self.decision.graph.failed_stop_offset
+            self.lines.extend(inject.count_failure(
+                state, result, name, infinity=offset == "INFINITY"
+            ))
+            self.runner.abort(reason="simulated failure")
+        inject.record(history, result, action.node)
+        return failed
+
+
+def walk(
+    decision: Decision, failures: Sequence[FailureWish] = (), clock_s: int | None = None
+) -> Walk:
+    """Do on paper what was decided. `clock_s` is when that is (seconds since 1970), else now."""
+    return _Walker(
+        decision, failures, int(time.time()) if clock_s is None else clock_s
+    ).walk()
+
+
+def with_status(cib: Cib) -> Cib:
+    """The CIB, with a status section where it has none."""
+    if cib.status is not None:
+        return cib
+    root = cib.copy_root()
+    etree.SubElement(root, "status")
+    return Cib(root)
