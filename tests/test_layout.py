@@ -37,7 +37,7 @@ PURE_ROOMS = {name for name, floor in FLOORS.items() if floor <= 5}
 #: … but for these, each a driver at the edge.
 DRIVERS = {
     "hashell/agents/run.py", "hashell/agents/systemd.py", "hashell/agents/find.py",
-    "hashell/agents/ocf", "hashell/cib/history.py", "hashell/cib/files.py",
+    "hashell/agents/ocf", "hashell/agents/tools", "hashell/cib/history.py", "hashell/cib/files.py",
     "hashelld/core/driver.py", "hashelld/core/agents.py", "hashelld/core/scheduler_process.py",
     "hashelld/engine/mesh/announce.py", "hashelld/engine/mesh/transport.py",
     "hashelld/engine/mesh/heartbeat.py", "hashelld/engine/corosync", "hashelld/ipc", "hashelld/storage",

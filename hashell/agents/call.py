@@ -63,9 +63,11 @@ class Place:
             "HASHELL_SOCKET": f"{self.run_dir}/hashelld.sock" if self.run_dir else "",
             "HASHELL_PYTHON": self.python,
         }
-        tools = f"{OWN}/tools:" if self.run_dir else ""
+        tools = f"{OWN}/tools"
         return {
-            "PATH": f"{tools}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            # Agents call Pacemaker's tools by name or through HA_SBIN_DIR; ours answer for this node.
+            "HA_SBIN_DIR": tools,
+            "PATH": f"{tools}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "LC_ALL": "C",
             **{name: value for name, value in marks.items() if value},
         }

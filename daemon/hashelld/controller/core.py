@@ -227,18 +227,19 @@ class Controller:
             one for one in view.members if self._boots.get(one.name, one.boot) != one.boot
         ]
         self._boots.update((one.name, one.boot) for one in view.members)
+        effects: list[Effect] = []
+        if before is None or before.dc != view.dc:
+            effects.append(Tell(Happened(
+                "dc", "notice", f"{view.dc} coordinates the cluster now", (view.dc,)
+            )))
         if not self.is_dc:
             self.state = "S_NOT_DC" if not self._leaving else "S_STOPPING"
-            effects = self._give_up("another node coordinates") if was_dc else []
+            effects += self._give_up("another node coordinates") if was_dc else []
             # Questions of clients that went to the old DC are asked again of the new one.
             return effects + self._ask_waiters_again(now_ms, wall_s)
-        effects = []
         if not was_dc:
             seed = f"{me.uuid}:{me.boot}:{view.number}".encode()
             self._uuid = str(uuid.UUID(bytes=hashlib.blake2b(seed, digest_size=16).digest()))
-            effects.append(Tell(Happened(
-                "dc", "notice", f"{self._node} coordinates the cluster now", (self._node,)
-            )))
             if before is None or not before.members:
                 effects.append(StartTimer(
                     "grace", self._option_ms("dc-deadtime", DC_DEADTIME_MS), TimeIsUp("grace")
@@ -427,7 +428,9 @@ class Controller:
         self._asked = -1
         return [
             Log("error", f"no decision: {error}"),
-            Tell(Happened("transition", "error", f"no decision could be made: {error}")),
+            *self._announce(
+                Happened("transition", "error", f"no decision could be made: {error}")
+            ),
             StartTimer("ask", pause, TimeIsUp("ask")),
         ]
 
@@ -627,12 +630,12 @@ class Controller:
         reason = result.entry.get("exit-reason", "")
         status = ExecStatus(reading.status) if reading.status in list(ExecStatus) else ExecStatus.DONE
         what = ocf_text(reading.rc) if status is ExecStatus.DONE else exec_status_text(status)
-        effects: list[Effect] = [Tell(Happened(
+        effects = self._announce(Happened(
             "operation", "warning",
             f"{reading.task} of {reading.resource} on {node} failed: {what}"
             + (f" ({reason})" if reason else ""),
             (reading.resource, node),
-        ))]
+        ))
         if counted:
             effects.append(Tell(AttributeWanted(node, count.name, count.value)))
         effects.append(Tell(AttributeWanted(node, count.last_name, str(int(wall_s)))))
@@ -787,7 +790,7 @@ class Controller:
         return []
 
     def _announce(self, event: Event) -> list[Effect]:
-        """Let every node show how the transition goes."""
+        """Let every node show how the transition goes, or what happened to it."""
         return [Multicast("controller.transition", requests.encode_notice(event))]
 
     def _ordered(self, event: MessageOrdered) -> list[Effect]:

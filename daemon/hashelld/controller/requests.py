@@ -31,6 +31,7 @@ from hashelld.core.events import (
     ChangeAnswered,
     CibOperation,
     Event,
+    Happened,
     ShutdownWanted,
     TransitionEnded,
     TransitionStarted,
@@ -48,6 +49,7 @@ IDLE = Done()
 TIMED_OUT = Failure("timed-out", "the cluster is still busy", "wait longer, or look at what it does", 124)
 _NOTICES: dict[str, type[Event]] = {
     "started": TransitionStarted, "action": ActionChanged, "ended": TransitionEnded,
+    "happened": Happened,
 }
 
 
