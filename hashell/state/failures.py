@@ -100,7 +100,9 @@ def has_expired(
     if status == ExecStatus.NOT_INSTALLED:
         return False
     is_last_failure = entry.id.endswith("_last_failure_0")
-    if not is_last_failure and not resource.failure_timeout_ms:
+    if not is_last_failure and (
+        not resource.failure_timeout_ms or (entry.found_nothing and not workspace.fail_counts(node))
+    ):
         return False  # the common case: nothing can expire, nothing can be cleared
     expired = False
     unexpired_failures = 0

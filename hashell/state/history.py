@@ -6,7 +6,9 @@ Source: Pacemaker Explained, "Status", "Operation history"; lib/pengine/pe_actio
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from lxml import etree
 
@@ -15,15 +17,13 @@ from hashell.values.keys import Magic
 from hashell.values.outcomes import ExecStatus, OcfCode
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HistoryEntry:
-    """An `lrm_rsc_op`. Numbers that are missing or wrong: `call_id` -1, `interval_ms` 0, `status` and `rc` None.
+class HistoryEntry(NamedTuple):
+    """An `lrm_rsc_op`; a tuple, since there can be a hundred thousand of them.
 
-    `target_rc` is the expected exit code (-1 where there is no valid transition key). `rescheduled` says that the
-    failure of
-    a recurring operation has expired and that it must be scheduled anew: its restart digest then fits nothing. `node`
-    (a
-    name) and `resource` (the id of the instance) say for whom it was read; they are set on failed ones.
+    Numbers that are missing or wrong: `call_id` -1, `interval_ms` 0, `status` and `rc` None. `target_rc` is the expected
+    exit code (-1 where there is no valid transition key). `rescheduled` says that the failure of a recurring operation has
+    expired and that it must be scheduled anew: its restart digest then fits nothing. `node` (a name) and `resource` (the id
+    of the instance) say for whom it was read; they are set on failed ones.
     """
 
     id: str
@@ -69,6 +69,14 @@ class HistoryEntry:
     @property
     def is_probe(self) -> bool:
         return self.interval_ms == 0 and self.task == "monitor"
+
+    @property
+    def found_nothing(self) -> bool:
+        """A probe that found the resource not running, as expected: nine of ten entries of a large cluster are such."""
+        return (
+            self.rc == OcfCode.NOT_RUNNING and self.target_rc == OcfCode.NOT_RUNNING and self.status == ExecStatus.DONE
+            and self.interval_ms == 0 and self.task == "monitor"
+        )
 
     @property
     def is_masked_failure(self) -> bool:
@@ -135,21 +143,17 @@ def read_node_history(node_id: str, state: etree._Element) -> NodeHistory:
 
 def _read_entry(element: etree._Element) -> HistoryEntry:
     get = element.get
+    call_id = leading_integer(get("call-id"))
     return HistoryEntry(
         get("id", ""),
         get("operation", ""),
         _natural(get("interval")),
-        _integer(get("call-id"), -1),
+        -1 if call_id is None else call_id,
         leading_integer(get("op-status")),
         leading_integer(get("rc-code")),
         _target_rc(get("transition-key")),
         element,
     )
-
-
-def _integer(text: str | None, default: int) -> int:
-    value = leading_integer(text)
-    return default if value is None else value
 
 
 def _natural(text: str | None) -> int:
@@ -159,18 +163,14 @@ def _natural(text: str | None) -> int:
     return max(leading_integer(text) or 0, 0)
 
 
+_TRANSITION_KEY = re.compile(r"-?[0-9]+:-?[0-9]+:(-?[0-9]{1,9}):.")
+
+
 def _target_rc(key: str | None) -> int:
     if key is None:
         return -1
-    parts = key.split(":", 3)
-    if len(parts) != 4 or not parts[3]:
-        return -1
-    try:
-        int(parts[0])
-        int(parts[1])
-        return int(parts[2])
-    except ValueError:
-        return -1
+    match = _TRANSITION_KEY.match(key)
+    return -1 if match is None else int(match[1])
 
 
 def age_order(one: HistoryEntry, other: HistoryEntry) -> int:

@@ -144,15 +144,18 @@ def _read_resource(
     if options.shutdown_lock:
         _read_lock(workspace, resource, node, history.shutdown_lock)
 
+    if len(history.entries) == 1 and history.entries[0].found_nothing and not workspace.fail_counts(node):
+        _note_absence(workspace, resource, node)
+        return history, resource
     role_before = resource.role
     resource.role = Role.UNKNOWN
     outcome = Outcome()
-    entries: list[HistoryEntry] = []
-    changed = False
-    for entry in history.entries:
+    changed = None
+    for index, entry in enumerate(history.entries):
         read = read_entry(workspace, resource, node, entry, outcome)
-        changed = changed or read is not entry
-        entries.append(read)
+        if read is not entry:
+            changed = changed or list(history.entries)
+            changed[index] = read
     if node.online:
         _find_recurring(workspace, resource, node, history.entries)
     _settle(workspace, resource, node, outcome.on_fail)
@@ -161,8 +164,8 @@ def _read_resource(
         resource.next_role = wanted
     if role_before.rank > resource.role.rank:
         resource.role = role_before
-    if changed:
-        history = ResourceHistory(history.id, tuple(entries), history.element)
+    if changed is not None:
+        history = ResourceHistory(history.id, tuple(changed), history.element)
     return history, resource
 
 
@@ -224,11 +227,35 @@ def _settle(workspace: Workspace, resource: ResourceDraft, node: NodeDraft, on_f
         workspace.set_history_id(resource, None)
     else:
         workspace.stop_not_needed(resource, node)
-    if (
-        resource.role is Role.STOPPED and resource.active_on and resource.partial_migration_target is not None
-        and resource.partial_migration_source == node.id
-    ):
+    if resource.role is Role.STOPPED and _is_half_migrated(resource, node):
         resource.role = Role.STARTED
+
+
+def _note_absence(workspace: Workspace, resource: ResourceDraft, node: NodeDraft) -> None:
+    """What it comes to that nothing but a probe was ever done, which found nothing: the same as reading it at length.
+
+    In a large cluster that is so for nine of ten resources of a node.
+    """
+    resource.next_role = resource.config.target_role or Role.UNKNOWN
+    _note_known(resource, node)
+    if resource.failed and resource.config.is_remote_connection:
+        connected = workspace.node_named(resource.id)
+        if connected is not None and connected.unclean:
+            connected.seen = True
+    if resource.history_id is not None and ":" in resource.history_id:
+        workspace.set_history_id(resource, None)
+    else:
+        workspace.stop_not_needed(resource, node)
+    if resource.role in _INACTIVE:
+        resource.role = Role.STARTED if _is_half_migrated(resource, node) else Role.STOPPED
+
+
+def _is_half_migrated(resource: ResourceDraft, node: NodeDraft) -> bool:
+    """Whether the resource has left this node for another, where it is active without having arrived."""
+    return (
+        bool(resource.active_on) and resource.partial_migration_target is not None
+        and resource.partial_migration_source == node.id
+    )
 
 
 def _note_known(resource: ResourceDraft, node: NodeDraft) -> None:

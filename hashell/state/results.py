@@ -7,7 +7,7 @@ Source: lib/pengine/unpack.c, unpack_rsc_op.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hashell.model.cluster_options import ClusterOptions
 from hashell.model.operations import OnFail
@@ -56,6 +56,11 @@ def read_entry(
         return entry
     assert entry.status is not None
     assert entry.rc is not None
+    if entry.found_nothing and not has_expired(workspace, resource, node, entry, entry.rc, entry.status):
+        resource.role = Role.STOPPED
+        outcome.on_fail = OnFail.IGNORE
+        resource.next_role = Role.UNKNOWN
+        return entry
     result = _Result(entry, entry.status, entry.rc)
     expired = has_expired(workspace, resource, node, entry, result.rc, result.status)
     _reinterpret(workspace, resource, node, result, outcome, expired=expired)
@@ -187,7 +192,7 @@ def _drop_expired(resource: ResourceDraft, node: NodeDraft, result: _Result) -> 
     if entry.interval_ms == 0:
         return True, entry
     if node.online and not node.unclean:
-        return True, replace(entry, rescheduled=True)
+        return True, entry._replace(rescheduled=True)
     return False, entry
 
 
@@ -377,4 +382,4 @@ def _record_failure(workspace: Workspace, resource: ResourceDraft, node: NodeDra
     if node.online:
         key = (entry.key, node.name.lower())
         if key not in workspace.failed:
-            workspace.failed[key] = replace(entry, node=node.name, resource=resource.id)
+            workspace.failed[key] = entry._replace(node=node.name, resource=resource.id)
