@@ -56,13 +56,16 @@ def cluster_status(
     if state.dc is None and options.manner is Manner.CRM_MON:
         # That nobody leads is said even when the line was not asked for.
         options = replace(options, sections=options.sections | Section.DC)
+    if live is None and not fencing:
+        # A CIB says nothing of what was fenced.
+        options = replace(options, sections=options.sections & ~Section.FENCING, fence_level=0)
     failed, probes = recorded.failures(state)
     only_nodes = _named_nodes(state, options.only_node)
     only_resources = _named_resources(state, options.only_resource)
     return ClusterStatus(
         options=options,
-        summary=_summary(state, live),
-        nodes=tuple(_node(state, node) for node in state.nodes.values()),
+        summary=_summary(state, live, options.manner),
+        nodes=tuple(_node(state, node, options.manner) for node in state.nodes.values()),
         resources=tuple(resource_status(state, one) for one in state.resources),
         attributes=_attributes(state) if options.shows(Section.ATTRIBUTES) else (),
         history=(
@@ -83,7 +86,7 @@ def cluster_status(
     )
 
 
-def _summary(state: ClusterState, live: Live | None) -> Summary:
+def _summary(state: ClusterState, live: Live | None, manner: Manner) -> Summary:
     configuration = state.configuration
     options = configuration.options
     cib = state.cib
@@ -93,7 +96,7 @@ def _summary(state: ClusterState, live: Live | None) -> Summary:
         daemon=_daemon(live),
         dc_version=_first_value(cib, "dc-version"),
         quorate=is_true(root.get("have-quorum")),
-        mixed_version=_mixed_version(state),
+        mixed_version=_mixed_version(state, manner),
         now_s=int(state.now_s),
         here=live.node if live is not None else "",
         changed=root.get("cib-last-written"),
@@ -128,19 +131,19 @@ def _first_value(cib: Cib, name: str) -> str | None:
     return None
 
 
-def _feature_set(node: Node) -> str | None:
-    """What a node that is fully up can do; those before 3.15.1 did not say."""
-    if node.online and node.expected_up and not node.is_remote:
+def _feature_set(node: Node, manner: Manner) -> str | None:
+    """What a node that is up can do; those before 3.15.1 did not say. Release 2.1 asks nodes that still join, too."""
+    if node.online and not node.is_remote and (node.expected_up or manner is Manner.CRM_MON):
         return node.attributes.get("#feature-set", "<3.15.1")
     return None
 
 
-def _mixed_version(state: ClusterState) -> bool:
-    sets = {_feature_set(node) for node in state.nodes.values()} - {None}
+def _mixed_version(state: ClusterState, manner: Manner) -> bool:
+    sets = {_feature_set(node, manner) for node in state.nodes.values()} - {None}
     return len(sets) > 1
 
 
-def _node(state: ClusterState, node: Node) -> NodeStatus:
+def _node(state: ClusterState, node: Node, manner: Manner) -> NodeStatus:
     container = node.remote.launcher if node.is_guest and node.remote is not None else None
     kind = NodeKind.CLUSTER
     if node.is_remote:
@@ -150,7 +153,7 @@ def _node(state: ClusterState, node: Node) -> NodeStatus:
         name=node.name, id=node.id, kind=kind, online=node.online, standby=node.standby,
         standby_onfail=node.standby_on_fail, maintenance=node.maintenance, pending=node.pending,
         unclean=node.unclean, shutdown=node.shutdown, expected_up=node.expected_up,
-        is_dc=node.id == state.dc, health=_health(node.health), feature_set=_feature_set(node),
+        is_dc=node.id == state.dc, health=_health(node.health), feature_set=_feature_set(node, manner),
         running=tuple(one.id for one in node.running),
         container=container.id if container is not None else "",
         host=host.name if host is not None else "",

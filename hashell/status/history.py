@@ -7,12 +7,13 @@ parse_op_key.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cmp_to_key
 
 from lxml import etree
 
 from hashell.state.cluster_state import ClusterState
 from hashell.state.fail_counts import FailCount, fail_count, read_fail_counts
-from hashell.state.history import HistoryEntry
+from hashell.state.history import HistoryEntry, age_order
 from hashell.state.history import ResourceHistory as RecordedHistory
 from hashell.status.cluster_status import (
     FailedProbe,
@@ -76,8 +77,16 @@ def _resource(
     return ResourceHistory(
         id=recorded.id, name=resource.printable_id, threshold=resource.migration_threshold,
         fail_count=failed.count, last_failure_s=failed.last_s if failed.count > 0 else 0,
-        operations=tuple(_operation(one) for one in recorded.entries if _is_shown(one.element)),
+        operations=tuple(_operation(one) for one in _by_age(recorded)),
     )
+
+
+def _by_age(recorded: RecordedHistory) -> list[HistoryEntry]:
+    """The entries that people see, oldest first; those that are equally old as they stand in the document."""
+    by_element = {one.element: one for one in recorded.entries}
+    found = (by_element.get(element) for element in recorded.element)
+    shown = [one for one in found if one is not None and _is_shown(one.element)]
+    return sorted(shown, key=cmp_to_key(age_order)) if len(shown) > 1 else shown
 
 
 def _is_shown(element: etree._Element) -> bool:
@@ -128,7 +137,9 @@ def failures(state: ClusterState) -> tuple[tuple[FailureStatus, ...], tuple[Fail
         resource, task, interval = parts
         rc = _integer(element.get("rc-code"))
         if _masked(element):
-            probes.append(FailedProbe(resource, entry.node, rc))
+            where = element.get("on_node")
+            if where is not None:
+                probes.append(FailedProbe(resource, where, rc))
             continue
         changed = element.get("last-rc-change")
         failed.append(

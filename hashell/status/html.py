@@ -109,11 +109,18 @@ def _block(parent: etree._Element, entry: Block | Line) -> None:
         return
     # Only in text are nodes told from other headings by a word.
     heading = entry.heading
+    if heading == "Tickets":
+        entry = Block(heading, tuple(_tabbed(line) for line in entry.entries))
     if heading.startswith("Node: "):
         heading = heading.removeprefix("Node: ") + ":"
     below = _list(parent, heading) if heading else parent
     for one in entry.entries:
         _block(below, one)
+
+
+def _tabbed(line: Line | Block) -> Line | Block:
+    """A ticket and its state, apart by a tab on a page."""
+    return Line(line.text.replace(": ", ":\t", 1)) if isinstance(line, Line) else line
 
 
 def _span(parent: etree._Element, content: str, css: str = "") -> None:
@@ -256,5 +263,5 @@ def _attributes(body: etree._Element, view: View) -> None:
             if reached <= 0:
                 remark = [("(connectivity is lost)", "bold")]
             elif reached < one.expected:
-                remark = [(f"(connectivity is degraded -- expected {one.expected})", "bold")]
+                remark = [(f"(connectivity is degraded -- expected {one.expected}", "bold")]
             _item(below, (said, ""), *remark)

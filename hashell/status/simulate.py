@@ -33,9 +33,10 @@ def status_options(
 
 def render_simulate_status(
     state: ClusterState, heading: str = CURRENT, *, attributes: bool = False,
-    fail_counts: bool = False, pending: bool = False,
+    fail_counts: bool = False, pending: bool | None = None,
 ) -> Iterator[str]:
     """The lines of one status section, the heading first, without line ends and without the empty line before it."""
+    pending = heading == CURRENT if pending is None else pending
     options = status_options(attributes=attributes, fail_counts=fail_counts, pending=pending)
     yield f"{heading}:"
     yield from text.lines(cluster_status(state, options=options), depth=1)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from hashell.status.cluster_status import NodeStatus, PrimitiveStatus, ResourceStatus
 from hashell.status.options import Manner
-from hashell.values.outcomes import ocf_text
+from hashell.values.outcomes import OcfCode, ocf_text
 from hashell.values.roles import Role
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -65,7 +65,8 @@ def result(code: int, manner: Manner) -> str:
     """The words for an exit code of an agent."""
     if manner is Manner.SIMULATE:
         return _EXIT_TEXT.get(code, "Unknown exit status")
-    return ocf_text(code)
+    # No result yet: Pacemaker has words for it, but not in this place.
+    return "unknown" if code == OcfCode.UNKNOWN else ocf_text(code)
 
 
 def plural(count: int) -> str:

@@ -376,13 +376,11 @@ def _fencing(root: etree._Element, view: View) -> None:
 def _tickets(root: etree._Element, view: View) -> None:
     parent = _add(root, "tickets")
     for one in view.status.tickets:
-        element = _add(
+        _add(
             parent, "ticket", id=one.id, status="granted" if one.granted else "revoked",
             standby=one.standby,
             last__granted=None if one.last_granted_s is None else words.when(one.last_granted_s),
         )
-        for name, value in one.attributes:
-            element.set(name, value)
 
 
 def _bans(root: etree._Element, view: View) -> None:

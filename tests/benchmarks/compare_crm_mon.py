@@ -17,12 +17,16 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from lxml import etree
+
 from hashell.cib.files import load_cib
 from hashell.errors import HashellError
+from hashell.model.options.cluster import OPTIONS as CLUSTER_OPTIONS
 from hashell.monitor.one_shot import render
 from hashell.monitor.options import read
 from hashell.state.cluster_state import read_cluster_state
@@ -52,12 +56,27 @@ def masked(text: str) -> str:
     return text.rstrip("\n")
 
 
+#: Cluster options that have a newer name than crm_mon 2.1 knows, and the old one.
+OLD_NAMES = {row.name: row.old_name for row in CLUSTER_OPTIONS if row.old_name}
+
+
+def in_old_words(path: Path) -> bytes:
+    """The CIB with the old names of cluster options: crm_mon 2.1 would ignore the new ones."""
+    root = load_cib(path).copy_root()
+    for pair in root.iterfind("configuration/crm_config/cluster_property_set/nvpair"):
+        pair.set("name", OLD_NAMES.get(pair.get("name", ""), pair.get("name", "")))
+    return bytes(etree.tostring(root))
+
+
 def theirs(path: Path, options: str) -> str:
     """What crm_mon prints."""
-    env = {**os.environ, "CIB_file": str(path), "TZ": "UTC", "LC_ALL": "C"}
-    done = subprocess.run(
-        ["crm_mon", "-1", *options.split()], env=env, capture_output=True, check=False, timeout=60
-    )
+    with tempfile.NamedTemporaryFile(suffix=".xml") as copy:
+        copy.write(in_old_words(path))
+        copy.flush()
+        env = {**os.environ, "CIB_file": copy.name, "TZ": "UTC", "LC_ALL": "C"}
+        done = subprocess.run(
+            ["crm_mon", "-1", *options.split()], env=env, capture_output=True, check=False, timeout=60
+        )
     return done.stdout.decode(errors="replace")
 
 
@@ -160,7 +179,7 @@ def main() -> int:
         print("crm_mon is not installed", file=sys.stderr)
         return 1
     before = len(kept)
-    for options in args.options or OPTIONS:
+    for options in (line.strip() for line in args.options or OPTIONS):
         different = list(compare(cibs, options, kept, args.show))
         answered = sum(bool(kept[f"{path.stem} {options}"]) for path in cibs)
         print(f"{answered - len(different):4} of {answered}  crm_mon -1 {options}", flush=True)
