@@ -239,9 +239,7 @@ def _order_set(
     if one.kind is not None or one.score is not None:
         symmetry_kind = _kind(workspace, one.id, one.kind, one.score)
     text = constraint.symmetrical_text
-    symmetrical = parse_boolean(one.symmetrical_text)
-    if symmetrical is None and text is not None:
-        symmetrical = is_true(text)
+    symmetrical = None if text is None else is_true(text)
     symmetry = _symmetry(workspace, one.id, symmetry_kind, symmetrical)
     task = one.action or act.START
     sequential = one.sequential_text is None or is_true(one.sequential_text)
