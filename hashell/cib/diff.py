@@ -157,6 +157,13 @@ class _Changes:
             self.others.append(_modification(old, new, path))
         olds, news = list(old), list(new)
         old_keys, new_keys = _keys(olds), _keys(news)
+        if self._near is not None and old_keys == new_keys and len(set(new_keys)) == len(news):
+            # By far the most common case: nothing came, went or moved here.
+            changed = [at for at, child in enumerate(news) if child in self._near]
+            if all(_addressable(new_keys, at) for at in changed):
+                for at in changed:
+                    self.compare(olds[at], news[at], path + step_to(news[at]))
+                return
         old_at, new_at = _unique(old_keys), _unique(new_keys)
         if (
             (len(old_at) < len(olds) or len(new_at) < len(news)) and old_keys == new_keys
@@ -245,6 +252,14 @@ def _unique(keys: list[_Key]) -> dict[_Key, int]:
     """Where each key stands that stands only once."""
     counts = Counter(keys)
     return {key: at for at, key in enumerate(keys) if counts[key] == 1}
+
+
+def _addressable(keys: list[_Key], at: int) -> bool:
+    """Whether a path finds the child, where no key stands twice."""
+    tag, wanted = keys[at]
+    if wanted is None:
+        return sum(1 for other, _ in keys if other == tag) == 1
+    return tag != "!" and bool(_PLAIN_ID.fullmatch(wanted))
 
 
 def _reached(children: list[etree._Element]) -> frozenset[int]:
