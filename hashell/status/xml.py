@@ -6,6 +6,8 @@ Source: xml/api/crm_mon-2.*.rng and the schemas that it includes; lib/pengine/pe
 
 from __future__ import annotations
 
+import re
+
 from lxml import etree
 
 from hashell.status import fencing, outline, words
@@ -25,6 +27,13 @@ from hashell.status.options import Section
 from hashell.status.selection import Names, View, passes
 from hashell.values.outcomes import exec_status_text
 
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+#: What crm_mon writes into an exit reason instead of a character, before the writer of XML escapes it once more: readers of
+#: its output undo both.
+_ESCAPES = str.maketrans({
+    "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;",
+    "\t": "    ", "\n": "\\n", "\r": "\\r",
+})
 #: The version of the schema that the element names.
 API_VERSION = "2.25"
 
@@ -40,8 +49,7 @@ def render(status: ClusterStatus, request: str, *, legacy: bool = False) -> str:
     fill(root, status)
     if not legacy:
         etree.SubElement(root, "status", {"code": "0", "message": "OK"})
-    etree.indent(root, "  ")
-    return etree.tostring(root, encoding="unicode") + "\n"
+    return _document(root)
 
 
 def error(request: str, code: int, message: str, *, text: str = "") -> str:
@@ -51,8 +59,14 @@ def error(request: str, code: int, message: str, *, text: str = "") -> str:
     if text:
         errors = etree.SubElement(state, "errors")
         etree.SubElement(errors, "error").text = text
+    return _document(root)
+
+
+def _document(root: etree._Element) -> str:
+    """Indented, in ASCII: what is not is written by its number."""
     etree.indent(root, "  ")
-    return etree.tostring(root, encoding="unicode") + "\n"
+    text = etree.tostring(root, encoding="unicode") + "\n"
+    return _NOT_ASCII.sub(lambda match: f"&#x{ord(match[0]):X};", text)
 
 
 def fill(root: etree._Element, status: ClusterStatus) -> None:
@@ -347,7 +361,7 @@ def _failure(parent: etree._Element, view: View, one: FailureStatus) -> None:
     element.set("op_key" if one.has_key else "id", one.key)
     _set(
         element, node=one.node, exitstatus=words.result(one.rc, view.status.options.manner),
-        exitreason=one.reason or "", exitcode=one.rc, call=one.call,
+        exitreason=(one.reason or "").translate(_ESCAPES), exitcode=one.rc, call=one.call,
         status=exec_status_text(one.status),
     )
     if one.changed_s:
