@@ -73,7 +73,12 @@ class DateSpec:
         """The first moment after `moment` with the other answer; None if there is none for decades.
         """
         met = self.met_at(moment)
-        for day in _days_from(moment):
+        by_day = (
+            self.years, self.months, self.monthdays, self.yeardays, self.weekyears, self.weeks,
+            self.weekdays,
+        )
+        days = 1 if by_day == (None,) * len(by_day) else _YEARS_AHEAD * 366
+        for day in _days_from(moment, days):
             if not self._day_met(day):
                 if met:
                     return day
@@ -125,10 +130,10 @@ def _within(allowed: Range | None, value: int) -> bool:
     return (low is None or value >= low) and (high is None or value <= high)
 
 
-def _days_from(moment: Moment) -> Iterator[Moment]:
-    """This moment, then the beginning of each following day."""
+def _days_from(moment: Moment, days: int) -> Iterator[Moment]:
+    """This moment, then the beginning of each of so many following days."""
     yield moment
     day = replace(moment, second=0)
-    for _ in range(_YEARS_AHEAD * 366):
+    for _ in range(days):
         day = day.plus_days(1)
         yield day

@@ -18,6 +18,8 @@ DAY_S = 86_400
 EPOCH_S = 62_135_596_800
 _MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _YEAR_MAX = 2**31 - 1
+#: Days of 400 years, whichever they are.
+_CYCLE_DAYS = 146_097
 
 
 def is_leap_year(year: int) -> bool:
@@ -59,8 +61,7 @@ class Moment:
     def from_epoch(cls, seconds: int, offset_s: int = 0) -> Self:
         """From seconds since 1970, shown in a zone so far east of UTC."""
         days, second = divmod(seconds + offset_s, DAY_S)
-        # 400 years are always the same number of days, so only the rest is counted year by year.
-        cycles, days = divmod(days, 146_097)
+        cycles, days = divmod(days, _CYCLE_DAYS)
         year = 1970 + 400 * cycles
         while days >= year_days(year):
             days -= year_days(year)
@@ -119,16 +120,18 @@ class Moment:
 
     def plus_days(self, days: int) -> Self:
         """Never before the first day of year 1."""
-        year, day = self.year, self.day + days
+        # 400 years are always the same number of days, so no loop is longer than that.
+        cycles, day = divmod(self.day + days, _CYCLE_DAYS)
+        year = self.year + 400 * cycles
         while day > year_days(year):
             day -= year_days(year)
             year += 1
-        while day < 1:
-            if year <= 1:
-                return replace(self, year=1, day=1)
+        if day < 1:
             year -= 1
             day += year_days(year)
-        return replace(self, year=year, day=day)
+        if year < 1:
+            return replace(self, year=1, day=1)
+        return replace(self, year=min(year, _YEAR_MAX), day=day)
 
     def plus_seconds(self, seconds: int) -> Self:
         days, second = divmod(self.second + seconds, DAY_S)
