@@ -203,6 +203,8 @@ class CibManager:
         self._digests: OrderedDict[int, str] = OrderedDict()
         self._unwritten: dict[str, bytes] = {}
         self._copy_token = ""
+        self._told = cib
+        self._untold: Author | None = None
 
     def receive(self, event: Event, now_ms: int, wall_s: float) -> list[Effect]:
         out: list[Effect] = []
@@ -293,7 +295,7 @@ class CibManager:
         version = self.cib.version
         return State(
             view.number, view.proposer, self.ledger.unique, self.ledger.head, self.ledger.applied,
-            (version.admin_epoch, version.epoch, version.num_updates), self._digest_now(),
+            _triple(version), self._digest_now(), _triple(max(version, self._told.version)),
         )
 
     def _digest_now(self) -> str:
@@ -333,7 +335,7 @@ class CibManager:
     def _begin(self, out: list[Effect]) -> None:
         """The copy is the authority's: append the view's first entry, then what was ordered meanwhile."""
         assert self.view is not None
-        raise_to = max(state.version for state in self._states.values())
+        raise_to = max(state.seen for state in self._states.values())
         self._append(None, out, raise_to)
         self._first_index = self.ledger.head.index
         self._ready(out)
@@ -434,8 +436,10 @@ class CibManager:
             if entry.write is None or not entry.write.status_only:
                 self._journal(entry, out)
                 self.ledger.wait_for(entry.position.index)
-        if before.version != cib.version or changed:
-            out.append(Tell(CibChanged(before, cib, b"", author, changed)))
+        # Told when the view's first entry is committed: until then the version may be lower than what ours was.
+        self._untold = author
+        if copy.through and all(entry.write is not None for entry in copy.held):
+            self._tell_copy(out)
         out.append(Log("info", "took the CIB", {"origin": origin, "version": str(cib.version)}))
         if copy.through:
             self._first_index = copy.applied.index + 1
@@ -449,6 +453,14 @@ class CibManager:
             # What this node itself reported of its resources stays true whoever's CIB wins.
             if entry.write and entry.write.status_only and entry.write.origin == self.node:
                 self._ask(msgspec.structs.replace(entry.write, boot=self.boot), "", out)
+
+    def _tell_copy(self, out: list[Effect]) -> None:
+        """This node's other components hear of a copy that was taken."""
+        author, self._untold = self._untold, None
+        before, self._told = self._told, self.cib
+        if author and (before.version != self.cib.version or document_digest(before) != self._digest_now()):
+            changed = _configuration(before) != _configuration(self.cib)
+            out.append(Tell(CibChanged(before, self.cib, b"", author, changed)))
 
     def _keep_lost(
         self, winner: str, cib: Cib, lost: list[Entry], out: list[Effect]
@@ -587,7 +599,8 @@ class CibManager:
     # --- committed ----------------------------------------------------------------------------
 
     def _commit(self, index: int, out: list[Effect]) -> None:
-        for entry in self.ledger.take(index):
+        # One at a time: what is stored with an entry says that this entry is the last applied.
+        while (entry := self.ledger.take_first(index)) is not None:
             if entry.write is None:
                 self._start_of_view(entry, out)
             else:
@@ -603,8 +616,13 @@ class CibManager:
 
     def _start_of_view(self, entry: Entry, out: list[Effect]) -> None:
         version, highest = self.cib.version, Version(*entry.raise_to)
-        if highest <= version:
-            return
+        if highest > version:
+            self._raise_version(entry, highest, out)
+        if self._untold:
+            self._tell_copy(out)
+
+    def _raise_version(self, entry: Entry, highest: Version, out: list[Effect]) -> None:
+        version = self.cib.version
         same_epoch = (highest.admin_epoch, highest.epoch) == (version.admin_epoch, version.epoch)
         raised = (
             replace(highest, num_updates=highest.num_updates + 1) if same_epoch
@@ -616,7 +634,9 @@ class CibManager:
         author = Author("", self.view.dc if self.view else "", "", "version of a merged branch")
         patch = etree.tostring(make_patch(before, self.cib))
         configuration = not same_epoch
-        out.append(Tell(CibChanged(before, self.cib, patch, author, configuration)))
+        if not self._untold:
+            self._told = self.cib
+            out.append(Tell(CibChanged(before, self.cib, patch, author, configuration)))
         if configuration:
             out.append(self._store(
                 f"cib:{self._base}:{entry.position.index}", patch, author, configuration=True
@@ -657,6 +677,7 @@ class CibManager:
         out: list[Effect],
     ) -> None:
         author = Author(write.user, write.node, write.command, write.message)
+        self._told = self.cib
         out.append(Tell(CibChanged(before, self.cib, patch, author, configuration)))
         if configuration:
             out.append(self._store(
@@ -770,6 +791,10 @@ def _stamp(write: Write) -> dict[str, str]:
         "update-origin": write.node, "update-client": (write.command or "hashell").split(" ")[0],
         "update-user": write.user or "root",
     }
+
+
+def _triple(version: Version) -> tuple[int, int, int]:
+    return version.admin_epoch, version.epoch, version.num_updates
 
 
 def _configuration(cib: Cib) -> bytes:

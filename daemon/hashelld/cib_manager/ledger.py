@@ -48,14 +48,16 @@ class Ledger:
         """All entries up to this index are held, as durably as they must be."""
         return min(self._not_durable) - 1 if self._not_durable else self.head.index
 
-    def take(self, index: int) -> list[Entry]:
-        """The held entries up to `index`, which are committed now."""
-        # By index, not by count: after a restart the status entries between the journaled ones are missing.
-        count = sum(1 for entry in self.held if entry.position.index <= index)
-        taken, self.held = self.held[:count], self.held[count:]
-        if taken:
-            self.applied = taken[-1].position
-        return taken
+    def take_first(self, index: int) -> Entry | None:
+        """The first held entry, if it is at or before `index`: it is committed, and applied from now on.
+
+        By index, not by count: after a restart the status entries between the journaled ones are missing.
+        """
+        if not self.held or self.held[0].position.index > index:
+            return None
+        entry = self.held.pop(0)
+        self.applied = entry.position
+        return entry
 
     def replace(self, applied: Position, unique: Position, held: Iterable[Entry]) -> None:
         """Take another node's ledger."""

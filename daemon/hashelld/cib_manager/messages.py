@@ -67,6 +67,7 @@ class State(msgspec.Struct, frozen=True, array_like=True):
     """What a member holds, as its first message in a view (named by `view`, `proposer`).
 
     `unique`: position of the last entry of a majority; `head`: of the last at all; `applied`: of the last committed.
+    `seen`: the highest version that this node has shown to anybody in this life.
     """
 
     view: int
@@ -76,6 +77,7 @@ class State(msgspec.Struct, frozen=True, array_like=True):
     applied: Position
     version: tuple[int, int, int]
     digest: str
+    seen: tuple[int, int, int]
 
 
 class Commit(msgspec.Struct, frozen=True, array_like=True):

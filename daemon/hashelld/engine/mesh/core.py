@@ -164,7 +164,7 @@ class MeshEngine:
         self._links: dict[int, _Link] = {}
         self._peers: dict[str, _Peer] = {}
         self._view_links: dict[str, int] = {}
-        self._early: list[tuple[str, Frame]] = []
+        self._early: list[tuple[str, int, Frame]] = []
         self._goodbyes: set[str] = set()
         self._unwilling: dict[str, tuple[int, int]] = {}
         self._complaints: dict[tuple[str, str], int] = {}
@@ -316,6 +316,16 @@ class MeshEngine:
         if peer:
             out.append(LinkSend((peer.link,), frame))
 
+    def _is_whole(self, name: str) -> bool:
+        """The connection that this view began with is still the one to this member."""
+        peer = self._peers.get(name)
+        return peer is not None and self._view_links.get(name) == peer.link
+
+    def _send_in_view(self, name: str, frame: Frame, out: list[Effect]) -> None:
+        """For frames whose order matters: never over another connection, lest a later one pass a lost one."""
+        if self._is_whole(name):
+            self._send(name, frame, out)
+
     def _link_closed(self, link: int, reason: str, now_ms: int, out: list[Effect]) -> None:
         known = self._links.pop(link, None)
         if known is None:
@@ -463,19 +473,24 @@ class MeshEngine:
             case Install():
                 self._installed(frame, now_ms, out)
             case Submit() | Order() | Got() | Direct():
-                self._in_view(peer.name, frame, out)
+                self._in_view(peer.name, link, frame, out)
             case _:
                 pass
 
-    def _in_view(self, origin: str, frame: Submit | Order | Got | Direct, out: list[Effect]) -> None:
+    def _in_view(
+        self, origin: str, link: int, frame: Submit | Order | Got | Direct, out: list[Effect]
+    ) -> None:
         members = self._members
         if frame.view != members.view or members.is_between:
             # Somebody has installed before us what we have promised: keep it. Anything else is of the past.
             if frame.view == members.promised and members.is_between:
                 if len(self._early) < EARLY_MAX:
-                    self._early.append((origin, frame))
+                    self._early.append((origin, link, frame))
                 else:
                     out.append(Log("error", "too many frames before the view is installed"))
+            return
+        if self._view_links.get(origin) != link:
+            # Another connection than the view began with: something between is lost, so nothing after it counts.
             return
         match frame:
             case Submit():
@@ -509,7 +524,7 @@ class MeshEngine:
         if self._ordering.leader == self._me.name:
             self._place(self._me.name, submit, out)
         else:
-            self._send(self._ordering.leader, submit, out)
+            self._send_in_view(self._ordering.leader, submit, out)
 
     def _place(self, origin: str, submit: Submit, out: list[Effect]) -> None:
         order = self._ordering.place(origin, submit)
@@ -519,7 +534,7 @@ class MeshEngine:
         self._deliver(self._ordering.take(order), out)
 
     def _member_links(self) -> tuple[int, ...]:
-        return tuple(link for name, link in self._view_links.items() if name in self._peers)
+        return tuple(link for name, link in self._view_links.items() if self._is_whole(name))
 
     def _deliver(self, messages: list[Ordered], out: list[Effect]) -> None:
         number = self._ordering.view.n
@@ -531,7 +546,7 @@ class MeshEngine:
     def _tell_got(self, out: list[Effect], *, now: bool) -> None:
         got = self._ordering.tell(now=now)
         if got:
-            self._send(self._ordering.leader, got, out)
+            self._send_in_view(self._ordering.leader, got, out)
             out.append(CancelTimer("got"))
         elif not now and self._ordering.leader != self._me.name:
             out.append(StartTimer("got", GOT_MS, GotDue()))
@@ -543,7 +558,7 @@ class MeshEngine:
         if to == self._me.name:
             out.append(Tell(MessageDirect(view.n, to, topic, payload)))
         else:
-            self._send(to, Direct(view, topic, payload), out)
+            self._send_in_view(to, Direct(view, topic, payload), out)
 
     # --- views --------------------------------------------------------------------------------
 
@@ -735,9 +750,9 @@ class MeshEngine:
         for submit in ordering.ask_again():
             self._submit(submit, out)
         early, self._early = self._early, []
-        for origin, frame in early:
+        for origin, link, frame in early:
             assert isinstance(frame, Submit | Order | Got | Direct)
-            self._in_view(origin, frame, out)
+            self._in_view(origin, link, frame, out)
         self._goodbyes -= set(view.left)
         self._evaluate(now_ms, out)
 

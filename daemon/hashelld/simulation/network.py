@@ -1,0 +1,170 @@
+"""Network: links as TCP has them, first in first out until they break; cuts that keep what is under way; slow moments.
+
+What is sent into a cut waits, as TCP sends it again, and arrives when the cut heals: late messages of an old view are
+what an engine must not fall for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hashelld.core.events import Event
+from hashelld.engine.mesh.codec import Frame, decode, encode
+from hashelld.engine.mesh.links import DialFailed, FrameCame, LinkClosed, LinkOpened
+from hashelld.simulation.world import World
+
+#: Milliseconds of a hop: a LAN, and now and then a hiccup.
+HOP_MS = (0.1, 2.0)
+HICCUP_MS = 60.0
+HICCUPS = 0.01
+DIAL_TIMEOUT_MS = 3_000.0
+
+
+@dataclass(slots=True)
+class _End:
+    """One end of a link: whose, its number there, and when its last frame arrives."""
+
+    node: str
+    link: int
+    arrives_ms: float = 0.0
+
+
+@dataclass(slots=True)
+class _Wire:
+    ends: tuple[_End, _End]
+    open: bool = True
+    held: list[tuple[int, Frame]] = field(default_factory=list)
+
+
+class Network:
+    """All links. `deliver(node, event)` hands an event to a node's engine; `is_up` says whether it lives."""
+
+    def __init__(
+        self, world: World, deliver: Callable[[str, Event], None], is_up: Callable[[str], bool]
+    ) -> None:
+        self._world = world
+        self._deliver = deliver
+        self._is_up = is_up
+        self._wires: list[_Wire] = []
+        self._by_end: dict[tuple[str, int], tuple[_Wire, int]] = {}
+        self._next = 0
+        self._cuts: set[frozenset[str]] = set()
+
+    # --- faults
+
+    def cut(self, one: str, other: str) -> None:
+        self._cuts.add(frozenset((one, other)))
+
+    def heal(self) -> None:
+        """All cuts end; what waited arrives."""
+        self._cuts.clear()
+        for wire in self._wires:
+            held, wire.held = wire.held, []
+            for side, frame in held:
+                self._fly(wire, side, frame)
+
+    def crash(self, node: str) -> None:
+        """The node is gone; its peers' ends close, unless they are cut off from it and learn nothing."""
+        for wire in self._wires:
+            if wire.open and node in (wire.ends[0].node, wire.ends[1].node):
+                wire.open = False
+                for end in wire.ends:
+                    self._by_end.pop((end.node, end.link), None)
+                    if end.node != node and not self._is_cut(wire):
+                        self._close_end(end)
+        self._wires = [wire for wire in self._wires if wire.open]
+
+    def reset(self, one: str, other: str) -> None:
+        """A middlebox tears what is between two nodes; both live."""
+        for wire in list(self._wires):
+            if wire.open and {end.node for end in wire.ends} == {one, other}:
+                self._tear(wire)
+
+    # --- what transports do
+
+    def dial(self, node: str, to: str) -> None:
+        address = (to, 1)
+
+        def arrive() -> None:
+            if not self._is_up(node):
+                return
+            if frozenset((node, to)) in self._cuts:
+                self._world.after(
+                    DIAL_TIMEOUT_MS, lambda: self._tell(node, DialFailed(address, "timeout"))
+                )
+            elif not self._is_up(to):
+                self._tell(node, DialFailed(address, "refused"))
+            else:
+                self._next += 2
+                wire = _Wire((_End(node, self._next), _End(to, self._next + 1)))
+                self._wires.append(wire)
+                for side, end in enumerate(wire.ends):
+                    self._by_end[end.node, end.link] = (wire, side)
+                self._tell(to, LinkOpened(wire.ends[1].link, (node, 2), False))
+                self._tell(node, LinkOpened(wire.ends[0].link, address, True))
+
+        self._world.after(self._hop() * 3, arrive)
+
+    def send(self, node: str, link: int, frame: Frame) -> None:
+        found = self._by_end.get((node, link))
+        if found is None:
+            return
+        wire, side = found
+        frame = decode(encode(frame)[4:])
+        if self._is_cut(wire):
+            wire.held.append((1 - side, frame))
+        else:
+            self._fly(wire, 1 - side, frame)
+
+    def close(self, node: str, link: int) -> None:
+        found = self._by_end.get((node, link))
+        if found is None:
+            return
+        wire, side = found
+        wire.open = False
+        self._wires.remove(wire)
+        for end in wire.ends:
+            self._by_end.pop((end.node, end.link), None)
+        if not self._is_cut(wire):
+            self._close_end(wire.ends[1 - side], keep_order=True)
+
+    # --- inside
+
+    def _is_cut(self, wire: _Wire) -> bool:
+        return frozenset(end.node for end in wire.ends) in self._cuts
+
+    def _hop(self) -> float:
+        chance = self._world.chance
+        if chance.random() < HICCUPS:
+            return chance.uniform(1.0, HICCUP_MS)
+        return chance.uniform(*HOP_MS)
+
+    def _fly(self, wire: _Wire, side: int, frame: Frame) -> None:
+        end = wire.ends[side]
+        end.arrives_ms = max(end.arrives_ms, self._world.now_ms + self._hop())
+
+        def arrive() -> None:
+            # What was under way when the sender closed still arrives; nothing arrives at a dead node.
+            self._tell(end.node, FrameCame(end.link, frame))
+
+        self._world.after(end.arrives_ms - self._world.now_ms, arrive)
+
+    def _close_end(self, end: _End, *, keep_order: bool = False) -> None:
+        at_ms = self._world.now_ms + self._hop()
+        if keep_order:
+            at_ms = max(at_ms, end.arrives_ms)
+        self._world.after(
+            at_ms - self._world.now_ms, lambda: self._tell(end.node, LinkClosed(end.link, "closed"))
+        )
+
+    def _tear(self, wire: _Wire) -> None:
+        wire.open = False
+        self._wires.remove(wire)
+        for end in wire.ends:
+            self._by_end.pop((end.node, end.link), None)
+            self._close_end(end)
+
+    def _tell(self, node: str, event: Event) -> None:
+        if self._is_up(node):
+            self._deliver(node, event)
