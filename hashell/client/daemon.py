@@ -68,7 +68,14 @@ class DaemonClient:
         self._reader = codec.FrameReader(messages.ToClient, first_max=codec.FRAME_MAX)
         self._number = 0
         hello = messages.Hello(PROTOCOL, self._program, __version__)
-        return self._exchange(hello, messages.Welcome, self._timeout_s)
+        try:
+            return self._exchange(hello, messages.Welcome, self._timeout_s)
+        except OSError as error:
+            self._drop()
+            raise self._unreachable(error) from None
+        except BaseException:
+            self._drop()
+            raise
 
     def _unreachable(self, error: OSError) -> NotReachable:
         if isinstance(error, PermissionError):
@@ -84,7 +91,9 @@ class DaemonClient:
             )
         if isinstance(error, TimeoutError | BlockingIOError):
             return NotReachable(f"{self.where} does not answer", "is its hashelld stopped or overloaded?")
-        return NotReachable(f"{self.where} cannot be reached: {error.strerror or error}")
+        return NotReachable(
+            f"{self.where} cannot be reached: {error.strerror or error}", "is its hashelld just ending?"
+        )
 
     def _drop(self) -> None:
         if self._socket is not None:
