@@ -5,12 +5,14 @@ The table HEARD_BY is the whole wiring: a component Tells an event, and those na
 
 from __future__ import annotations
 
-import importlib
 import os
 
 import structlog
 
+from hashelld.alerts.core import Alerts
+from hashelld.attribute_manager.core import AttributeManager
 from hashelld.cib_manager.core import CibManager, keeps_record, newest_view
+from hashelld.controller.core import Controller
 from hashelld.core.component import Component
 from hashelld.core.dispatch import Dispatcher
 from hashelld.core.driver import Driver, Edge
@@ -42,6 +44,8 @@ from hashelld.engine.loopback import LoopbackEngine
 from hashelld.engine.mesh.core import MeshEngine
 from hashelld.engine.mesh.transport import Transport, read_key
 from hashelld.engine.mesh.trust import make_trust
+from hashelld.executor.core import Executor
+from hashelld.fencer.core import Fencer
 from hashelld.ipc.core import Ipc
 from hashelld.ipc.server import IpcServer
 from hashelld.settings import Settings
@@ -93,24 +97,13 @@ def components(settings: Settings, restored: Restored, engine: Component) -> lis
         CibManager(
             identity.name, identity.boot, restored.cib, restored.lineage, restored.journal
         ),
-        *_rooms(settings),
+        AttributeManager(settings),
+        Controller(settings),
+        Fencer(settings),
+        Executor(settings),
+        Alerts(settings),
         Ipc(settings),
     ]
-
-
-def _rooms(settings: Settings) -> list[Component]:
-    made: list[Component] = []
-    for room, kind in (
-        ("attribute_manager", "AttributeManager"), ("controller", "Controller"),
-        ("fencer", "Fencer"), ("executor", "Executor"), ("alerts", "Alerts"),
-    ):
-        try:
-            module = importlib.import_module(f"hashelld.{room}.core")
-        except ImportError as error:
-            structlog.get_logger("hashelld").warning("a room is missing", room=room, why=str(error))
-            continue
-        made.append(getattr(module, kind)(settings))
-    return made
 
 
 def make_engine(settings: Settings, restored: Restored) -> tuple[Component, list[Edge]]:

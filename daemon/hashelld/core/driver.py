@@ -94,6 +94,8 @@ class Driver:
                 started.append(edge)
             for event in first:
                 self.feed("", event)
+            if self._dispatcher.hears(GraphReady):
+                self._scheduler.warm_up()
             return await self._end
         finally:
             for handle in self._timers.values():

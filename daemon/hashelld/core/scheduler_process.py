@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from hashell.cib.document import EMPTY
 from hashelld.core.effects import AskScheduler
 from hashelld.core.events import GraphReady
 
@@ -24,6 +25,8 @@ _LENGTH = struct.Struct(">I")
 ANSWER_MAX = 256 * 1024 * 1024
 #: Questions that may wait; an asker has one open at a time, an older one is stale.
 WAITING_MAX = 16
+#: Milliseconds for a loaded machine to import what the scheduler needs.
+WARM_UP_MS = 60_000
 
 
 class SchedulerProcess:
@@ -41,6 +44,11 @@ class SchedulerProcess:
         self._waiting: asyncio.Queue[tuple[str, AskScheduler]] = asyncio.Queue(WAITING_MAX)
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("hashelld")
+
+    def warm_up(self) -> None:
+        """Start the process and have it answer a question of no interest: its imports take longer than a decision."""
+        nobody = AskScheduler(0, 0, EMPTY, 0.0, WARM_UP_MS)
+        self.ask("", nobody)
 
     def ask(self, component: str, effect: AskScheduler) -> None:
         if self._task is None or self._task.done():
@@ -60,11 +68,13 @@ class SchedulerProcess:
     async def _run(self) -> None:
         while True:
             component, effect = await self._waiting.get()
-            self._ready(component, await self._answer(effect))
+            answer = await self._answer(effect, keep=bool(component))
+            if component:
+                self._ready(component, answer)
 
-    async def _answer(self, effect: AskScheduler) -> GraphReady:
+    async def _answer(self, effect: AskScheduler, *, keep: bool) -> GraphReady:
         name = ""
-        if self._keep_input:
+        if self._keep_input and keep:
             name = await self._keep_input(effect.cib)
         try:
             async with asyncio.timeout(effect.timeout_ms / 1000):

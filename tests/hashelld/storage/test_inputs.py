@@ -1,0 +1,27 @@
+"""Scheduler inputs are numbered on and bounded."""
+
+from __future__ import annotations
+
+import bz2
+
+from hashelld.storage import inputs as module
+from hashelld.storage.inputs import Inputs
+
+
+def test_numbers_go_on_after_a_restart_and_a_repeated_input_is_kept_once(tmp_path):
+    kept = Inputs(tmp_path)
+    names = [kept.keep(b"<a/>"), kept.keep(b"<a/>"), kept.keep(b"<b/>")]
+    again = Inputs(tmp_path).keep(b"<c/>")
+
+    assert names == ["pe-input-0.bz2", "pe-input-0.bz2", "pe-input-1.bz2"]
+    assert again == "pe-input-2.bz2"
+    assert bz2.decompress((tmp_path / "pe-input-1.bz2").read_bytes()) == b"<b/>"
+
+
+def test_only_the_last_so_many_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "KEPT", 3)
+    kept = Inputs(tmp_path)
+    for number in range(10):
+        kept.keep(str(number).encode())
+
+    assert len(list(tmp_path.iterdir())) == 3
