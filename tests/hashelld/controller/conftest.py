@@ -13,6 +13,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -384,8 +385,9 @@ def crm_simulate(cluster: Cluster, ask: AskScheduler) -> GraphReady:
     """Graphs by Pacemaker's own tool."""
     source, target = cluster.folder / "in.xml", cluster.folder / "out.xml"
     source.write_bytes(ask.cib)
+    when = datetime.fromtimestamp(ask.now_s, UTC)
     done = subprocess.run(
-        ["crm_simulate", "-x", source, "-R", "-G", target, "-t", str(int(ask.now_s))],
+        ["crm_simulate", "-x", source, "-R", "-G", target, "-t", f"{when:%Y-%m-%d %H:%M:%S}Z"],
         capture_output=True, check=False, timeout=30,
     )
     if done.returncode:
