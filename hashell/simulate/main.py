@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     work.add_argument("-c", "--show-failcounts", action="store_true")
     work.add_argument("-s", "--show-scores", action="store_true")
     work.add_argument("-U", "--show-utilization", action="store_true")
-    work.add_argument("-j", "--pending", action="store_true")
+    work.add_argument("-j", "--pending", action="store_true", help=argparse.SUPPRESS)
     work.add_argument("-P", "--profile", metavar="DIR", help="time every XML file of a folder")
     work.add_argument("-N", "--repeat", metavar="N", type=int, default=1)
     what_if = parser.add_argument_group("what if")
@@ -254,15 +254,17 @@ class _Run:
             self.out.spacer()
             self.out.line(block)
             self.out.printed = True
-        self._show_status(state, status.CURRENT)
+        self._show_status(state, status.CURRENT, pending=True)
 
-    def _show_status(self, state: ClusterState, heading: str) -> None:
+    def _show_status(
+        self, state: ClusterState, heading: str, *, pending: bool = False
+    ) -> None:
         from hashell.status import simulate as status
 
         self.out.spacer()
         for line in status.render_simulate_status(
             state, heading, attributes=self.options.show_attrs,
-            fail_counts=self.options.show_failcounts, pending=self.options.pending,
+            fail_counts=self.options.show_failcounts, pending=pending,
         ):
             self.out.line(line)
         self.out.printed = True

@@ -54,9 +54,10 @@ def change_lines(changes: Iterable[Change]) -> Iterator[str]:
     name_width = detail_width = _WIDTH_MIN
     for change in changes:
         if isinstance(change, NodeChange):
+            # As in Pacemaker, what has no reason (a shutdown that somebody asked for) is not listed.
             guest = f" (resource: {change.resource})" if change.resource else ""
-            reason = f" '{change.reason}'" if change.reason else ""
-            yield f"{change.what} {change.node}{guest}{reason}"
+            if change.reason:
+                yield f"{change.what} {change.node}{guest} '{change.reason}'"
             continue
         details = _details(change)
         if len(change.resource) > name_width:
