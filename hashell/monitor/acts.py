@@ -70,4 +70,4 @@ def preview(act: Act, cib: Cib) -> Preview:
     after = act.tried_on(cib)
     if act.edit is None:
         return Preview(act, ())
-    return Preview(act, tuple(line for line in decide(after, time.time(), 0).summary if line.strip().startswith("*")))
+    return Preview(act, tuple(line for line in decide(after, time.time(), 0).summary if line.strip()))

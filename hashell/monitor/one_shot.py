@@ -17,14 +17,8 @@ from hashell.monitor.options import MonitorOptions, help_text, read
 from hashell.status.options import Format, Section
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from hashell.client.api import ClusterClient
     from hashell.status.cluster_status import ClusterStatus, FencingEvent
-    from hashell.wire.messages import EventInfo
-
-#: Events of a node in which fencing is looked for; more than it keeps.
-EVENTS_MAX = 2000
 
 
 def main(argv: list[str]) -> int:
@@ -108,6 +102,7 @@ def gather(client: ClusterClient, options: MonitorOptions) -> ClusterStatus:
     """What a cluster is like now. Raises HashellError."""
     from hashell.state.cluster_state import read_cluster_state
     from hashell.status.build import cluster_status
+    from hashell.status.fencing_events import EVENTS_MAX, fencing_of
 
     state = read_cluster_state(client.cib(), time.time())
     live = client.info() if client.kind in ("hashelld", "pacemaker") else None
@@ -115,31 +110,6 @@ def gather(client: ClusterClient, options: MonitorOptions) -> ClusterStatus:
     if live is not None and options.status.fence_level and options.status.shows(Section.FENCING):
         fencing = fencing_of(client.events(EVENTS_MAX))
     return cluster_status(state, live, options.status, fencing=fencing)
-
-
-def fencing_of(events: Iterable[EventInfo]) -> tuple[FencingEvent, ...]:
-    """Fencing among the events of a node, newest first: those of kind `fencing` whose data says target and state."""
-    from hashell.status.cluster_status import FencingEvent
-
-    found = []
-    for event in events:
-        data = event.data
-        if event.kind != "fencing" or not data.get("target") or not data.get("state"):
-            continue
-        ended = data["state"] != "pending"
-        found.append(
-            FencingEvent(
-                target=str(data["target"]), action=str(data.get("action", "")), state=str(data["state"]),
-                origin=str(data.get("origin", event.node)), client=str(data.get("client", "")),
-                delegate=str(data.get("delegate", "")), reason=str(data.get("reason", "")),
-                completed_s=int(event.when_s) if ended else None,
-            )
-        )
-    ended_since = {(one.target, one.action) for one in found if one.state != "pending"}
-    return tuple(
-        one for one in reversed(found)
-        if one.state != "pending" or (one.target, one.action) not in ended_since
-    )
 
 
 def render(status: ClusterStatus, options: MonitorOptions, output: Format, request: str) -> str:
