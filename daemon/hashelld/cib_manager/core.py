@@ -677,8 +677,9 @@ class CibManager:
         out: list[Effect],
     ) -> None:
         author = Author(write.user, write.node, write.command, write.message)
-        self._told = self.cib
-        out.append(Tell(CibChanged(before, self.cib, patch, author, configuration)))
+        if not self._untold:
+            self._told = self.cib
+            out.append(Tell(CibChanged(before, self.cib, patch, author, configuration)))
         if configuration:
             out.append(self._store(
                 f"cib:{self._base}:{entry.position.index}", patch, author, configuration=True

@@ -1,0 +1,58 @@
+"""Settings: every bad value is one error that names file, key and way out."""
+
+from __future__ import annotations
+
+import pytest
+
+from hashell.errors import BadUsage
+from hashelld.settings import BadSetting, from_command_line
+
+NEEDED = ["--cluster", "c", "--node", "n"]
+
+
+def test_the_command_line_goes_over_the_file_and_the_file_over_defaults(tmp_path):
+    file = tmp_path / "node.toml"
+    file.write_text('cluster = "filed"\nnode = "n1"\nport = 7000\ndetect_ms = 2000\npeers = ["a:1", "b"]\n')
+    settings = from_command_line(["--settings", str(file), "--port", "0"])
+
+    assert (settings.cluster, settings.port, settings.detect_ms) == ("filed", 0, 2000)
+    assert settings.peers == (("a", 1), ("b", 5460))
+    assert settings.heartbeat_ms == 100
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ('port = "x"', r"port is 'x' \(use a whole number, 0 to 65535"),
+    ("port = 70000", "port is 70000"),
+    ("zeroconf = 1", r"zeroconf is 1 \(use true or false"),
+    ("prot = 1", r"nothing is called 'prot' \(known keys: cluster, node"),
+    ("port = ", "is no TOML: Invalid value"),
+    ('peers = ["host:x"]', "'host:x' is no peer"),
+    ('engine = "warp"', r"engine is 'warp' \(use mesh"),
+    ('cluster = "a/b"', "cluster is 'a/b'"),
+    ("detect_ms = 250", "detect_ms 250 is below three heartbeats"),
+    ("two_node = true\nauto_tie_breaker = true", "exclude one another"),
+])
+def test_a_bad_setting_names_the_file_the_key_and_the_way_out(tmp_path, text, said):
+    file = tmp_path / "node.toml"
+    file.write_text(text)
+
+    with pytest.raises(BadSetting, match=said) as caught:
+        from_command_line(["--settings", str(file), *([] if "cluster" in text else NEEDED)])
+    assert str(file) in str(caught.value)
+    assert caught.value.exit_code == 65
+    assert caught.value.hint
+
+
+def test_a_missing_file_is_said(tmp_path):
+    with pytest.raises(BadSetting, match=r"nowhere.toml does not exist"):
+        from_command_line(["--settings", str(tmp_path / "nowhere.toml"), *NEEDED])
+
+
+def test_a_missing_name_is_said():
+    with pytest.raises(BadSetting, match="no node is given"):
+        from_command_line(["--cluster", "c"])
+
+
+def test_an_unknown_option_is_bad_usage():
+    with pytest.raises(BadUsage, match="unrecognized arguments: --frobnicate"):
+        from_command_line([*NEEDED, "--frobnicate"])
