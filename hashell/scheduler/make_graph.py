@@ -5,7 +5,6 @@ Source: lib/pacemaker/pcmk_graph_producer.c, lib/pacemaker/pcmk_simulate.c (writ
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 _MAINTENANCE = "maintenance_nodes"
 _CLUSTER_TASKS = frozenset({act.SHUTDOWN, act.CLEAR_FAILCOUNT, act.LRM_DELETE})
 _TAKES_DOWN = frozenset({"off", "reboot", "poweroff"})
-_ATTRIBUTE_NAME = re.compile(r"[A-Za-z_][\w.\-]*")
 
 
 @dataclass(slots=True)
@@ -261,9 +259,7 @@ def _attributes(action: Action, *, on_node: bool) -> dict[str, str]:
         holder = holder.parent
     for name, value in remote.guest_meta(action).items():
         found.setdefault(meta_name(name), value)
-    return {
-        name: value for name, value in found.items() if _ATTRIBUTE_NAME.fullmatch(name)
-    }
+    return found
 
 
 def _downed(action: Action) -> tuple[str, ...]:

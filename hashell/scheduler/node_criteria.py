@@ -237,7 +237,7 @@ def apply_location(resource: Resource, location: Location) -> None:
         resource.allowed[node.id] = score if old is None else add(old, score)
         if score:
             resource.workspace.scores.record(resource.id, node.name, score, location.id)
-        if rank > _PROBE_RANK[resource.probe_modes.get(node.id, ProbeMode.ALWAYS)]:
+        if rank > _PROBE_RANK[resource.probe_mode(node)]:
             if location.probe_mode is ProbeMode.EXCLUSIVE:
                 resource.exclusive_probes = True
             resource.probe_modes[node.id] = location.probe_mode
@@ -314,6 +314,6 @@ def _apply_exclusive_discovery(resource: Resource, node: Node) -> None:
     for child in resource.children:
         _apply_exclusive_discovery(child, node)
     if node.id in resource.allowed and (
-        resource.probe_modes.get(node.id) is not ProbeMode.EXCLUSIVE
+        resource.probe_mode(node) is not ProbeMode.EXCLUSIVE
     ):
         resource.allowed[node.id] = -INFINITY

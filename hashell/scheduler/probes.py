@@ -78,10 +78,9 @@ def probe_on_node(resource: Resource, node: Node) -> bool:
         or resource.removed or node.id in resource.known_on or not resource.is_primitive
     ):
         return False
-    allowed = node.id in resource.allowed
-    mode = resource.probe_modes.get(node.id, ProbeMode.ALWAYS) if allowed else ProbeMode.ALWAYS
+    mode = resource.probe_mode(node)
     if (resource.exclusive_probes or top.exclusive_probes) and (
-        mode is not ProbeMode.EXCLUSIVE
+        mode is not ProbeMode.EXCLUSIVE or node.id not in resource.allowed
     ):
         return False
     if mode is ProbeMode.NEVER:

@@ -168,6 +168,10 @@ def _run(state: ClusterState, transition_id: int, wanted: Wanted) -> Schedule:
     remote.order_connection_actions(workspace)
     fencing.fence_and_shut_down(workspace)
     apply_orderings(workspace)
+    # Pacemaker logs the changes here and lists them again when asked. Looking gives actions without
+    # a node the one that was looked at, which the graph then shows.
+    summary.list_changes(workspace)
+    workspace.changes.clear()
     graph = make_graph.make_graph(workspace, transition_id)
     nodes, edges = (), ()
     if wanted.dot:

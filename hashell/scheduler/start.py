@@ -79,6 +79,7 @@ def _copy_node(place: int, found: FoundNode) -> Node:
     node.shutdown = found.shutdown
     node.seen = found.seen
     node.probes_allowed = found.probes_allowed
+    node.probe_never = found.probe_never
     node.remote_reset = found.remote_reset
     node.remote_fenced = found.remote_fenced
     node.remote_maintenance = found.remote_maintenance

@@ -77,7 +77,7 @@ class Node:
 
     __slots__ = (
         "attributes", "capacity", "fail_counts", "id", "kind", "maintenance", "name", "online", "pending", "place",
-        "priority", "probes_allowed", "remote", "remote_fenced", "remote_maintenance",
+        "priority", "probe_never", "probes_allowed", "remote", "remote_fenced", "remote_maintenance",
         "remote_reset", "resources_count", "running", "score", "seen", "shutdown", "standby",
         "unclean",
     )
@@ -97,6 +97,7 @@ class Node:
         self.shutdown = False
         self.seen = False
         self.probes_allowed = True
+        self.probe_never = False
         self.remote_reset = False
         self.remote_fenced = False
         self.remote_maintenance = False

@@ -227,6 +227,11 @@ class _Run:
 
     def _simulate(self, cib: Cib) -> int:
         out, options = self.out, self.options
+        if cib.root.get("validate-with") == "none":
+            print(
+                'Schema validation of configuration is disabled (support for validate-with set to "none" is '
+                "deprecated and will be removed in a future release)", file=sys.stderr,
+            )
         now_s = self._moment(cib)
         state: ClusterState | None = None
         if not out.quiet:

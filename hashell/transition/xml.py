@@ -5,6 +5,7 @@ Source: Pacemaker Development, "Scheduler"; lib/pacemaker/pcmk_graph_producer.c 
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from lxml import etree
@@ -15,6 +16,8 @@ from hashell.transition.graph import Action, ActionKind, Graph, PrimitiveRef, Sy
 
 FEATURE_SET = "3.20.5"
 """The value of crm_feature_set that actions carry: what the agents' parameters are like. Pacemaker 3.0.2's."""
+
+_ATTRIBUTE_NAME = re.compile(r"[A-Za-z_][\w.\-]*")
 
 
 class BadGraph(BadInput):
@@ -56,7 +59,12 @@ def _whole(parent: etree._Element, action: Action) -> None:
                 primitive.set(name, value)
     attributes = etree.SubElement(element, "attributes")
     for name, value in sorted(action.attributes.items()):
-        attributes.set(name, value)
+        if _ATTRIBUTE_NAME.fullmatch(name):
+            attributes.set(name, value)
+    for name, value in action.attributes.items():
+        if not _ATTRIBUTE_NAME.fullmatch(name):
+            # XML has no attribute whose name begins with a digit.
+            etree.SubElement(attributes, "param", name=name, value=value)
     if action.downed:
         downed = etree.SubElement(element, "downed")
         for node in action.downed:
@@ -131,7 +139,11 @@ def _read_action(element: etree._Element) -> Action:
             reference.get("provider", ""), reference.get("type", ""),
         )
     attributes = element.find("attributes")
-    values = {} if attributes is None else {str(k): str(v) for k, v in attributes.attrib.items()}
+    values: dict[str, str] = {}
+    if attributes is not None:
+        values = {str(name): str(value) for name, value in attributes.attrib.items()}
+        for param in attributes.iterfind("param"):
+            values.setdefault(param.get("name", ""), param.get("value", ""))
     internal = element.get("internal_operation_key", "")
     key = element.get("operation_key", "")
     return Action(

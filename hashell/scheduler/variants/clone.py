@@ -195,7 +195,7 @@ class Clone(Resource):
     def create_probe(self, node: Node) -> bool:
         if self.exclusive_probes and (
             node.id not in self.allowed
-            or self.probe_modes.get(node.id) is not ProbeMode.EXCLUSIVE
+            or self.probe_mode(node) is not ProbeMode.EXCLUSIVE
         ):
             self.allowed.pop(node.id, None)
             return False

@@ -270,6 +270,13 @@ class Resource(ABC):
         nodes = self.workspace.node_by_id
         return any(score >= 0 and nodes[name].can_run for name, score in self.allowed.items())
 
+    def probe_mode(self, node: Node) -> ProbeMode:
+        """Whether it may be looked for on a node."""
+        found = self.probe_modes.get(node.id)
+        if found is None:
+            return ProbeMode.NEVER if node.probe_never else ProbeMode.ALWAYS
+        return found
+
     def nodes_of(self, table: Mapping[str, int]) -> list[Node]:
         """The nodes of a table of scores."""
         nodes = self.workspace.node_by_id
