@@ -29,7 +29,7 @@ class Danger(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One thing to do: `edit` changes a working copy of the CIB, `call` is what the daemon does itself (clean up, fence)."""
+    """One thing to do: `edit` changes a working copy of the CIB, `call` is what the daemon does itself (clean up …)."""
 
     title: str
     command: str

@@ -21,6 +21,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.theme import BUILTIN_THEMES
 from textual.theme import Theme as TextualTheme
 from textual.widgets import ContentSwitcher, Footer, Input, Static
 
@@ -197,7 +198,8 @@ class HashellMonitor(App[int]):
             accent=colour("accent"), foreground=colour("foreground"),
             background=colour("background"), surface=colour("background"), panel=colour("panel"),
             dark=palette.dark, ansi=native,
-            variables={
+            # The terminal's own palette needs variables of its own, which Textual's ansi themes bring.
+            variables=(BUILTIN_THEMES["ansi-dark" if palette.dark else "ansi-light"].variables if native else {}) | {
                 meaning: colour(meaning) for meaning in theming.MEANINGS
                 if meaning not in ("background", "panel", "foreground", "accent")
             } | {
@@ -644,8 +646,8 @@ class HashellMonitor(App[int]):
             SystemCommand("Take moves and bans back", "of the resource under the cursor", self.action_unmove),
             SystemCommand("Clean up", "failures of the resource under the cursor", self.action_cleanup),
             SystemCommand("Stop or start", "the resource under the cursor", self.action_stop_start),
-            SystemCommand("Edit parameters", "of the resource under the cursor", partial(self.action_edit, "parameters")),
-            SystemCommand("Edit meta-attributes", "of the resource under the cursor", partial(self.action_edit, "meta")),
+            SystemCommand("Edit parameters", "of the resource here", partial(self.action_edit, "parameters")),
+            SystemCommand("Edit meta-attributes", "of the resource here", partial(self.action_edit, "meta")),
             SystemCommand("Constraints", "of the resource under the cursor", self.action_constraint),
             SystemCommand("Fence", "the node under the cursor", self.action_fence),
             SystemCommand("Undo", "the last change of the configuration", self.action_undo),

@@ -185,7 +185,7 @@ def constraint_fields(cib: Cib, kind: str, resource: str) -> list[Field]:
     if kind == "location":
         return [
             Field("node", "", "one of " + ", ".join(nodes_of(cib)), required=True),
-            Field("score", "100", "INFINITY: must; -INFINITY: must not; a number: points for (or against)", required=True),
+            Field("score", "100", "INFINITY: must; -INFINITY: must not; a number: points", required=True),
         ]
     if kind == "colocation":
         return [
