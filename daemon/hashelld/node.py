@@ -41,6 +41,7 @@ from hashelld.core.events import (
 )
 from hashelld.engine.engine import Me
 from hashelld.engine.loopback import LoopbackEngine
+from hashelld.engine.mesh.announce import Announce
 from hashelld.engine.mesh.core import MeshEngine
 from hashelld.engine.mesh.transport import Transport, read_key
 from hashelld.engine.mesh.trust import make_trust
@@ -114,7 +115,10 @@ def make_engine(settings: Settings, restored: Restored) -> tuple[Component, list
         return LoopbackEngine(me), []
     trust = make_trust(read_key(settings.key))
     values = {**restored.values, "ballot": str(_highest_view(restored)).encode()}
-    edges: list[Edge] = [Transport(settings, trust)]
+    transport = Transport(settings, trust)
+    edges: list[Edge] = [transport]
+    if settings.zeroconf:
+        edges.append(Announce(settings, me, trust.tag, lambda: transport.port))
     return MeshEngine(settings, me, values), edges
 
 
