@@ -484,7 +484,6 @@ def change_group(env: Env, group: str, verb: str, member: str, where: str = "", 
     else:
         last = [child for child in element if child.tag == "primitive"]
         (last[-1].addnext if last else element.append)(resource)
-    redirect(env, member, group)
 
 
 def erase(env: Env, *, nodes: bool = False) -> None:

@@ -78,6 +78,7 @@ LEVEL = Level(
         Command("default-timeouts", "PRIMITIVE...", "Timeouts of operations as the agents advise.", f"{_HERE}:default_timeouts", aliases=("default_timeouts",), danger=Danger.CHANGES),
         Command("schema", "[SCHEMA]", "The schema of the configuration; or another one.", f"{_HERE}:schema", danger=Danger.CHANGES),
         Command("upgrade", "[force]", "Raise the schema to the newest.", f"{_HERE}:upgrade", danger=Danger.CHANGES),
+        Command("graph", "[dot [FILE]]", "Orders and colocations as a graph for Graphviz.", f"{_HERE}:graph"),
         Command("ptest", "{TEXT}", "What the cluster would do.", f"{_HERE}:ptest", aliases=("simulate",)),
     ),
     levels=("ra", "cib", "history"),
@@ -363,29 +364,32 @@ def show(session: Session, words: list[str]) -> int:
 
 
 def as_xml(env: Env, words: list[str]) -> str:
-    """A <cib> with the objects that were chosen, each in its section and container."""
+    """A <cib> with the objects that were chosen, each whole and in its section; contained ones come with their container."""
     import copy
 
     from lxml import etree
 
-    chosen = select(env, words)
-    root = copy.deepcopy(env.root)
-    for status in root.findall("status"):
-        root.remove(status)
+    from hashell.shell.crm.configure_print import drop_defaults
+
+    root = etree.Element("cib", dict(env.root.attrib))
     if words:
-        tree = env.root.getroottree()
-        twin = root.getroottree()
-        keep = {twin.xpath(tree.getpath(element))[0] for element in chosen}
-        inside = {one for element in keep for one in element.iter()} | {up for element in keep for up in element.iterancestors()}
-        for element in list(root.find("configuration").iter(etree.Element)):  # type: ignore[union-attr]
-            parent = element.getparent()
-            if element not in inside and parent is not None and element.tag != "configuration" and parent.tag != "cib":
-                section = parent.tag == "configuration"
-                if not section and parent in inside and parent not in keep or section and not len(element):
-                    parent.remove(element)
-                elif section and element not in inside:
-                    for child in list(element):
-                        element.remove(child)
+        configuration = etree.SubElement(root, "configuration")
+        for name in ("crm_config", "nodes", "resources", "constraints"):
+            etree.SubElement(configuration, name)
+        chosen = select(env, words)
+        for section in env.configuration():
+            tops = [child for child in section if any(one is child or child in one.iterancestors() for one in chosen)]
+            if section in chosen:
+                tops = list(section)
+            holder = configuration.find(str(section.tag))
+            if tops and holder is None:
+                holder = etree.SubElement(configuration, str(section.tag))
+            for top in tops:
+                assert holder is not None
+                holder.append(copy.deepcopy(top))
+    else:
+        root.append(copy.deepcopy(env.configuration()))
+    drop_defaults(root)
     for pair in root.iter("nvpair"):
         if (pair.get("name") or "").startswith("passw") and pair.get("value") is not None:
             pair.set("value", "******")
@@ -524,7 +528,7 @@ def save(session: Session, words: list[str]) -> int:
     if chosen[:1] == ["xml"]:
         text = as_xml(env, chosen[1:])
     else:
-        text = Printer(env.root, secret="").show(select(env, chosen))
+        text = Printer(env.root, secret="", with_ids=True).show(select(env, chosen))
     if path == "-":
         session.out(text)
         return 0
@@ -596,7 +600,7 @@ def _editable(session: Session, words: list[str]) -> tuple[str, bool, list[str]]
     env = session.env()
     is_xml = words[:1] == ["xml"]
     chosen = words[1:] if is_xml else words
-    text = as_xml(env, chosen) if is_xml else Printer(env.root, secret="").show(select(env, chosen))
+    text = as_xml(env, chosen) if is_xml else Printer(env.root, secret="", with_ids=True).show(select(env, chosen))
     return text, is_xml, chosen
 
 
@@ -638,4 +642,30 @@ def ptest(session: Session, words: list[str]) -> int:
 
     decision = decide(Cib(session.env().cib.copy_root()), time.time(), 0)
     session.out("".join(f"{line}\n" for line in decision.summary))
+    return 0
+
+
+def graph(session: Session, words: list[str]) -> int:
+    """In the dot language, to a file or to standard output."""
+    from pathlib import Path
+
+    from hashell.cib.files import write_whole
+
+    env = session.env()
+    lines = ["digraph cib {"]
+    for primitive in env.root.iterfind("configuration/resources//primitive"):
+        lines.append(f'\t"{primitive.get("id")}";')
+    for one in env.root.iterfind("configuration/constraints/*"):
+        ends = [one.get("first"), one.get("then")] if one.tag == "rsc_order" else [one.get("with-rsc"), one.get("rsc")]
+        members = [[ref.get("id") for ref in found] for found in one.findall("resource_set")] or [[end] for end in ends if end]
+        if one.tag not in ("rsc_order", "rsc_colocation"):
+            continue
+        style = "" if one.tag == "rsc_order" else " [style=dotted]"
+        for before, after in zip(members, members[1:], strict=False):
+            lines += [f'\t"{left}" -> "{right}"{style};' for left in before for right in after]
+    text = "\n".join([*lines, "}"]) + "\n"
+    if len(words) > 1:
+        write_whole(Path(words[1]), text.encode())
+    else:
+        session.out(text)
     return 0

@@ -85,11 +85,18 @@ def _holder(element: Element) -> str:
 
 
 class Printer:
-    """Prints objects of one CIB; `secret` matches names whose values are starred."""
+    """Prints objects of one CIB; `secret` matches names whose values are starred.
 
-    def __init__(self, root: Element, paint: Paint = plain, secret: str = "passw*") -> None:
+    `with_ids`: sets and pairs that others refer to get their `$id`, so that the text stands alone in a file. What is
+    shown to a person leaves these out, as the CRM shell does; only a rule's stands always.
+    """
+
+    def __init__(
+        self, root: Element, paint: Paint = plain, secret: str = "passw*", *, with_ids: bool = False
+    ) -> None:
         self.root = root
         self.paint = paint
+        self.with_ids = with_ids
         self._secret = re.compile(secret.replace("*", ".*")) if secret else None
         self._referred = {
             (element.tag, element.get("id-ref")) for element in root.xpath("configuration//*[@id-ref]")
@@ -125,8 +132,8 @@ class Printer:
         if again.tag in ("rsc_defaults", "op_defaults"):
             again = again[0]
         settle_ids(again, original, _NoIds())
-        _drop_defaults(original)
-        _drop_defaults(again)
+        drop_defaults(original)
+        drop_defaults(again)
         return equal(original, again)
 
     def _joined(self, element: Element) -> str:
@@ -135,6 +142,7 @@ class Printer:
     def _as_xml(self, element: Element) -> str:
         alone = copy.deepcopy(element)
         alone.tail = None
+        drop_defaults(alone)
         etree.indent(alone, "  ")
         text = etree.tostring(alone, encoding="unicode").rstrip()
         return self.paint("keyword", "xml") + " " + " \\\n".join(text.split("\n"))
@@ -203,9 +211,10 @@ class Printer:
         if tag == "fencing-topology":
             yield from self._levels(element)
             return
-        for child in element:
-            if not isinstance(child.tag, str):
-                continue
+        children = [child for child in element if isinstance(child.tag, str)]
+        if tag == "bundle":
+            children.sort(key=lambda child: child.tag in RESOURCES)
+        for child in children:
             if tag in ("cluster_property_set", "meta_attributes"):
                 if child.tag == "rule":
                     yield self._rule(child)
@@ -252,13 +261,13 @@ class Printer:
         if value is not None and name and self._secret and self._secret.fullmatch(name):
             value = "******"
         text = self._pair(name or "", value)
-        if ("nvpair", pair.get("id")) in self._referred:
+        if self.with_ids and ("nvpair", pair.get("id")) in self._referred:
             return f"${pair.get('id')}:{text}"
         return text
 
     def _set(self, element: Element, word: str) -> str:
         parts = [self.paint("keyword", word)]
-        if (element.tag, element.get("id")) in self._referred:
+        if self.with_ids and (element.tag, element.get("id")) in self._referred:
             parts.append(self._pair("$id", element.get("id")))
         elif element.get("id-ref") is not None:
             parts.append(self._pair("$id-ref", element.get("id-ref")))
@@ -532,7 +541,7 @@ def _without_comments(element: Element) -> Element:
     return found
 
 
-def _drop_defaults(element: Element) -> None:
+def drop_defaults(element: Element) -> None:
     """Attributes that say what is so anyway, and the one that people write on nodes."""
     for found in element.iter(etree.Element):
         if found.tag == "resource_set":

@@ -78,8 +78,8 @@ def load_text(
     """
     found = sketches(text, context, name)
     if method == "replace" and instead_of is None:
+        # Nodes stay: they are the cluster layer's, and a text that forgets one must not throw it out.
         configure.erase(env)
-        configure.erase(env, nodes=True)
     named = {_name(sketch) for sketch in found}
     if instead_of is not None:
         configure.delete(env, [one for one in instead_of if one not in named and configure.find_object(env, one) is not None])
