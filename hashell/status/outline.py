@@ -302,8 +302,9 @@ def _stopped(view: View, one: CloneStatus, stopped: dict[str, str], active: int)
     if not one.unique and one.clone_max > active:
         stopped = {}
         state = "Stopped (disabled)" if _target(one) is Role.STOPPED else "Stopped"
+        somewhere = _occupied(view, one)
         for name in one.candidates:
-            if name in one.active_on or not view.node_passes(name):
+            if name in somewhere or not view.node_passes(name):
                 continue
             code = failed_probe(view, one.child, name)
             stopped[name] = (
@@ -313,6 +314,19 @@ def _stopped(view: View, one: CloneStatus, stopped: dict[str, str], active: int)
     for state in sorted(set(stopped.values())):
         names = sorted((n for n, value in stopped.items() if value == state), key=words.by_name)
         yield Line(f"{state}: [ {' '.join(names)} ]")
+
+
+def _occupied(view: View, one: CloneStatus) -> set[str]:
+    """The nodes where an instance counts as active; for release 2.1 an unmanaged one does not on a node that is offline."""
+    if view.status.options.manner is not Manner.CRM_MON:
+        return set(one.active_on)
+    found = set()
+    for part in primitives_of(one):
+        for name in part.active_on:
+            node = view.node(name)
+            if part.managed or (node is not None and node.online):
+                found.add(name)
+    return found
 
 
 def _bundle(view: View, one: BundleStatus, detail: Detail, only: Names) -> Entries:
@@ -574,11 +588,12 @@ def shown_failures(view: View) -> Iterator[FailureStatus]:
 
 
 def _friendly(view: View, one: FailureStatus) -> str:
-    every = f"{words.interval(one.interval_ms)}-interval " if one.interval_ms else ""
+    manner = view.status.options.manner
+    every = f"{words.interval(one.interval_ms, manner)}-interval " if one.interval_ms else ""
     task = "probe" if one.task == "monitor" and not one.interval_ms else one.task
     text = f"{one.resource} {every}{task} on {one.node or 'unknown node'}"
     if one.status == 0:
-        text += f" returned '{words.result(one.rc, view.status.options.manner)}'"
+        text += f" returned '{words.result(one.rc, manner)}'"
         if one.reason:
             text += f" ({one.reason})"
     else:
@@ -588,7 +603,7 @@ def _friendly(view: View, one: FailureStatus) -> str:
         text += f" at {words.when(one.changed_s)}"
     took = leading_number(one.exec_ms or "")
     if took > 0:
-        text += f" after {words.interval(took)}"
+        text += f" after {words.interval(took, manner)}"
     return text
 
 

@@ -160,8 +160,14 @@ def option_lines(head: Summary, manner: Manner) -> list[str]:
     return [
         f"{what} of failed nodes {'enabled' if head.fencing_enabled else 'disabled'}",
         f"Cluster is {'symmetric' if head.symmetric else 'asymmetric'}",
-        f"No quorum policy: {NO_QUORUM_TEXT.get(head.no_quorum_policy, head.no_quorum_policy)}",
+        f"No quorum policy: {_no_quorum(head.no_quorum_policy, manner)}",
     ]
+
+
+def _no_quorum(policy: str, manner: Manner) -> str:
+    if policy == "fence" and manner is Manner.CRM_MON:
+        return "Suicide"
+    return NO_QUORUM_TEXT.get(policy, policy)
 
 
 def _maintenance(head: Summary) -> str:

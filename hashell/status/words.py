@@ -10,9 +10,11 @@ from datetime import datetime
 
 from hashell.status.cluster_status import NodeStatus, PrimitiveStatus, ResourceStatus
 from hashell.status.options import Manner
-from hashell.values.outcomes import OcfCode, ocf_text
+from hashell.values.outcomes import ocf_text
 from hashell.values.roles import Role
 
+#: Exit codes that crm_mon 2.1 words in its own way.
+_CRM_MON_TEXT = {190: "OCF_DEGRADED", 193: "unknown"}
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -46,27 +48,30 @@ def when_iso(seconds: int) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}{zone}"
 
 
-def interval(milliseconds: int) -> str:
-    """1h30m, 10s, 1.500s, 20ms: the units that are not zero, one after the other."""
+def interval(milliseconds: int, manner: Manner) -> str:
+    """1h30m, 10s, 1.500s, 20ms: the units that are not zero, one after the other.
+
+    Release 2.1 kept to the smaller unit where a larger one would be exactly 1: 60s, 1000ms.
+    """
     if milliseconds == 0:
         return "0s"
+    least = 1 if manner is Manner.CRM_MON else 0
     text = ""
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000)):
-        if milliseconds >= size:
+        if milliseconds >= size + least:
             text += f"{milliseconds // size}{unit}"
             milliseconds %= size
+    if milliseconds < 1000 + least:
+        return f"{text}{milliseconds}ms" if milliseconds else text
     seconds, rest = divmod(milliseconds, 1000)
-    if seconds:
-        return f"{text}{seconds}" + (f".{rest:03d}s" if rest else "s")
-    return f"{text}{rest}ms" if rest else text
+    return f"{text}{seconds}" + (f".{rest:03d}s" if rest else "s")
 
 
 def result(code: int, manner: Manner) -> str:
     """The words for an exit code of an agent."""
     if manner is Manner.SIMULATE:
         return _EXIT_TEXT.get(code, "Unknown exit status")
-    # No result yet: Pacemaker has words for it, but not in this place.
-    return "unknown" if code == OcfCode.UNKNOWN else ocf_text(code)
+    return _CRM_MON_TEXT.get(code) or ocf_text(code)
 
 
 def plural(count: int) -> str:

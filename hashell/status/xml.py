@@ -143,7 +143,7 @@ def _summary(root: etree._Element, view: View) -> None:
     if options.shows(Section.OPTIONS):
         _add(
             found, "cluster_options", stonith__enabled=head.fencing_enabled,
-            symmetric__cluster=head.symmetric, no__quorum__policy=head.no_quorum_policy,
+            symmetric__cluster=head.symmetric, no__quorum__policy="suicide" if head.no_quorum_policy == "fence" else head.no_quorum_policy,
             maintenance__mode=head.maintenance_mode,
             stop__all__resources=head.stop_all_resources,
             stonith__timeout__ms=head.fencing_timeout_ms,

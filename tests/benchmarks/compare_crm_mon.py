@@ -60,11 +60,23 @@ def masked(text: str) -> str:
 OLD_NAMES = {row.name: row.old_name for row in CLUSTER_OPTIONS if row.old_name}
 
 
+#: Fail counts of a whole resource were written up to this feature set; crm_mon 2.1 expects them there.
+PER_OPERATION = (3, 0, 13)
+
+
 def in_old_words(path: Path) -> bytes:
-    """The CIB with the old names of cluster options: crm_mon 2.1 would ignore the new ones."""
+    """The CIB with the old names of cluster options, and of fail counts where its feature set is old: crm_mon 2.1
+    would not see the new ones.
+    """
     root = load_cib(path).copy_root()
     for pair in root.iterfind("configuration/crm_config/cluster_property_set/nvpair"):
         pair.set("name", OLD_NAMES.get(pair.get("name", ""), pair.get("name", "")))
+    feature_set = tuple(int(part) for part in re.findall(r"\d+", root.get("crm_feature_set", "")))
+    if feature_set < PER_OPERATION:
+        for pair in root.iterfind("status/node_state/transient_attributes/instance_attributes/nvpair"):
+            name = pair.get("name", "")
+            if name.startswith(("fail-count-", "last-failure-")):
+                pair.set("name", name.partition("#")[0])
     return bytes(etree.tostring(root))
 
 
@@ -185,8 +197,9 @@ def main() -> int:
         print(f"{answered - len(different):4} of {answered}  crm_mon -1 {options}", flush=True)
         if args.names:
             print("    ", *different)
-    if args.keep is not None and len(kept) > before:
-        args.keep.write_text(json.dumps(kept))
+        if args.keep is not None and len(kept) > before:
+            before = len(kept)
+            args.keep.write_text(json.dumps(kept))
     return 0
 
 
