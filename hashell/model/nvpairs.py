@@ -109,7 +109,7 @@ class Document:
             real = self.dereference(pair)
             if real is None:
                 continue
-            name, value = real.get("name"), real.get("value")
+            name, value = pair.get("name", real.get("name")), real.get("value")
             if name is not None and value is not None:
                 pairs.append((name, value))
         return NameValueSet(
