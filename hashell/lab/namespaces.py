@@ -69,7 +69,7 @@ def in_user_namespace(words: list[str]) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine that runs. `run` marks its processes (processes.py); `holder` keeps its namespaces; `port` is its cable's
+    """A machine that runs. `run` marks its processes; `holder` keeps its namespaces; `port` is its cable's
     end at the bridge.
     """
 
