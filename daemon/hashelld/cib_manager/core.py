@@ -438,11 +438,16 @@ class CibManager:
                 self.ledger.wait_for(entry.position.index)
         # Told when the view's first entry is committed: until then the version may be lower than what ours was.
         self._untold = author
-        if copy.through and all(entry.write is not None for entry in copy.held):
+        begins = [
+            entry.position.index for entry in copy.held
+            if entry.write is None and self._is_of_view(entry.position.view, entry.position.proposer)
+        ]
+        if copy.through and not begins:
             self._tell_copy(out)
         out.append(Log("info", "took the CIB", {"origin": origin, "version": str(cib.version)}))
         if copy.through:
-            self._first_index = copy.applied.index + 1
+            # The view's own first entry is in the copy: held, or committed already.
+            self._first_index = begins[0] if begins else copy.applied.index + 1
             while self._backlog and self._backlog[0].sequence <= copy.through:
                 self._backlog.popleft()
             self._sequence = max(self._sequence, copy.through)
@@ -618,7 +623,7 @@ class CibManager:
         version, highest = self.cib.version, Version(*entry.raise_to)
         if highest > version:
             self._raise_version(entry, highest, out)
-        if self._untold:
+        if self._untold and entry.position.index >= self._first_index:
             self._tell_copy(out)
 
     def _raise_version(self, entry: Entry, highest: Version, out: list[Effect]) -> None:
