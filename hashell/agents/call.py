@@ -154,7 +154,8 @@ def read_answer(
         return Answer(
             OcfCode.NOT_INSTALLED, ExecStatus.NOT_INSTALLED, error or f"{agent} is not installed"
         )
-    if error:
+    if error and not stdout and not stderr:
+        # What wrote something was started; then `error` is only a remark about its output.
         rc = OcfCode.INSUFFICIENT_PRIV if "ermission" in error else OcfCode.UNKNOWN_ERROR
         return Answer(rc, ExecStatus.ERROR, error)
     if exit_code > 128 and exit_code not in (OcfCode.DEGRADED, OcfCode.DEGRADED_PROMOTED):

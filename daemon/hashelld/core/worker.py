@@ -7,7 +7,6 @@ standard input and output: length in four bytes, big-endian, then a msgpack arra
 
 from __future__ import annotations
 
-import importlib
 import os
 import struct
 import sys
@@ -18,6 +17,7 @@ import msgspec
 
 from hashell.cib.document import Cib
 from hashell.errors import HashellError
+from hashell.simulate.run import decide
 from hashell.transition.xml import graph_to_xml
 
 #: Bytes of one frame: a CIB at its largest, and something round it.
@@ -47,21 +47,16 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
 
 def answer(question: Question) -> Answer:
     """Decide. An error of our own is an answer too: the daemon must hear of it, and go on."""
-    # The room that runs the scheduler stands above the daemon's library floors; only this
-    # process, which does nothing else, reaches up to it.
-    run = importlib.import_module("hashell.simulate.run")
     try:
-        decision = run.decide(
-            Cib.parse(question.cib), question.now_s, question.transition_id
-        )
+        decision = decide(Cib.parse(question.cib), question.now_s, question.transition_id)
     except HashellError as error:
         return Answer(question.request, error=str(error))
     except Exception as error:  # one bad input must not end the process for the next
         traceback.print_exc(file=sys.stderr)
         return Answer(question.request, error=f"the scheduler failed: {error!r}")
     return Answer(
-        question.request, graph_to_xml(decision.graph), str(decision.summary),
-        recheck_at_s=decision.graph.recheck_at,
+        question.request, graph_to_xml(decision.graph), "\n".join(decision.summary),
+        recheck_at_s=decision.recheck_at,
     )
 
 

@@ -403,9 +403,9 @@ def own_scheduler(cluster: Cluster, ask: AskScheduler) -> GraphReady:
     """Graphs by hashell."""
     decide = importlib.import_module("hashell.simulate.run").decide
     decision = decide(Cib.parse(ask.cib), ask.now_s, ask.transition_id)
-    cluster.summaries.append(str(decision.summary))
+    cluster.summaries.append("\n".join(decision.summary))
     return GraphReady(
-        ask.request, graph_to_xml(decision.graph), recheck_at_s=decision.graph.recheck_at
+        ask.request, graph_to_xml(decision.graph), recheck_at_s=decision.recheck_at
     )
 
 

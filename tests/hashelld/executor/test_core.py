@@ -1,0 +1,294 @@
+"""The executor alone: events in, effects out; at the end also with real programs."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from hashell.agents.find import AgentMissing
+from hashell.cib.document import Cib
+from hashell.cib.transaction import commit
+from hashelld.core.agents import AgentRunner
+from hashelld.core.effects import AgentEnded, CancelTimer, KillAgent, RunAgent, StartTimer, Tell
+from hashelld.core.events import (
+    ChangeAnswered,
+    ChangeWanted,
+    CibChanged,
+    Member,
+    MembersChanged,
+    OperationDone,
+    OperationWanted,
+    Started,
+    View,
+)
+from hashelld.executor.core import QUEUE_MAX, Executor, RecurringDue
+from hashelld.settings import Settings
+
+METADATA = b'<resource-agent name="x"><parameters/><actions/></resource-agent>'
+KEY = "7:12:{0}:2668bbeb-0000-0000-0000-000000000000"
+
+
+class Bench:
+    """One executor, a CIB that takes every write, and what it asked for."""
+
+    def __init__(self, folder: Path, resolve=lambda agent: f"/agents/{agent.type}"):
+        self.executor = Executor(Settings("c", "node1", folder, folder / "run", folder / "key"), resolve)
+        self.cib, self.now_ms = Cib.empty(), 0
+        self.running: list[RunAgent] = []
+        self.timers: dict[str, StartTimer] = {}
+        self.done: list[OperationDone] = []
+        self.killed: list[str] = []
+        self.writes = 0
+        self.send(Started("node1", "c", self.cib))
+        self.view = View(1, (Member(1, "node1", "u", 1),))
+        self.send(MembersChanged(self.view))
+
+    def send(self, event):
+        for effect in self.executor.receive(event, self.now_ms, 1_700_000_000 + self.now_ms / 1000):
+            match effect:
+                case RunAgent() if effect.token.startswith("meta:"):
+                    self.send(AgentEnded(effect.token, 0, False, False, METADATA, b"", 1))
+                case RunAgent():
+                    self.running.append(effect)
+                case StartTimer(name):
+                    self.timers[name] = effect
+                case CancelTimer(name):
+                    self.timers.pop(name, None)
+                case KillAgent(token):
+                    self.killed.append(token)
+                case Tell(ChangeWanted() as change):
+                    self.writes += 1
+                    self.cib = commit(self.cib, change.operations).after
+                case Tell(OperationDone() as done):
+                    self.done.append(done)
+
+    def want(self, task, resource="web", *, interval=0, rc=0, standard="ocf", dc="node1", **attributes):
+        root = etree.Element("rsc_op", id="7", operation=task, on_node="node1", on_node_uuid="1")
+        root.set("operation_key", f"{resource}_{task}_{interval}")
+        root.set("transition-key", KEY.format(rc))
+        agent = etree.SubElement(root, "primitive", id=resource, type="Dummy")
+        agent.set("class", standard)
+        if standard == "ocf":
+            agent.set("provider", "test")
+        values = {"CRM_meta_timeout": "20000", "CRM_meta_op_target_rc": str(rc), **attributes}
+        if interval:
+            values["CRM_meta_interval"] = str(interval)
+        etree.SubElement(root, "attributes", values)
+        self.send(OperationWanted(etree.tostring(root), dc))
+
+    def end(self, code=0, **how):
+        effect = self.running.pop(0)
+        self.now_ms += 10
+        values = {"timed_out": False, "killed": False, "stdout": b"", "stderr": b"", "duration_ms": 10, **how}
+        self.send(AgentEnded(effect.token, code, **values))
+        return effect
+
+    def entry(self, name):
+        found = self.cib.root.xpath("//lrm_rsc_op[@id=$name]", name=name)
+        return dict(found[0].attrib) if found else None
+
+    def tasks(self):
+        return [effect.arguments[-1] for effect in self.running]
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
+
+
+def test_joining_writes_an_empty_history_and_that_it_has_joined(bench):
+    state = bench.cib.root.find("status/node_state")
+    assert (state.get("id"), state.get("uname"), state.get("join")) == ("1", "node1", "member")
+    assert state.find("lrm/lrm_resources") is not None
+
+
+def test_operations_of_one_resource_wait_for_one_another_and_others_do_not(bench):
+    bench.want("start")
+    bench.want("notify")
+    bench.want("start", "db")
+    assert [e.environment["OCF_RESOURCE_INSTANCE"] for e in bench.running] == ["web", "db"]
+    bench.end()
+    assert bench.tasks() == ["start", "notify"]
+
+
+def test_an_operation_is_recorded_as_pending_and_then_with_its_result(bench):
+    bench.want("start")
+    assert bench.entry("web_last_0")["op-status"] == "-1"
+    bench.end(0)
+    entry = bench.entry("web_last_0")
+    assert (entry["op-status"], entry["rc-code"], entry["exec-time"]) == ("0", "0", "10")
+    assert [one.task for one in bench.done] == ["start"]
+
+
+def test_a_notification_is_told_and_not_recorded(bench):
+    bench.want("notify")
+    bench.end(0)
+    assert bench.done[0].task == "notify"
+    assert not bench.cib.root.xpath("//lrm_rsc_op")
+
+
+def test_a_recurring_monitor_runs_again_and_is_recorded_only_when_it_changes(bench):
+    bench.want("monitor", interval=10_000)
+    bench.end(0)
+    writes = bench.writes
+    for _ in range(3):
+        assert bench.timers["recurring:web:web_monitor_10000"].delay_ms == 10_000
+        bench.send(RecurringDue("web", "web_monitor_10000"))
+        bench.end(0)
+    assert bench.writes == writes
+    bench.send(RecurringDue("web", "web_monitor_10000"))
+    bench.end(7)
+    assert bench.writes == writes + 1
+    assert bench.entry("web_last_failure_0")["rc-code"] == "7"
+    bench.send(RecurringDue("web", "web_monitor_10000"))
+    bench.end(7)
+    assert bench.writes == writes + 1
+
+
+def test_a_stop_ends_the_monitors_before_it_runs(bench):
+    bench.want("monitor", interval=10_000)
+    bench.end(0)
+    bench.send(RecurringDue("web", "web_monitor_10000"))
+    bench.want("stop")
+    assert "recurring:web:web_monitor_10000" not in bench.timers
+    assert bench.tasks() == ["monitor"]
+    bench.end(7)
+    assert bench.tasks() == ["stop"]
+    assert bench.entry("web_last_failure_0") is None
+    bench.end(0)
+    assert bench.timers.get("recurring:web:web_monitor_10000") is None
+
+
+def test_a_monitor_that_is_due_while_it_waits_does_not_wait_twice(bench):
+    bench.want("monitor", interval=10_000)
+    bench.end(0)
+    bench.want("notify")
+    for _ in range(5):
+        bench.send(RecurringDue("web", "web_monitor_10000"))
+    bench.end(0)
+    assert bench.tasks() == ["monitor"]
+    bench.end(0)
+    assert bench.tasks() == []
+
+
+def test_cancelling_ends_the_monitor_and_takes_out_its_entry(bench):
+    bench.want("monitor", interval=10_000)
+    bench.end(0)
+    bench.want("cancel", **{"CRM_meta_operation": "monitor", "CRM_meta_interval": "10000"})
+    assert bench.entry("web_monitor_10000") is None
+    assert "recurring:web:web_monitor_10000" not in bench.timers
+    assert bench.done[-1].task == "cancel"
+
+
+def test_a_stop_uses_the_parameters_of_the_start(bench):
+    bench.want("start", ip="10.0.0.1")
+    bench.end(0)
+    bench.want("stop", ip="10.0.0.2")
+    assert bench.end(0).environment["OCF_RESKEY_ip"] == "10.0.0.1"
+
+
+def test_deleting_waits_for_what_runs_and_then_forgets_all(bench):
+    bench.want("start")
+    bench.want("monitor", interval=10_000)
+    bench.want("delete")
+    assert bench.entry("web_last_0") is not None
+    bench.end(0)
+    assert not bench.cib.root.xpath("//lrm_resource")
+    assert bench.done[-1].task == "delete"
+    assert bench.running == []
+
+
+def test_only_the_dc_of_the_view_may_give_orders(bench):
+    bench.want("start", dc="node2")
+    assert bench.running == []
+
+
+@pytest.mark.parametrize("data", [b"", b"<x", b"<rsc_op/>", b"<rsc_op id='1' operation='start'/>", b"\xff\x00"])
+def test_an_order_that_cannot_be_read_does_nothing(bench, data):
+    bench.send(OperationWanted(data, "node1"))
+    assert bench.running == []
+    assert bench.done == []
+
+
+def test_too_many_waiting_operations_are_refused_with_a_reason(bench):
+    for _ in range(QUEUE_MAX + 3):
+        bench.want("notify")
+    assert len(bench.done) == 2
+    assert str(QUEUE_MAX) in bench.done[0].reason
+
+
+def test_a_missing_agent_is_recorded_as_not_installed(tmp_path):
+    def nowhere(agent):
+        raise AgentMissing(f"no agent {agent} is installed here")
+
+    bench = Bench(tmp_path, nowhere)
+    bench.want("start")
+    entry = bench.entry("web_last_failure_0")
+    assert (entry["rc-code"], entry["op-status"]) == ("5", "7")
+    assert "ocf:test:Dummy" in entry["exit-reason"]
+
+
+def test_a_fence_device_is_where_the_cluster_started_it(bench):
+    bench.want("monitor", "fence", standard="stonith", rc=7)
+    assert bench.entry("fence_last_0")["rc-code"] == "7"
+    bench.want("start", "fence", standard="stonith", ip="x")
+    assert b"action=monitor\n" in bench.end(0).stdin
+    bench.want("monitor", "fence", standard="stonith", rc=7)
+    assert bench.entry("fence_last_0")["rc-code"] == "0"
+    bench.want("stop", "fence", standard="stonith")
+    bench.want("monitor", "fence", standard="stonith", rc=7)
+    assert bench.entry("fence_last_0")["rc-code"] == "7"
+    assert bench.running == []
+
+
+def test_a_cib_that_lost_this_nodes_history_gets_it_again(bench):
+    bench.want("start")
+    bench.end(0)
+    other = Cib.empty()
+    bench.cib = other
+    bench.send(CibChanged(other, other, b"", None, True))
+    assert bench.entry("web_last_0")["rc-code"] == "0"
+    writes = bench.writes
+    bench.send(CibChanged(other, bench.cib, b"", None, True))
+    assert bench.writes == writes
+
+
+def test_a_refused_write_is_made_up_for_later(bench):
+    bench.want("start")
+    bench.end(0)
+    bench.cib = Cib.empty()
+    bench.send(ChangeAnswered("executor:3", error_id="no-quorum", error="x"))
+    assert "look" in bench.timers
+    bench.send(CibChanged(bench.cib, bench.cib, b"<diff/>", None, False))
+    bench.send(bench.timers.pop("look").event)
+    assert bench.entry("web_last_0")["rc-code"] == "0"
+
+
+async def test_with_real_programs_an_agent_that_hangs_floods_and_forks_is_recorded_truly(tmp_path):
+    agent = tmp_path / "agent"
+    agent.write_text(
+        "#!/bin/sh\ncase $1:$OCF_RESKEY_how in\n"
+        "meta-data:*) exit 1;;\n"
+        "start:hang) trap '' TERM; sleep 64;;\n"
+        "start:flood) head -c 5000000 /dev/zero; exit 0;;\n"
+        "start:fork) sleep 3 & exit 0;;\n"
+        "start:die) kill -9 $$;;\n"
+        "*) exit 0;; esac\n"
+    )
+    agent.chmod(0o755)
+    bench = Bench(tmp_path, lambda name: str(agent))
+    ended: asyncio.Queue = asyncio.Queue()
+    runner = AgentRunner(lambda component, event: ended.put_nowait(event))
+    expected = {"hang": ("1", "2"), "flood": ("0", "0"), "fork": ("0", "0"), "die": ("1", "4")}
+    for how in expected:
+        bench.want("start", how, how=how, CRM_meta_timeout="400")
+    for effect in bench.running:
+        runner.run("executor", effect)
+    for _ in expected:
+        bench.send(await asyncio.wait_for(ended.get(), 15))
+    for how, (rc, status) in expected.items():
+        entry = bench.entry(f"{how}_last_0")
+        assert (entry["rc-code"], entry["op-status"]) == (rc, status), how
