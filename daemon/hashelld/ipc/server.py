@@ -182,7 +182,8 @@ class IpcServer:
         try:
             os.chown(self._path, -1, group)
             self._path.chmod(0o660)
-        except PermissionError:
+        except OSError:
+            # Not allowed, or a group that this user namespace does not know.
             self._path.chmod(0o600)
 
     async def stop(self) -> None:
