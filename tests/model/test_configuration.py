@@ -110,7 +110,9 @@ def test_health_colours_are_worth_what_the_strategy_says():
 
 
 def test_options_are_typed():
-    options = read(options="placement-strategy=balanced batch-limit=7 load-threshold=70% shutdown-lock-limit=5min").options
+    options = read(
+        options="placement-strategy=balanced batch-limit=7 load-threshold=70% shutdown-lock-limit=5min"
+    ).options
 
     assert options.placement_strategy is PlacementStrategy.BALANCED
     assert (options.batch_limit, options.load_threshold_percent) == (7, 70)
@@ -126,7 +128,8 @@ def test_nodes_are_sorted_by_name_with_numbers_as_numbers():
 
 def test_a_node_has_its_attributes_and_those_that_every_node_has():
     inner = '<instance_attributes id="i"><nvpair id="p" name="site-name" value="here"/></instance_attributes>'
-    (node,) = read(nodes=f'<node id="1" uname="a" score="5">{inner}</node>', options="cluster-name=c", cib='dc-uuid="1"').nodes
+    element = f'<node id="1" uname="a" score="5">{inner}</node>'
+    (node,) = read(nodes=element, options="cluster-name=c", cib='dc-uuid="1"').nodes
 
     assert node.score == 5
     assert node.attributes == {
@@ -195,9 +198,9 @@ def test_a_template_is_merged_and_overridden():
     found = read(
         '<template id="t" class="ocf" provider="heartbeat" type="Dummy"><instance_attributes id="ti">'
         '<nvpair id="t1" name="x" value="template"/><nvpair id="t2" name="y" value="template"/></instance_attributes>'
-        '<operations><op id="o1" name="monitor" interval="10s"/><op id="o2" name="stop" interval="0" timeout="5s"/></operations>'
-        '</template><primitive id="a" template="t"><instance_attributes id="ai"><nvpair id="a1" name="x" value="own"/>'
-        '</instance_attributes><operations><op id="o3" name="monitor" interval="20s"/></operations></primitive>'
+        '<operations><op id="o1" name="monitor" interval="10s"/><op id="o2" name="stop" interval="0" timeout="5s"/>'
+        '</operations></template><primitive id="a" template="t"><instance_attributes id="ai">'
+        '<nvpair id="a1" name="x" value="own"/></instance_attributes><operations><op id="o3" name="monitor" interval="20s"/></operations></primitive>'
     )
 
     resource = only(found)
@@ -275,7 +278,8 @@ def test_more_than_one_instance_a_node_makes_a_clone_unique():
 
 def test_agents_that_cannot_tell_instances_apart_make_a_clone_anonymous():
     service = primitive("a", agent='class="systemd" type="x"')
-    clone = only(read(f'<clone id="c">{meta("m", globally_unique="true", clone_max="9")}{service}</clone>', nodes=NODES))
+    options = meta("m", globally_unique="true", clone_max="9")
+    clone = only(read(f'<clone id="c">{options}{service}</clone>', nodes=NODES))
 
     assert clone.clone is not None
     assert (clone.unique, clone.children[0].unique, clone.clone.clone_max) == (False, False, 3)
@@ -304,7 +308,8 @@ def test_empty_groups_and_clones_are_left_out():
 
 BUNDLE = (
     '<bundle id="b"><podman image="img" replicas="2" {podman}/><network ip-range-start="10.0.0.253" {network}>'
-    '<port-mapping id="p" port="80"/></network><storage><storage-mapping id="s" source-dir-root="/data" target-dir="/d"/>'
+    '<port-mapping id="p" port="80"/></network>'
+    '<storage><storage-mapping id="s" source-dir-root="/data" target-dir="/d"/>'
     "</storage>{inner}</bundle>"
 )
 

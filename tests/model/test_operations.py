@@ -13,8 +13,10 @@ from hashell.model.operations import find_operation, whole_seconds
 NOW_S = 1_704_067_200.0
 
 
-def meta_of(task: str, interval_ms: int, operations: str, *, defaults: str = "", agent: str = 'class="ocf" provider="p" type="D"',
-            parameters: str = "") -> Mapping[str, str]:
+def meta_of(
+    task: str, interval_ms: int, operations: str, *, defaults: str = "",
+    agent: str = 'class="ocf" provider="p" type="D"', parameters: str = "",
+) -> Mapping[str, str]:
     text = (
         f'<cib><configuration><resources><primitive id="a" {agent}>{parameters}<operations>{operations}</operations>'
         f"</primitive></resources><op_defaults>{defaults}</op_defaults></configuration><status/></cib>"
@@ -61,7 +63,9 @@ def test_a_probe_has_the_timeout_of_the_most_frequent_monitor():
 
 
 def test_a_fence_device_is_started_within_its_own_monitor_timeout():
-    parameters = '<instance_attributes id="i"><nvpair id="p" name="pcmk_monitor_timeout" value="9s"/></instance_attributes>'
+    parameters = (
+        '<instance_attributes id="i"><nvpair id="p" name="pcmk_monitor_timeout" value="9s"/></instance_attributes>'
+    )
     agent = 'class="stonith" type="x"'
 
     assert meta_of("start", 0, op("start", timeout="5s"), agent=agent, parameters=parameters)["timeout"] == "9000"
