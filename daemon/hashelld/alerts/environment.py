@@ -5,6 +5,7 @@ Source: Pacemaker Explained, "Alerts", "Environment variables passed to alert ag
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -85,19 +86,16 @@ def environment(
 
 def timestamp(layout: str, wall_s: float) -> str:
     """strftime's letters, and %N (with digits: %06N) for parts of a second."""
-    when = datetime.fromtimestamp(wall_s, UTC).astimezone()
-    parts = layout.split("%")
-    out = [parts[0]]
-    for part in parts[1:]:
-        digits = part[: len(part) - len(part.lstrip("0123456789"))]
-        rest = part[len(digits):]
-        if rest.startswith("N"):
-            width = int(digits) if digits else 9
-            fraction = f"{int((wall_s % 1) * 1e9):09d}"[: max(1, min(width, 9))]
-            out.append(fraction + rest[1:])
-        else:
-            out.append(when.strftime("%" + part) if part else "%")
-    return "".join(out)
+    fraction = f"{int((wall_s % 1) * 1e9):09d}"
+
+    def part(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return match[0]
+        return fraction[: max(1, min(int(match[1] or 9), 9))]
+
+    # A doubled percent sign is strftime's to read, and what follows it is plain text.
+    layout = re.sub(r"%%|%(\d*)N", part, layout)
+    return datetime.fromtimestamp(wall_s, UTC).astimezone().strftime(layout)
 
 
 def _selected(alert: etree._Element) -> tuple[frozenset[str], frozenset[str]]:
