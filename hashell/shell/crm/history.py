@@ -1,107 +1,193 @@
-"""The history level: what happened, and the versions of the configuration."""
+"""The history level: what happened, and which configurations there were."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
+from hashell.errors import BadUsage, NotFound
 from hashell.shell.grammar.words import Command, Danger, Level
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from hashell.cib.document import Cib
+    from hashell.commands.env import Env
     from hashell.shell.session import Session
+    from hashell.wire.messages import EventInfo, HistoryRow
 
 _HERE = "hashell.shell.crm.history"
+#: Events and versions that are asked for; more than a node keeps.
+EVENTS_MAX = 2000
+VERSIONS_MAX = 1000
+#: Rows that are shown when nobody says how many.
+SHOWN = 20
 
 LEVEL = Level(
     "history", "What happened: events, versions of the configuration.",
     commands=(
-        Command("log", "[COUNT]", "Versions of the configuration, newest first: who, when, with which command.", f"{_HERE}:log"),
-        Command("events", "[COUNT]", "The last events of the cluster.", f"{_HERE}:events"),
-        Command("resource", "RESOURCE...", "Events about resources.", f"{_HERE}:about"),
-        Command("node", "NODE...", "Events about nodes.", f"{_HERE}:about"),
-        Command("show", "VERSION", "A kept version of the configuration.", f"{_HERE}:show"),
-        Command("diff", "VERSION [VERSION]", "How versions differ; the second is the present one unless named.", f"{_HERE}:diff"),
-        Command("undo", "[VERSION]", "Go back to the version before, or before a named one.", f"{_HERE}:undo", danger=Danger.INTERRUPTS),
-        Command("restore", "VERSION", "Make a kept version the present one again.", f"{_HERE}:restore", danger=Danger.INTERRUPTS),
+        Command("log", "[COUNT]", "Versions of the configuration: who changed it, when, with which command.", f"{_HERE}:log", aliases=("versions", "list")),
+        Command("events", "[COUNT]", "The last events of this cluster.", f"{_HERE}:events"),
+        Command("resource", "RESOURCE...", "Events of resources.", f"{_HERE}:about"),
+        Command("node", "NODE...", "Events of nodes.", f"{_HERE}:about"),
+        Command("transitions", "[COUNT]", "What the cluster decided, and how it ended.", f"{_HERE}:transitions"),
+        Command("show", "VERSION", "A version of the configuration.", f"{_HERE}:show"),
+        Command("diff", "VERSION [VERSION]", "What changed between two versions, or from one to now.", f"{_HERE}:diff"),
+        Command("undo", "[VERSION]", "Take a change back: the last one, or that which made a version.", f"{_HERE}:undo", danger=Danger.INTERRUPTS),
+        Command("restore", "VERSION", "Make the configuration what it was.", f"{_HERE}:restore", danger=Danger.INTERRUPTS),
     ),
 )
 
 
 def _when(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    from datetime import datetime
+
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def log(session: Session, words: list[str]) -> int:
+def _count(words: list[str], default: int = SHOWN) -> int:
+    if not words:
+        return default
+    if not words[0].isdigit() or not int(words[0]):
+        raise BadUsage(f"{words[0]!r} is no count", "give a number")
+    return int(words[0])
+
+
+def event_line(event: EventInfo) -> str:
+    """One event for people: time, node, text."""
+    level = "" if event.level in ("info", "debug", "notice") else f"{event.level.upper()}: "
+    return f"{_when(event.when_s)} {event.node}: {level}{event.text}"
+
+
+def _page(session: Session, lines: Iterable[str]) -> int:
     from hashell.shell.output import page
 
-    rows = session.client.history(int(words[0]) if words and words[0].isdigit() else 20)
-    lines = [
-        f"{row.version:<10} {_when(row.when_s)}  {row.user or '?'}@{row.node or '?'}  {row.command or row.message}\n" for row in rows
-    ]
-    page(session, "".join(lines))
+    page(session, "".join(f"{line}\n" for line in lines))
     return 0
 
 
 def events(session: Session, words: list[str]) -> int:
-    count = int(words[0]) if words and words[0].isdigit() else 50
-    return _print(session, count, ())
+    found = session.client.events(_count(words))
+    if not found and session.client.kind == "file":
+        session.err("INFO: a file has no events")
+    return _page(session, [event_line(one) for one in found[-_count(words):]])
 
 
 def about(session: Session, words: list[str]) -> int:
-    return _print(session, 500, tuple(words))
+    """The events that concern one of the names."""
+    names = set(words)
+    found = [one for one in session.client.events(EVENTS_MAX) if names & {*one.about, one.node}]
+    return _page(session, map(event_line, found))
 
 
-def _print(session: Session, count: int, names: tuple[str, ...]) -> int:
-    for one in session.client.events(count):
-        if not names or any(name in one.about or name in one.text for name in names):
-            session.out(f"{_when(one.when_s)} {one.node or '-'} {one.level or 'info'}: {one.text}\n")
-    return 0
+def transitions(session: Session, words: list[str]) -> int:
+    found = [one for one in session.client.events(EVENTS_MAX) if one.kind.startswith("transition")]
+    return _page(session, [event_line(one) for one in found[-_count(words):]])
 
 
-def _printed(cib: Cib) -> list[str]:
+def log(session: Session, words: list[str]) -> int:
+    """Newest first."""
+    return _page(session, _version_lines(session.client.history(_count(words))))
+
+
+def _version_lines(rows: Iterable[HistoryRow]) -> Iterator[str]:
+    rows = list(rows)
+    width = max((len(row.version) for row in rows), default=0)
+    for row in rows:
+        who = "@".join(filter(None, (row.user, row.node)))
+        said = row.command or row.message
+        more = f"  ({row.message})" if row.command and row.message else ""
+        yield f"{row.version:{width}}  {_when(row.when_s)}  {who}  {said}{more}".rstrip()
+
+
+def _rows(session: Session) -> tuple[HistoryRow, ...]:
+    return session.client.history(VERSIONS_MAX)
+
+
+def _version(session: Session, text: str) -> Cib:
+    """A kept version; an epoch alone is enough when only one version has it."""
+    rows = _rows(session)
+    names = [row.version for row in rows]
+    if text in names:
+        return session.client.version(text)
+    close = [name for name in names if text.isdigit() and name.split(".")[1] == text]
+    if len(close) != 1:
+        raise NotFound(f"no version {text} of the configuration is kept", "see `history log`")
+    return session.client.version(close[0])
+
+
+def _as_text(cib: Cib) -> str:
     from hashell.shell.crm.configure_print import Printer, objects
 
-    return Printer(cib.root).show(objects(cib.root)).splitlines()
+    return Printer(cib.root).show(objects(cib.root))
 
 
 def show(session: Session, words: list[str]) -> int:
-    session.out("".join(f"{line}\n" for line in _printed(session.client.version(words[0]))))
+    from hashell.shell.crm.configure_print import Printer, objects
+    from hashell.shell.output import page, painter
+
+    root = _version(session, words[0]).root
+    page(session, Printer(root, painter(session)).show(objects(root)))
     return 0
+
+
+def difference(before: str, after: str) -> list[str]:
+    """Lines that went, marked -, and lines that came, marked +, with a little of what stands around them."""
+    import difflib
+
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
+    return [line for line in lines if not line.startswith(("+++", "---"))]
 
 
 def diff(session: Session, words: list[str]) -> int:
-    import difflib
+    before = _version(session, words[0])
+    after = _version(session, words[1]) if len(words) > 1 else session.client.cib()
+    return _page(session, difference(_as_text(before), _as_text(after)))
 
-    before = session.client.version(words[0])
-    after = session.client.version(words[1]) if len(words) > 1 else session.client.cib()
-    name = words[1] if len(words) > 1 else "now"
-    lines = difflib.unified_diff(_printed(before), _printed(after), words[0], name, lineterm="")
-    session.out("".join(f"{line}\n" for line in lines))
-    return 0
+
+def _refuse_staged(session: Session) -> None:
+    if session.staged:
+        raise BadUsage("edits are staged", "commit or refresh in configure first")
 
 
 def undo(session: Session, words: list[str]) -> int:
-    from hashell.errors import NotFound
+    """The change before the version is told, then taken back."""
+    from hashell.commands import versions
 
-    versions = [row.version for row in session.client.history(100)]
-    place = versions.index(words[0]) if words and words[0] in versions else 0
-    if words and words[0] not in versions:
-        raise NotFound(f"no version {words[0]} is kept", "see history log")
-    if place + 1 >= len(versions):
-        raise NotFound("there is no version before", "see history log")
-    return restore(session, [versions[place + 1]])
+    _refuse_staged(session)
+    rows = _rows(session)
+    if not rows:
+        raise NotFound("no version of the configuration is kept", "there is nothing to take back")
+    wanted = str(_version(session, words[0]).version) if words else rows[0].version
+    place = next((place for place, row in enumerate(rows) if row.version == wanted), 0)
+    if place + 1 >= len(rows):
+        raise NotFound(f"what came before version {wanted} is not kept", "it is the oldest; there is nothing to go back to")
+    before, after = session.client.version(rows[place + 1].version), session.client.version(wanted)
+    env = session.env()
+    versions.undo(env, before, after)
+    return _carry_out(session, env, f"undo of {wanted}", f"Take back {rows[place].command or wanted}?")
 
 
 def restore(session: Session, words: list[str]) -> int:
-    """As a new version: nothing is lost by going back."""
-    import copy
+    from hashell.commands import versions
 
-    wanted = session.client.version(words[0]).configuration
+    _refuse_staged(session)
+    found = _version(session, words[0])
     env = session.env()
-    assert wanted is not None
-    env.root.replace(env.configuration(), copy.deepcopy(wanted))
-    env.commit(f"back to {words[0]}")
-    session.err(f"INFO: the configuration is that of {words[0]} again")
+    versions.restore(env, found)
+    return _carry_out(session, env, f"restore of {found.version}", f"Go back to version {found.version}?")
+
+
+def _carry_out(session: Session, env: Env, message: str, question: str) -> int:
+    """Show what will change, ask a person, commit."""
+    from hashell.errors import Refused
+
+    if not env.changed:
+        session.err("INFO: that changes nothing")
+        return 0
+    _page(session, difference(_as_text(env.base), _as_text(env.cib)))
+    if session.ask is not None and not session.confirm(question):
+        raise Refused("nothing was changed", "confirm, or use --force")
+    env.settle()
+    env.commit(message)
     session.wait_if_asked()
     return 0

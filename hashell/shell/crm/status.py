@@ -1,4 +1,4 @@
-"""What the cluster does now, as `crm status` and pcs tell it; verify; scores."""
+"""Status and its parts as text: `status`, `verify`, and the lines that the resource levels of both languages print."""
 
 from __future__ import annotations
 
@@ -9,158 +9,182 @@ from typing import TYPE_CHECKING
 from hashell.errors import BadUsage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hashell.cib.document import Cib
     from hashell.client.api import ClusterClient
     from hashell.shell.session import Session
-    from hashell.status.cluster_status import ClusterStatus
+    from hashell.status.cluster_status import ClusterStatus, ResourceStatus
     from hashell.status.options import StatusOptions
 
-_FORMATS = ("html", "xml", "json", "simple")
+#: Words of `status` → letters of crm_mon's options. Source: crmsh's manual, "status".
+_WORDS = {
+    "bynode": "n", "inactive": "r", "ops": "o", "timing": "t", "failcounts": "f", "tickets": "c", "noheaders": "D",
+    "detail": "R", "brief": "b", "full": "ncrft", "verbose": "V", "quiet": "D",
+}
+_FORMATS = ("text", "html", "xml", "json", "simple")
+_DETAIL = {"n": "by_node", "r": "inactive", "R": "details", "b": "brief", "t": "timing", "V": "failed_detail"}
 
 
 def gather(client: ClusterClient, options: StatusOptions) -> ClusterStatus:
-    """What a cluster is like now. A file has no membership of its own."""
+    """What the cluster is like now. Raises HashellError."""
     from hashell.state.cluster_state import read_cluster_state
     from hashell.status.build import cluster_status
+    from hashell.status.fencing_events import EVENTS_MAX, fencing_of
+    from hashell.status.options import Section
 
+    state = read_cluster_state(client.cib(), time.time())
     live = client.info() if client.kind in ("hashelld", "pacemaker") else None
-    return cluster_status(read_cluster_state(client.cib(), time.time()), live, options)
+    wants_fencing = live is not None and options.fence_level and options.shows(Section.FENCING)
+    return cluster_status(state, live, options, fencing=fencing_of(client.events(EVENTS_MAX)) if wants_fencing else ())
 
 
 def status(session: Session, words: list[str]) -> int:
-    """The words are crmsh's; they add up."""
-    from dataclasses import replace
-
+    """As `crm_mon -1` with the options that the words stand for; they add up."""
     from hashell.shell.output import page
-    from hashell.status.options import Section, StatusOptions
 
-    options = StatusOptions()
-    form = session.options.output_as or "text"
-    for word in (one.lower() for one in words):
-        if word in _FORMATS:
-            form = word
-        elif word == "full":
-            options = replace(
-                options, by_node=True, inactive=True, timing=True,
-                sections=options.sections | Section.TICKETS | Section.FAILCOUNTS | Section.OPERATIONS,
-            )
-        elif word == "bynode":
-            options = replace(options, by_node=True)
-        elif word == "inactive":
-            options = replace(options, inactive=True)
-        elif word == "ops":
-            options = replace(options, sections=options.sections | Section.OPERATIONS)
-        elif word == "timing":
-            options = replace(options, timing=True, sections=options.sections | Section.OPERATIONS)
-        elif word == "failcounts":
-            options = replace(options, sections=options.sections | Section.FAILCOUNTS)
-        elif word == "tickets":
-            options = replace(options, sections=options.sections | Section.TICKETS)
-        elif word in ("verbose", "detail"):
-            options = replace(options, details=True, failed_detail=True)
-        elif word == "brief":
-            options = replace(options, brief=True)
-        elif word in ("noheaders", "quiet"):
-            options = replace(options, sections=options.sections & ~(Section.SUMMARY | Section.TIMES))
-        else:
-            raise BadUsage(f"status knows no {word}", "see `help status`")
-    page(session, _rendered(session, options, form))
+    lower = [word.lower() for word in words]
+    form = next((word for word in reversed(lower) if word in _FORMATS), session.options.output_as or "text")
+    if form not in _FORMATS:
+        raise BadUsage(f"status knows no format {form!r}", "use " + ", ".join(_FORMATS))
+    if session.staged:
+        session.err("INFO: this is the cluster as it runs, without what is staged")
+    letters = "".join(_WORDS.get(word, "") for word in lower)
+    found = gather(session.client, options_of(letters, machine=form in ("xml", "json")))
+    page(session, _render(found, form, f"hashell status {form}"))
     return 0
 
 
-def _rendered(session: Session, options: StatusOptions, form: str) -> str:
+def options_of(letters: str, *, machine: bool = False) -> StatusOptions:
+    """What letters of crm_mon's options ask for; `machine`: everything, as the formats for programs have it."""
     from dataclasses import replace
 
-    if form in ("xml", "json"):
-        from hashell.status.options import EVERYTHING
+    from hashell.status.options import Format, Section, StatusOptions, usual_sections
 
-        found = gather(session.client, replace(options, sections=EVERYTHING, inactive=True))
-        if form == "xml":
-            from hashell.status.xml import render as as_xml
-
-            return as_xml(found, "hashell status xml")
-        from hashell.status.json import render as as_json
-
-        return as_json(found)
-    found = gather(session.client, options)
-    if form == "html":
-        from hashell.status.html import render as as_html
-
-        return as_html(found)
-    if form == "simple":
-        from hashell.status.simple import render as one_line
-
-        return one_line(found)
-    from hashell.status.text import render
-
-    return render(found)
+    sections = usual_sections(Format.XML if machine else Format.TEXT) | Section.FENCING_FAILED | Section.FENCING_PENDING
+    for letter, section in (
+        ("o", Section.OPERATIONS | Section.FAILCOUNTS), ("t", Section.OPERATIONS), ("f", Section.FAILCOUNTS),
+        ("c", Section.TICKETS),
+    ):
+        sections |= section if letter in letters else Section(0)
+    if "D" in letters:
+        sections &= ~Section.SUMMARY
+    details = {name: True for letter, name in _DETAIL.items() if letter in letters or (machine and letter in "rt")}
+    return replace(StatusOptions(), sections=sections, fence_level=1, **details)  # type: ignore[arg-type]
 
 
-def resource_lines(cib: Cib, client: ClusterClient) -> list[str]:
-    """All resources, as crm_resource --list prints them."""
-    lines = pcs_resource_lines(client, "", "", stonith=None)
-    return ["Full List of Resources:", *lines] if lines else ["NO resources configured"]
+def _render(found: ClusterStatus, form: str, request: str) -> str:
+    match form:
+        case "xml":
+            from hashell.status import xml
 
+            return xml.render(found, request)
+        case "json":
+            from hashell.status import json
 
-def pcs_resource_lines(
-    client: ClusterClient, resource: str, node: str, *, stonith: bool | None, active: bool = False
-) -> list[str]:
-    """The resources with their states, each top one with two blanks and a star; fence devices or the others."""
-    from hashell.status.options import Section, StatusOptions
-    from hashell.status.text import render
+            return json.render(found)
+        case "html":
+            from hashell.status import html
 
-    options = StatusOptions(sections=Section.RESOURCES, inactive=not active, only_resource=resource, only_node=node)
-    lines = render(gather(client, options)).split("\n")
-    heads = [place for place, line in enumerate(lines) if line.endswith("Resources:")]
-    if not heads:
-        return []
-    found = [line for line in lines[heads[0] + 1 :] if line.startswith("  ")]
-    if stonith is None:
-        return found
-    return [line for line in found if ("(stonith:" in line) == stonith]
+            return html.render(found)
+        case "simple":
+            from hashell.status import simple
 
+            return simple.render(found)
+        case _:
+            from hashell.status import text
 
-def operation_lines(cib: Cib, resource: str, node: str) -> Iterator[str]:
-    """Operations of the history, oldest first within a resource."""
-    from hashell.values.outcomes import exec_status_text, ocf_text
-
-    if cib.status is None:
-        return
-    for state in cib.status.iterfind("node_state"):
-        if node not in ("", state.get("uname")):
-            continue
-        for history in state.iterfind("lrm/lrm_resources/lrm_resource"):
-            if resource and (history.get("id") or "").partition(":")[0] != resource:
-                continue
-            for one in sorted(history.findall("lrm_rsc_op"), key=lambda op: int(op.get("call-id") or -1)):
-                yield (
-                    f"{history.get('id')}\t({one.get('operation')}): {state.get('uname')}: interval={one.get('interval')}ms, "
-                    f"call={one.get('call-id')}, rc={one.get('rc-code')} ({ocf_text(int(one.get('rc-code') or 193))}), "
-                    f"{exec_status_text(int(one.get('op-status') or 0))}"
-                )
-
-
-def score_lines(cib: Cib) -> Iterator[str]:
-    """What each resource scores on each node, as crm_simulate -s prints it."""
-    from hashell.simulate.run import decide
-
-    decision = decide(cib, time.time(), 0)
-    for one in decision.schedule.scores:
-        yield str(one)
+            return text.render(found)
 
 
 def verify(session: Session, words: list[str]) -> int:
-    """The configuration's sense; what the scheduler complains of; with `scores` them too."""
+    """Configuration and status: errors end with a code, warnings are told; with `scores` the points too."""
     from hashell.commands.checks import check_all
     from hashell.state.cluster_state import read_cluster_state
 
     env = session.env()
     for problem in check_all(env):
         env.report(problem)
-    state = read_cluster_state(env.cib, time.time())
-    for found in state.problems:
+    for found in read_cluster_state(env.cib, time.time()).problems:
         session.err(f"WARNING: {getattr(found, 'text', found)}")
     env.settle()
     if words:
         session.out("".join(f"{line}\n" for line in score_lines(env.cib)))
     return 0
+
+
+# --- parts, for other levels ---------------------------------------------------------------------------
+
+
+def resource_lines(cib: Cib, client: ClusterClient) -> list[str]:
+    """All resources, running or not, as `crm_resource --list`."""
+    lines = _section(client, "", "", active=False, fits=lambda one: True)
+    return ["Full List of Resources:", *lines] if lines else ["NO resources configured"]
+
+
+def pcs_resource_lines(
+    client: ClusterClient, resource: str, node: str, *, stonith: bool, active: bool = False
+) -> list[str]:
+    """The resources with their states, fence devices or the others; each top one with two blanks and a star."""
+    devices = {str(one) for one in client.cib().root.xpath("configuration/resources//primitive[@class='stonith']/@id")}
+    return _section(client, resource, node, active=active, fits=lambda one: (one.id in devices) is stonith)
+
+
+def _section(
+    client: ClusterClient, resource: str, node: str, *, active: bool, fits: Callable[[ResourceStatus], bool]
+) -> list[str]:
+    from dataclasses import replace
+
+    from hashell.status.options import Section, StatusOptions
+    from hashell.status.text import lines
+
+    options = StatusOptions(sections=Section.RESOURCES, inactive=not active, only_resource=resource, only_node=node)
+    found = gather(client, options)
+    kept = tuple(one for one in found.resources if fits(one))
+    if not kept:
+        return []
+    # Without a DC the status would add a line about that, which is no resource.
+    shown = replace(found, resources=kept, options=replace(found.options, sections=Section.RESOURCES))
+    return [line for line in lines(shown) if line.startswith("  ")]
+
+
+def operation_lines(cib: Cib, resource: str, node: str) -> Iterator[str]:
+    """Operations of the history, oldest first within a resource, much as `crm_resource --list-all-operations`."""
+    from hashell.status.words import when
+    from hashell.values.outcomes import exec_status_text, ocf_text
+
+    if cib.status is None:
+        return
+    for state in cib.status.iterfind("node_state"):
+        if node not in ("", state.get("uname"), state.get("id")):
+            continue
+        for history in state.iterfind("lrm/lrm_resources/lrm_resource"):
+            name = history.get("id", "")
+            if resource and resource not in (name, name.partition(":")[0]):
+                continue
+            agent = ":".join(filter(None, (history.get("class"), history.get("provider"), history.get("type"))))
+            for one in sorted(history.findall("lrm_rsc_op"), key=lambda op: _number(op.get("call-id"), -1)):
+                parts = [f"node={state.get('uname')}", f"call={one.get('call-id')}"]
+                code = _number(one.get("rc-code"), 193)
+                parts.append(f"rc={code}" + (f" ({ocf_text(code)})" if code else ""))
+                if one.get("last-rc-change", "").isdigit():
+                    parts.append(f"last-rc-change='{when(int(one.get('last-rc-change', '0')))}'")
+                if one.get("exec-time"):
+                    parts.append(f"exec={one.get('exec-time')}ms")
+                ended = exec_status_text(_number(one.get("op-status"), 0))
+                yield f"{name}\t({agent}):\t {one.get('id')} ({', '.join(parts)}): {ended}"
+
+
+def _number(text: str | None, default: int) -> int:
+    return int(text) if text and text.lstrip("-").isdigit() else default
+
+
+def score_lines(cib: Cib) -> Iterator[str]:
+    """Every resource's points on every node, as `crm_simulate --show-scores` words them."""
+    from hashell.cib.document import Cib as Document
+    from hashell.scheduler.schedule import Wanted
+    from hashell.simulate import text
+    from hashell.simulate.run import decide
+
+    decision = decide(Document(cib.copy_root()), time.time(), 0, Wanted(scores=True))
+    yield from text.score_lines(decision.schedule.scores)
