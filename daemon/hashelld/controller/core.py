@@ -29,7 +29,7 @@ from hashell.transition.xml import graph_from_xml
 from hashell.values.booleans import parse_boolean
 from hashell.values.intervals import interval_ms
 from hashell.values.outcomes import ExecStatus, exec_status_text, ocf_text
-from hashelld.controller import membership, requests
+from hashelld.controller import membership, requests, words
 from hashelld.controller.changes import (
     EntryRemoved,
     Joined,
@@ -181,7 +181,7 @@ class Controller:
         match event:
             case CibChanged():
                 self._cib = event.after
-                return self._cib_changed(event, now_ms, wall_s)
+                return [*self._tell_change(event), *self._cib_changed(event, now_ms, wall_s)]
             case MessageDirect():
                 return self._message(event, now_ms, wall_s)
             case MessageOrdered():
@@ -412,6 +412,9 @@ class Controller:
             effects += self._announce(TransitionStarted(
                 walk.number, self._node, event.graph_xml, event.summary, event.input_name
             ))
+            effects += self._announce(Happened(
+                "transition", "info", words.plan(graph), words.about(graph)
+            ))
         return effects + self._next(now_ms, wall_s)
 
     def _no_graph(self, error: str) -> list[Effect]:
@@ -510,9 +513,13 @@ class Controller:
         for action in walk.graph.actions:
             if runner.action_state(action.id) is ActionState.SKIPPED:
                 effects += self._announce(ActionChanged(walk.number, action.id, "skipped"))
+        took_ms = now_ms - walk.began_ms
+        level = "warning" if result == "failed" else "info"
+        text = words.end(walk.number, result, runner.abort_reason, took_ms)
+        effects += self._announce(Happened("transition", level, text, words.about(walk.graph)))
         return effects + self._announce(TransitionEnded(
             walk.number, result, runner.abort_reason,
-            idle=not self._need and not self._asked, duration_ms=now_ms - walk.began_ms,
+            idle=not self._need and not self._asked, duration_ms=took_ms,
         ))
 
     def _late(self, transition: int, number: int, now_ms: int, wall_s: float) -> list[Effect]:
@@ -531,6 +538,14 @@ class Controller:
         return effects + self._next(now_ms, wall_s)
 
     # --- what the CIB tells ---------------------------------------------------------------------
+
+    @staticmethod
+    def _tell_change(event: CibChanged) -> list[Effect]:
+        """Every node notes by itself what people changed; what components write is no news."""
+        if not event.configuration_changed or event.author.user in ("", "hashelld"):
+            return []
+        text = words.change(event.author, str(event.after.version))
+        return [Tell(Happened("config", "info", text, (event.author.node,)))]
 
     def _cib_changed(self, event: CibChanged, now_ms: int, wall_s: float) -> list[Effect]:
         if not self.is_dc or self._view is None:
@@ -631,7 +646,7 @@ class Controller:
         status = ExecStatus(reading.status) if reading.status in list(ExecStatus) else ExecStatus.DONE
         what = ocf_text(reading.rc) if status is ExecStatus.DONE else exec_status_text(status)
         effects = self._announce(Happened(
-            "operation", "warning",
+            "operation", "error",
             f"{reading.task} of {reading.resource} on {node} failed: {what}"
             + (f" ({reason})" if reason else ""),
             (reading.resource, node),
