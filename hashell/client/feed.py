@@ -290,6 +290,7 @@ class _Session:
                 )
                 self._ask(writer, messages.GetEvents(EVENTS_FIRST), "events")
                 self._ask(writer, messages.GetInfo(), "info")
+                self._ask(writer, messages.GetTransition(), "transition")
                 self._ask(writer, messages.Subscribe(), "cib")
             case messages.Failure() as told if frame.number == 0:
                 raise _Gone(f"{self._node_name()} dropped us: {told.message}")
@@ -309,6 +310,9 @@ class _Session:
                 await self._give_event(notice.event, past=False)
             case messages.TransitionNotice() as notice:
                 await self._queue.put(TransitionUpdate(notice))
+            case messages.Transition() as last:
+                for notice in last.notices:
+                    await self._queue.put(TransitionUpdate(notice))
             case _:
                 pass
 

@@ -137,6 +137,10 @@ class GetVersion(Message, frozen=True):
     version: str
 
 
+class GetTransition(Message, frozen=True):
+    """The transition that runs, or else the last one that this node heard of. Reply: Transition."""
+
+
 # --- changing ------------------------------------------------------------------------------------------
 
 
@@ -266,6 +270,12 @@ class TransitionNotice(Message, frozen=True):
     duration_ms: int = 0
 
 
+class Transition(Message, frozen=True):
+    """What a subscriber would have heard of one transition so far, an action's last state only; empty: of none yet."""
+
+    notices: tuple[TransitionNotice, ...] = ()
+
+
 # --- frames --------------------------------------------------------------------------------------------
 
 
@@ -276,6 +286,7 @@ class ToDaemon(msgspec.Struct, frozen=True, array_like=True):
     body: (
         Hello | GetCib | GetInfo | GetEvents | GetHistory | GetVersion | ApplyChanges | SetAttribute
         | CleanUp | FailResource | Fence | StopNode | ForgetNode | WaitIdle | Subscribe
+        | GetTransition
     )
 
 
@@ -285,5 +296,5 @@ class ToClient(msgspec.Struct, frozen=True, array_like=True):
     number: int
     body: (
         Welcome | Failure | Done | CibIs | Info | Events | History | Applied
-        | CibNotice | MembersNotice | EventNotice | TransitionNotice
+        | CibNotice | MembersNotice | EventNotice | TransitionNotice | Transition
     )

@@ -26,6 +26,7 @@ from hashell.client.feed import (
 from hashell.testing.fake_node import FakeNode, a_view
 from hashell.wire import messages
 from hashell.wire.messages import Change
+from hashelld.core.events import TransitionStarted
 
 
 @pytest.fixture
@@ -119,6 +120,13 @@ async def test_events_members_and_transitions_are_told(folder):
             assert [member.name for member in info.info.members] == ["node1", "node2"]
             await do(node.notify, messages.TransitionNotice("started", 3, dc="node1"))
             assert (await the_next(TransitionUpdate)).notice.number == 3
+
+
+async def test_a_transition_from_before_is_told_too(folder):
+    with FakeNode(folder) as node:
+        node.feed(TransitionStarted(8, "node1", b"<g/>", "web moves"))
+        async with following(LiveFeed(node.path)) as the_next:
+            assert (await the_next(TransitionUpdate)).notice.summary == "web moves"
 
 
 async def test_when_its_node_dies_it_moves_to_a_neighbour_and_says_so(folder):

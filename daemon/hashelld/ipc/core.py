@@ -95,6 +95,9 @@ class Ipc:
         self._event_number = 0
         self._transition = 0
         self._transition_runs = False
+        self._begun: messages.TransitionNotice | None = None
+        self._actions: dict[int, messages.TransitionNotice] = {}
+        self._ended: messages.TransitionNotice | None = None
 
     def receive(self, event: Event, now_ms: int, wall_s: float) -> Iterable[Effect]:
         match event:
@@ -107,31 +110,20 @@ class Ipc:
             case MembersChanged(view):
                 return self._members_changed(view, wall_s)
             case TransitionStarted():
-                self._transition, self._transition_runs = event.number, True
-                return [
-                    Notify(
-                        messages.TransitionNotice(
-                            "started", event.number, dc=event.dc, graph_xml=event.graph_xml,
-                            summary=event.summary,
-                        )
-                    )
-                ]
+                return [Notify(self._transition_started(event))]
             case ActionChanged(number, action, state, rc):
-                return [
-                    Notify(
-                        messages.TransitionNotice("action", number, action=action, state=state, rc=rc)
-                    )
-                ]
+                notice = messages.TransitionNotice("action", number, action=action, state=state, rc=rc)
+                if number == self._transition:
+                    self._actions[action] = notice
+                return [Notify(notice)]
             case TransitionEnded(number, result, reason, idle, duration_ms):
                 self._transition_runs = False
-                return [
-                    Notify(
-                        messages.TransitionNotice(
-                            "ended", number, result=result, reason=reason, idle=idle,
-                            duration_ms=duration_ms,
-                        )
-                    )
-                ]
+                notice = messages.TransitionNotice(
+                    "ended", number, result=result, reason=reason, idle=idle, duration_ms=duration_ms
+                )
+                if number == self._transition:
+                    self._ended = notice
+                return [Notify(notice)]
             case Happened():
                 return self._happened(event, wall_s)
             case MessageOrdered(topic=topic, origin=origin, payload=payload):
@@ -141,6 +133,20 @@ class Ipc:
         return []
 
     # --- what happens
+
+    def _transition_started(self, event: TransitionStarted) -> messages.TransitionNotice:
+        self._transition, self._transition_runs = event.number, True
+        self._begun = messages.TransitionNotice(
+            "started", event.number, dc=event.dc, graph_xml=event.graph_xml, summary=event.summary
+        )
+        self._actions.clear()
+        self._ended = None
+        return self._begun
+
+    def _transition_is(self) -> messages.Transition:
+        """The notices of the last transition, as if they had just been pushed."""
+        parts = (self._begun, *self._actions.values(), self._ended)
+        return messages.Transition(tuple(part for part in parts if part is not None))
 
     def _cib_changed(self, event: CibChanged, wall_s: float) -> list[Effect]:
         self._cib, self._cib_bytes = event.after, None
@@ -207,6 +213,8 @@ class Ipc:
             case messages.GetEvents(limit):
                 kept = list(self._events)[-limit:] if limit > 0 else []
                 return [Reply(ticket, messages.Events(tuple(kept)))]
+            case messages.GetTransition():
+                return [Reply(ticket, self._transition_is())]
             case messages.GetHistory(limit):
                 return [ReadHistory(ticket, max(0, limit))]
             case messages.GetVersion(version) if version:

@@ -209,3 +209,20 @@ def test_the_history_is_read_by_whoever_keeps_it(ipc):
     assert ask(ipc, messages.GetHistory(5)) == [ReadHistory(7, 5)]
     assert ask(ipc, messages.GetVersion("0.1.0")) == [ReadHistory(7, version="0.1.0")]
     assert answer(ask(ipc, messages.GetVersion(""))).id == "bad-input"
+
+
+def test_who_comes_late_is_told_of_the_last_transition(ipc):
+    ask_it = messages.GetTransition()
+    assert answer(ask(ipc, ask_it)).notices == ()
+    ipc.receive(TransitionStarted(4, "node1", b"<g/>", "s"), 0, 1.0)
+    ipc.receive(ActionChanged(4, 2, "running"), 0, 1.0)
+    ipc.receive(ActionChanged(4, 2, "done"), 0, 1.0)
+    ipc.receive(ActionChanged(3, 9, "done"), 0, 1.0)
+    notices = answer(ask(ipc, ask_it)).notices
+    assert [(n.phase, n.number, n.action, n.state) for n in notices] == [
+        ("started", 4, 0, ""), ("action", 4, 2, "done"),
+    ]
+    ipc.receive(TransitionEnded(4, "complete"), 0, 1.0)
+    assert answer(ask(ipc, ask_it)).notices[-1].phase == "ended"
+    ipc.receive(TransitionStarted(5, "node1", b"<g/>", "s"), 0, 1.0)
+    assert [n.number for n in answer(ask(ipc, ask_it)).notices] == [5]
