@@ -147,8 +147,9 @@ def _of_rule(
             continue
         score = _rule_score(rule, node, match)
         if score is not None:
-            found.insert(0, BanStatus(rule.id, resource.id, node.name, score, promoted))
-    return found
+            found.append(BanStatus(rule.id, resource.id, node.name, score, promoted))
+    # For "and" crm_mon 2.1 strikes nodes from a list that begins with the last one, for "or" it adds them one by one.
+    return found if (rule.boolean_op or "and").lower() == "or" else found[::-1]
 
 
 def _rule_score(rule: LocationRule, node: Node, match: re.Match[str] | None) -> int | None:

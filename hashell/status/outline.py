@@ -317,7 +317,7 @@ def _stopped(view: View, one: CloneStatus, stopped: dict[str, str], active: int)
 
 
 def _occupied(view: View, one: CloneStatus) -> set[str]:
-    """The nodes where an instance counts as active; for release 2.1 an unmanaged one does not on a node that is offline."""
+    """The nodes where an instance counts as active; in release 2.1 not an unmanaged one on a node that is offline."""
     if view.status.options.manner is not Manner.CRM_MON:
         return set(one.active_on)
     found = set()

@@ -7,6 +7,7 @@ Source: xml/api/crm_mon-2.*.rng and the schemas that it includes; lib/pengine/pe
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from lxml import etree
 
@@ -27,9 +28,12 @@ from hashell.status.options import Section
 from hashell.status.selection import Names, View, passes
 from hashell.values.outcomes import exec_status_text
 
+_NONE: Mapping[str, object] = {}
+#: What release 2.1 calls a no-quorum-policy, where that has a newer name.
+_OLD_POLICY = {"fence": "suicide"}
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
-#: What crm_mon writes into an exit reason instead of a character, before the writer of XML escapes it once more: readers of
-#: its output undo both.
+#: What crm_mon writes into an exit reason instead of a character, before the writer of XML escapes it once more:
+#: readers of its output undo both.
 _ESCAPES = str.maketrans({
     "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;",
     "\t": "    ", "\n": "\\n", "\r": "\\r",
@@ -95,17 +99,19 @@ def fill(root: etree._Element, status: ClusterStatus) -> None:
         _bans(root, view)
 
 
-def _add(parent: etree._Element, tag: str, **attributes: object) -> etree._Element:
-    """A child; `_` in names stands for `-` where it leads or doubles (see `_name`), None leaves an attribute out."""
+def _add(
+    parent: etree._Element, tag: str, attributes: Mapping[str, object] = _NONE
+) -> etree._Element:
+    """A child with these attributes; a None leaves one out."""
     child = etree.SubElement(parent, tag)
-    _set(child, **attributes)
+    _set(child, attributes)
     return child
 
 
-def _set(element: etree._Element, **attributes: object) -> None:
+def _set(element: etree._Element, attributes: Mapping[str, object]) -> None:
     for name, value in attributes.items():
         if value is not None:
-            element.set(name.replace("__", "-").rstrip("_"), _text(value))
+            element.set(name, _text(value))
 
 
 def _text(value: object) -> str:
@@ -119,51 +125,47 @@ def _summary(root: etree._Element, view: View) -> None:
     dc = view.status.dc
     found = etree.Element("summary")
     if options.shows(Section.STACK):
-        _add(found, "stack", type=head.stack, pacemakerd__state=head.daemon or None)
+        _add(found, "stack", {"type": head.stack, "pacemakerd-state": head.daemon or None})
     if options.shows(Section.DC):
         if dc is None:
-            _add(found, "current_dc", present=False)
+            _add(found, "current_dc", {"present": False})
         else:
-            _add(
-                found, "current_dc", present=True, version=head.dc_version or "", name=dc.name,
-                id=dc.id, with_quorum=head.quorate, mixed_version=head.mixed_version,
-            )
+            _add(found, "current_dc", {
+                "present": True, "version": head.dc_version or "", "name": dc.name, "id": dc.id,
+                "with_quorum": head.quorate, "mixed_version": head.mixed_version,
+            })
     if options.shows(Section.TIMES):
-        _add(found, "last_update", time=words.when(head.now_s), origin=head.here or None)
-        _add(
-            found, "last_change", time=head.changed or "", user=head.changed_user or "",
-            client=head.changed_client or "", origin=head.changed_origin or "",
-        )
+        _add(found, "last_update", {"time": words.when(head.now_s), "origin": head.here or None})
+        _add(found, "last_change", {
+            "time": head.changed or "", "user": head.changed_user or "", "client": head.changed_client or "",
+            "origin": head.changed_origin or "",
+        })
     if options.shows(Section.COUNTS):
-        _add(found, "nodes_configured", number=head.nodes)
-        _add(
-            found, "resources_configured", number=head.resources, disabled=head.disabled,
-            blocked=head.blocked,
-        )
+        _add(found, "nodes_configured", {"number": head.nodes})
+        _add(found, "resources_configured", {
+            "number": head.resources, "disabled": head.disabled, "blocked": head.blocked,
+        })
     if options.shows(Section.OPTIONS):
-        _add(
-            found, "cluster_options", stonith__enabled=head.fencing_enabled,
-            symmetric__cluster=head.symmetric, no__quorum__policy="suicide" if head.no_quorum_policy == "fence" else head.no_quorum_policy,
-            maintenance__mode=head.maintenance_mode,
-            stop__all__resources=head.stop_all_resources,
-            stonith__timeout__ms=head.fencing_timeout_ms,
-            priority__fencing__delay__ms=head.priority_fencing_delay_ms,
-        )
+        _add(found, "cluster_options", {
+            "stonith-enabled": head.fencing_enabled, "symmetric-cluster": head.symmetric,
+            "no-quorum-policy": _OLD_POLICY.get(head.no_quorum_policy, head.no_quorum_policy),
+            "maintenance-mode": head.maintenance_mode, "stop-all-resources": head.stop_all_resources,
+            "stonith-timeout-ms": head.fencing_timeout_ms,
+            "priority-fencing-delay-ms": head.priority_fencing_delay_ms,
+        })
     if len(found):
         root.append(found)
 
 
 def _node(parent: etree._Element, view: View, node: NodeStatus) -> None:
     options = view.status.options
-    element = _add(
-        parent, "node", name=node.name, id=node.id, online=node.online, standby=node.standby,
-        standby_onfail=node.standby_onfail, maintenance=node.maintenance, pending=node.pending,
-        unclean=node.unclean, health=node.health, feature_set=node.feature_set,
-        shutdown=node.shutdown, expected_up=node.expected_up, is_dc=node.is_dc,
-        resources_running=len(node.running),
-        type="member" if node.kind is NodeKind.CLUSTER else "remote",
-        id_as_resource=node.container or None,
-    )
+    element = _add(parent, "node", {
+        "name": node.name, "id": node.id, "online": node.online, "standby": node.standby,
+        "standby_onfail": node.standby_onfail, "maintenance": node.maintenance, "pending": node.pending,
+        "unclean": node.unclean, "health": node.health, "feature_set": node.feature_set, "shutdown": node.shutdown,
+        "expected_up": node.expected_up, "is_dc": node.is_dc, "resources_running": len(node.running),
+        "type": "member" if node.kind is NodeKind.CLUSTER else "remote", "id_as_resource": node.container or None,
+    })
     if options.by_node:
         for one in outline.node_resources(view, node):
             _resource(element, view, one, view.status.only_resources)
@@ -206,18 +208,17 @@ def _primitive(
 ) -> None:
     pending = view.status.options.pending
     agent = ":".join(part for part in (one.standard, one.provider, one.type) if part)
-    element = _add(
-        parent, "resource", id=one.name, resource_agent=agent,
-        role=words.state(one, pending=pending), target_role=one.target_role, active=one.active,
-        orphaned=one.orphaned, blocked=one.blocked, managed=one.managed, failed=one.failed,
-        failure_ignored=one.failure_ignored, nodes_running_on=len(one.active_on),
-        pending=(words.pending_action(one) or None) if pending else None,
-        locked_to=one.locked_to or None, description=_description(view, one),
-    )
+    element = _add(parent, "resource", {
+        "id": one.name, "resource_agent": agent, "role": words.state(one, pending=pending),
+        "target_role": one.target_role, "active": one.active, "orphaned": one.orphaned, "blocked": one.blocked,
+        "managed": one.managed, "failed": one.failed, "failure_ignored": one.failure_ignored,
+        "nodes_running_on": len(one.active_on), "pending": (words.pending_action(one) or None) if pending else None,
+        "locked_to": one.locked_to or None, "description": _description(view, one),
+    })
     for name in one.active_on:
         node = view.node(name)
         if node is not None:
-            _add(element, "node", name=node.name, id=node.id, cached=node.online)
+            _add(element, "node", {"name": node.name, "id": node.id, "cached": node.online})
 
 
 def _group(
@@ -231,10 +232,10 @@ def _group(
         ):
             continue
         if element is None:
-            element = _add(
-                parent, "group", id=one.id, number_resources=len(one.members) - place,
-                managed=one.managed, disabled=one.disabled, description=_description(view, one),
-            )
+            element = _add(parent, "group", {
+                "id": one.id, "number_resources": len(one.members) - place, "managed": one.managed,
+                "disabled": one.disabled, "description": _description(view, one),
+            })
         _resource(element, view, member, only)
 
 
@@ -249,12 +250,11 @@ def _clone(
         ):
             continue
         if element is None:
-            element = _add(
-                parent, "clone", id=one.id, multi_state=one.promotable, unique=one.unique,
-                managed=one.managed, disabled=one.disabled, failed=one.failed,
-                failure_ignored=one.failure_ignored, target_role=_clone_target(one),
-                description=_description(view, one),
-            )
+            element = _add(parent, "clone", {
+                "id": one.id, "multi_state": one.promotable, "unique": one.unique, "managed": one.managed,
+                "disabled": one.disabled, "failed": one.failed, "failure_ignored": one.failure_ignored,
+                "target_role": _clone_target(one), "description": _description(view, one),
+            })
         _resource(element, view, instance, None)
 
 
@@ -279,12 +279,11 @@ def _bundle(
         if not shown:
             continue
         if element is None:
-            element = _add(
-                parent, "bundle", id=one.id, type=one.container_type, image=one.image,
-                unique=one.unique, managed=one.managed, failed=one.failed,
-                description=_description(view, one),
-            )
-        below = _add(element, "replica", id=replica.number)
+            element = _add(parent, "bundle", {
+                "id": one.id, "type": one.container_type, "image": one.image, "unique": one.unique,
+                "managed": one.managed, "failed": one.failed, "description": _description(view, one),
+            })
+        below = _add(element, "replica", {"id": replica.number})
         for part in shown:
             _resource(below, view, part, only)
 
@@ -297,9 +296,9 @@ def _attributes(root: etree._Element, view: View) -> None:
             continue
         if parent is None:
             parent = _add(root, "node_attributes")
-        element = _add(parent, "node", name=node.name)
+        element = _add(parent, "node", {"name": node.name})
         for one in entry.attributes:
-            _add(element, "attribute", name=one.name, value=one.value, expected=one.expected)
+            _add(element, "attribute", {"name": one.name, "value": one.value, "expected": one.expected})
 
 
 def _history(root: etree._Element, view: View) -> None:
@@ -319,7 +318,7 @@ def _history(root: etree._Element, view: View) -> None:
             if not (one.operations if operations else one.fail_count > 0):
                 continue
             if element is None:
-                element = _add(parent, "node", name=node.name)
+                element = _add(parent, "node", {"name": node.name})
             _resource_history(element, view, one, operations=operations)
 
 
@@ -327,25 +326,22 @@ def _resource_history(
     parent: etree._Element, view: View, one: ResourceHistory, *, operations: bool
 ) -> None:
     options = view.status.options
-    element = _add(
-        parent, "resource_history", id=one.name if operations else one.id, orphan=False,
-        migration__threshold=one.threshold,
-        fail__count=one.fail_count if one.fail_count > 0 else None,
-        last__failure=words.when(one.last_failure_s) if one.last_failure_s > 0 else None,
-    )
+    element = _add(parent, "resource_history", {
+        "id": one.name if operations else one.id, "orphan": False, "migration-threshold": one.threshold,
+        "fail-count": one.fail_count if one.fail_count > 0 else None,
+        "last-failure": words.when(one.last_failure_s) if one.last_failure_s > 0 else None,
+    })
     for op in one.operations if operations else ():
-        child = _add(
-            element, "operation_history", call=op.call, task=op.task, rc=op.rc,
-            rc_text=words.result(op.rc, options.manner),
-            interval=f"{op.interval}ms" if op.interval not in ("", "0") else None,
-        )
+        child = _add(element, "operation_history", {
+            "call": op.call, "task": op.task, "rc": op.rc, "rc_text": words.result(op.rc, options.manner),
+            "interval": f"{op.interval}ms" if op.interval not in ("", "0") else None,
+        })
         if options.timing:
-            _set(
-                child,
-                last__rc__change=words.when(op.changed_s) if op.changed_s > 0 else None,
-                exec__time=None if op.exec_ms is None else f"{op.exec_ms}ms",
-                queue__time=None if op.queue_ms is None else f"{op.queue_ms}ms",
-            )
+            _set(child, {
+                "last-rc-change": words.when(op.changed_s) if op.changed_s > 0 else None,
+                "exec-time": None if op.exec_ms is None else f"{op.exec_ms}ms",
+                "queue-time": None if op.queue_ms is None else f"{op.queue_ms}ms",
+            })
 
 
 def _failures(root: etree._Element, view: View) -> None:
@@ -359,49 +355,48 @@ def _failures(root: etree._Element, view: View) -> None:
 def _failure(parent: etree._Element, view: View, one: FailureStatus) -> None:
     element = etree.SubElement(parent, "failure")
     element.set("op_key" if one.has_key else "id", one.key)
-    _set(
-        element, node=one.node, exitstatus=words.result(one.rc, view.status.options.manner),
-        exitreason=(one.reason or "").translate(_ESCAPES), exitcode=one.rc, call=one.call,
-        status=exec_status_text(one.status),
-    )
+    _set(element, {
+        "node": one.node, "exitstatus": words.result(one.rc, view.status.options.manner),
+        "exitreason": "none" if one.reason is None else one.reason.translate(_ESCAPES), "exitcode": one.rc,
+        "call": one.call, "status": exec_status_text(one.status),
+    })
     if one.changed_s:
-        _set(
-            element, last__rc__change=words.when_iso(one.changed_s), queued=one.queue_ms,
-            exec=one.exec_ms, interval=one.interval_ms, task=one.recorded_task or None,
-        )
+        _set(element, {
+            "last-rc-change": words.when_iso(one.changed_s), "queued": one.queue_ms, "exec": one.exec_ms,
+            "interval": one.interval_ms, "task": one.recorded_task or None,
+        })
 
 
 def _fencing(root: etree._Element, view: View) -> None:
     parent = _add(root, "fence_history")
     for event in fencing.shown(view, "failed", "success", "pending"):
-        element = _add(
-            parent, "fence_event", status=event.state, action=event.action, target=event.target,
-            client=event.client, origin=event.origin,
-        )
+        element = _add(parent, "fence_event", {
+            "status": event.state, "action": event.action, "target": event.target, "client": event.client,
+            "origin": event.origin,
+        })
         if event.state == "failed" and event.reason:
-            _set(element, exit__reason=event.reason)
+            _set(element, {"exit-reason": event.reason})
         if event.state != "pending":
-            _set(
-                element, delegate=event.delegate or None,
-                completed=None if event.completed_s is None else words.when_iso(event.completed_s),
-            )
+            _set(element, {
+                "delegate": event.delegate or None,
+                "completed": None if event.completed_s is None else words.when_iso(event.completed_s),
+            })
 
 
 def _tickets(root: etree._Element, view: View) -> None:
     parent = _add(root, "tickets")
     for one in view.status.tickets:
-        _add(
-            parent, "ticket", id=one.id, status="granted" if one.granted else "revoked",
-            standby=one.standby,
-            last__granted=None if one.last_granted_s is None else words.when(one.last_granted_s),
-        )
+        _add(parent, "ticket", {
+            "id": one.id, "status": "granted" if one.granted else "revoked", "standby": one.standby,
+            "last-granted": None if one.last_granted_s is None else words.when(one.last_granted_s),
+        })
 
 
 def _bans(root: etree._Element, view: View) -> None:
     parent = _add(root, "bans")
     for one in view.status.bans:
-        _add(
-            parent, "ban", id=one.id, resource=one.resource, node=one.node, weight=one.weight,
-            promoted__only=one.promoted_only, master_only=one.promoted_only,
-        )
+        _add(parent, "ban", {
+            "id": one.id, "resource": one.resource, "node": one.node, "weight": one.weight,
+            "promoted-only": one.promoted_only, "master_only": one.promoted_only,
+        })
 

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lxml import etree
@@ -41,6 +42,8 @@ OPTIONS = (
     "--output-as=xml", "--output-as=xml -n", "-X", "--output-as=html",
     "--output-as=html -r --include=all", "--output-as=html -R -n -r -A", "--output-as=html -b -n",
 )
+#: crm_mon mostly waits, so several can be asked at the same time.
+ASKED_AT_ONCE = 8
 #: What differs from run to run, and what is written in its place.
 MASKS = (
     (re.compile(r"Last updated: .*"), "Last updated:"),
@@ -154,10 +157,12 @@ def print_difference(name: str, wanted: str, said: str) -> None:
 
 def compare(cibs: list[Path], options: str, kept: dict[str, str], show: int) -> Iterator[str]:
     """Names of cases that differ under one set of options."""
+    missing = [path for path in cibs if f"{path.stem} {options}" not in kept]
+    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+        for path, printed in zip(missing, pool.map(lambda path: theirs(path, options), missing), strict=True):
+            kept[f"{path.stem} {options}"] = printed
     for path in cibs:
         key = f"{path.stem} {options}"
-        if key not in kept:
-            kept[key] = theirs(path, options)
         if not kept[key]:
             continue  # crm_mon itself refuses the CIB
         wanted, said = masked(kept[key]), masked(ours(path, options))

@@ -18,7 +18,15 @@ from hashell.status.options import Manner
     ],
 )
 def test_an_interval_is_shown_in_the_units_that_are_not_zero(milliseconds, shown):
-    assert words.interval(milliseconds) == shown
+    assert words.interval(milliseconds, Manner.SIMULATE) == shown
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "shown"),
+    [(1000, "1000ms"), (60_000, "60s"), (90_000, "1m30s"), (3_600_000, "60m"), (61_000, "1m1000ms")],
+)
+def test_crm_mon_keeps_to_the_smaller_unit_where_the_larger_one_is_exactly_one(milliseconds, shown):
+    assert words.interval(milliseconds, Manner.CRM_MON) == shown
 
 
 def test_numbers_in_names_of_nodes_are_compared_by_value_and_letters_without_case():
