@@ -164,8 +164,9 @@ class FakeNode:
             self._server._server.close()
             for connection in list(self._server._connections.values()):
                 connection.writer.transport.abort()
-            for task in list(self._server._tasks):
-                task.cancel()
+            for task in (*self._server._tasks, self._server._sweeper):
+                if task is not None:
+                    task.cancel()
             await asyncio.sleep(0)
 
         self.run(do())

@@ -118,6 +118,7 @@ class IpcServer:
         self._subscriptions = Subscriptions()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.Task[None] | None = None
         self._inode: tuple[int, int] | None = None
 
     # --- life
@@ -149,7 +150,7 @@ class IpcServer:
         found = self._path.stat()
         self._inode = (found.st_dev, found.st_ino)
         self._server = await asyncio.start_unix_server(self._serve, sock=listener, backlog=128)
-        self._spawn(self._sweep())
+        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
     def _clear_the_way(self) -> None:
         """Make the folder, and remove a socket that a daemon left behind."""
@@ -190,6 +191,9 @@ class IpcServer:
         """End all connections with a reason, and take the socket away if it is still ours."""
         if self._server is not None:
             self._server.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
         for connection in list(self._connections.values()):
             self._part(connection, Refused(f"{self._node} is going down", "ask another node"))
         waiting = [task for task in self._tasks if not task.done()]
