@@ -213,7 +213,7 @@ def test_a_lone_node_with_a_damaged_cib_starts_loudly_from_what_it_has():
             path.write_bytes(b"\0" * 100)
         cluster.start_node("node1")
         cluster.wait_formed()
-        assert written(cluster, "node1") == {1}
+        cluster.wait_until(lambda: written(cluster, "node1") == {1}, "the change is not back")
         client = cluster.client()
         assert any(event.level in ("warning", "error") for event in client.events())
         client.close()

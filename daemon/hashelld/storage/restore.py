@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hashell.cib.document import Cib
+from hashell.cib.document import EMPTY, Cib
+from hashell.cib.history import History
+from hashell.errors import HashellError
 from hashelld.storage.files import StorageFailed, make_folder, set_aside, sweep
-from hashelld.storage.generations import Generations
+from hashelld.storage.generations import Generation, Generations
 from hashelld.storage.identity import Identity, take_identity
 from hashelld.storage.journal import Journal
 
@@ -38,6 +40,11 @@ def restore(state_dir: Path, node: str) -> tuple[Restored, Generations, Journal]
     generations = Generations(state_dir / "cib")
     found, damaged = generations.load()
     journal = Journal(state_dir / "journal")
+    if found is None and not damaged:
+        # The first start. With this there is always an earlier CIB, and the journal has all that came after it.
+        generations.save(EMPTY, {})
+    elif damaged and not journal.records:
+        found, damaged = _from_history(state_dir, found, damaged)
     make_folder(state_dir / "values")
     sweep(state_dir / "values")
     values: dict[str, bytes] = {}
@@ -58,6 +65,25 @@ def restore(state_dir: Path, node: str) -> tuple[Restored, Generations, Journal]
         (*findings, *damaged, *journal.findings, *unreadable),
     )
     return restored, generations, journal
+
+
+def _from_history(
+    state_dir: Path, found: Generation | None, damaged: tuple[str, ...]
+) -> tuple[Generation | None, tuple[str, ...]]:
+    """The newest version of the history where the CIBs are damaged and no journal leads on from an earlier one."""
+    path = state_dir / "history.sqlite"
+    if not path.exists():
+        return found, damaged
+    try:
+        with History(path) as history:
+            last = history.last()
+            if last is None or (found is not None and last.version <= found.cib.version):
+                return found, damaged
+            lineage = found.lineage if found else {}
+            using = Generation(history.get(last.number), lineage)
+    except HashellError as error:
+        return found, (*damaged, f"the history is of no help: {error}")
+    return using, (*damaged, f"using version {last.version} of the history")
 
 
 def _refuse_unwritable(folder: Path) -> None:

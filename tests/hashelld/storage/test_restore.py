@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from hashell.cib.document import Cib
+from hashell.cib.history import History
+
 from hashelld.storage.files import StorageFailed
 from hashelld.storage.restore import restore
 
@@ -41,3 +44,33 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path):
 
     with pytest.raises(StorageFailed, match="cannot be made"):
         restore(tmp_path / "file" / "s", "node1")
+
+
+def test_a_young_cluster_with_a_damaged_cib_still_has_what_its_journal_has(tmp_path):
+    _, generations, journal = restore(tmp_path / "s", "node1")
+    journal.append([b"a record"])
+    journal.close()
+    generations.save(b'<cib epoch="1" num_updates="0" admin_epoch="0"/>', {"base": 0})
+    generations.path.write_bytes(b"\0" * 100)
+    restored, _, journal = restore(tmp_path / "s", "node1")
+    journal.close()
+
+    assert str(restored.cib.version) == "0.0.0"
+    assert restored.lineage == {}
+    assert restored.journal == (b"a record",)
+    assert any("is damaged" in line for line in restored.findings)
+
+
+def test_when_no_cib_is_whole_and_no_journal_helps_the_history_does(tmp_path):
+    _, generations, journal = restore(tmp_path / "s", "node1")
+    journal.close()
+    cib = Cib.parse(b'<cib epoch="7" num_updates="0" admin_epoch="0"><configuration/><status/></cib>')
+    with History(tmp_path / "s" / "history.sqlite") as history:
+        history.record(cib, 1.0, "u", "n")
+    for path in generations.folder.iterdir():
+        path.write_bytes(b"")
+    restored, _, journal = restore(tmp_path / "s", "node1")
+    journal.close()
+
+    assert str(restored.cib.version) == "0.7.0"
+    assert any("using version 0.7.0 of the history" in line for line in restored.findings)

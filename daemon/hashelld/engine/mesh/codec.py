@@ -122,7 +122,8 @@ class Owed(msgspec.Struct, frozen=True, array_like=True):
 
 class Promise(Frame, frozen=True):
     """Yes: I have stopped in my view, this is what I have. `since`: number of the view since which I am a member
-    without a break (0: not yet). `all_seen`: I was in a view of all nodes in this life."""
+    without a break (0: not yet). `unique`: that view was a majority. `all_seen`: I was in a view of all nodes in this
+    life."""
 
     ballot: ViewId
     owed: Owed
@@ -132,6 +133,7 @@ class Promise(Frame, frozen=True):
     votes: int
     roster: Roster
     feature_set: str = ""
+    unique: bool = False
 
 
 class Seat(msgspec.Struct, frozen=True, array_like=True):

@@ -83,6 +83,8 @@ EARLY_MAX = 10_000
 COMPLAIN_MS = 60_000
 #: Complaints remembered.
 COMPLAINTS_MAX = 256
+#: Share of the detection time after which a silent node is gone if another member does not hear it either.
+CONFIRMED_PERCENT = 60
 #: Milliseconds for which a node that does not want us is left alone; doubled each time, up to the last.
 UNWILLING_MS = (1_000, 60_000)
 #: Milliseconds between a goodbye and the end, so that it leaves.
@@ -239,18 +241,29 @@ class MeshEngine:
     def _tick(self, now_ms: int, out: list[Effect]) -> None:
         out.append(StartTimer("tick", self._settings.heartbeat_ms, Tick()))
         for name in self._detector.tick(now_ms):
-            peer = self._peers.get(name)
-            self._detector.forget(name)
-            if peer:
-                self._happened(
-                    "member", "warning",
-                    f"{name} has been silent for {self._settings.detect_ms} ms", out, name,
-                )
-                out.append(LinkClose(peer.link))
-                self._link_closed(peer.link, "silent", now_ms, out)
+            self._give_up(name, now_ms, out)
         self._beat(out)
         self._dial(now_ms, out)
         self._evaluate(now_ms, out)
+
+    def _give_up(self, name: str, now_ms: int, out: list[Effect]) -> None:
+        silent_ms = self._detector.silent_ms(name, now_ms)
+        self._detector.forget(name)
+        peer = self._peers.get(name)
+        if peer:
+            self._happened("member", "warning", f"{name} has been silent for {silent_ms} ms", out, name)
+            out.append(LinkClose(peer.link))
+            self._link_closed(peer.link, "silent", now_ms, out)
+
+    def _confirm(self, witness: _Peer, now_ms: int, out: list[Effect]) -> None:
+        """Who is silent here and given up by a witness is given up sooner: else the two would disagree for a while on
+        whom they want. Source: Lifeguard's confirmations."""
+        soon_ms = self._settings.detect_ms * CONFIRMED_PERCENT // 100
+        for name in list(self._peers):
+            if name == witness.name or name in witness.reach or name not in self._members.names:
+                continue
+            if self._detector.silent_ms(name, now_ms) > soon_ms:
+                self._give_up(name, now_ms, out)
 
     def _woke(self, paused_ms: int, now_ms: int, out: list[Effect]) -> None:
         """We did not run for so long that the others went on without us: nothing from before may count."""
@@ -458,6 +471,9 @@ class MeshEngine:
                 peer.reach, peer.view = dict(reach), view
                 peer.beats += 1
                 if changed:
+                    # Whatever made it refuse us may be over.
+                    self._unwilling.pop(peer.name, None)
+                    self._confirm(peer, now_ms, out)
                     self._evaluate(now_ms, out)
             case Goodbye():
                 self._goodbyes.add(peer.name)
@@ -653,6 +669,8 @@ class MeshEngine:
     def _proposed(self, origin: str, propose: Propose, now_ms: int, out: list[Effect]) -> None:
         if propose.ballot.proposer != origin or self._leaving:
             return
+        # It proposes to us, so it is willing.
+        self._unwilling.pop(origin, None)
         nack = self._members.judge(propose, self._reached(), self._wanted(now_ms))
         if nack:
             self._send(origin, nack, out)
@@ -674,7 +692,7 @@ class MeshEngine:
         out.append(StartTimer("install", 2 * self._settings.phase_ms, InstallOverdue(ballot)))
         promise = Promise(
             ballot, self._ordering.owed(), members.since, members.all_seen, self._settings.expect,
-            self._settings.votes, members.roster, self._me.feature_set,
+            self._settings.votes, members.roster, self._me.feature_set, members.unique,
         )
         if proposer != self._me.name:
             self._send(proposer, promise, out)

@@ -52,6 +52,7 @@ class Membership:
         self.promised = ViewId()
         self.round: Round | None = None
         self.all_seen = False
+        self.unique = False
 
     @property
     def names(self) -> frozenset[str]:
@@ -108,10 +109,11 @@ class Membership:
             ballot,
         )
         ids = {entry.name: entry.id for entry in merged.entries}
+        stayed = _core(promises)
         seats = [
             Seat(
                 ids[name], name, lives[name][0], boot, lives[name][1],
-                promises[name].since or ballot.n, promises[name].feature_set,
+                promises[name].since if name in stayed else ballot.n, promises[name].feature_set,
             )
             for name, boot in self.round.members
         ]
@@ -168,8 +170,26 @@ class Membership:
         self.view = install.ballot
         self.seats = install.members
         self.roster = install.roster
+        self.unique = install.unique
         if self.names >= {entry.name for entry in install.roster.entries} and (
             install.votes >= install.expected_votes
         ):
             self.all_seen = True
         return True
+
+
+def _core(promises: Mapping[str, Promise]) -> frozenset[str]:
+    """Those whose membership goes on, where several views meet: of the majority's view, else of the largest.
+
+    All others count as newcomers, so a node that was cut off alone does not come back as coordinator.
+    """
+    views: dict[ViewId, list[str]] = {}
+    for name, promise in promises.items():
+        if promise.since:
+            views.setdefault(promise.owed.view, []).append(name)
+    if not views:
+        return frozenset()
+    best = max(
+        views, key=lambda view: (promises[views[view][0]].unique, len(views[view]), view)
+    )
+    return frozenset(views[best])

@@ -48,6 +48,8 @@ def with_members(
             entries[name] = RosterEntry(known.id, name, uuid, votes)
         elif not any(entry.name == name for entry in waiting):
             waiting.append(RosterEntry(0, name, uuid, votes))
+    # Names with a number first, so that no other takes it.
+    waiting.sort(key=lambda entry: _NUMBER_AT_END.search(entry.name) is None)
     for entry in waiting:
         uuid, votes = members.get(entry.name, (entry.uuid, entry.votes))
         id = _free_id(entry.name, taken)

@@ -22,6 +22,10 @@ class Detector:
     def forget(self, name: str) -> None:
         self._heard.pop(name, None)
 
+    def silent_ms(self, name: str, now_ms: int) -> int:
+        """How long a peer has not been heard; 0 for one that is not known."""
+        return now_ms - self._heard.get(name, now_ms)
+
     def paused(self, now_ms: int) -> int:
         """Milliseconds that this node was not running, if so long that its peers must have given it up; else 0.
 

@@ -1,0 +1,205 @@
+"""The mesh engine's pure parts: cliques, suspicion, discovery, roster, recovery, ordering, ballots."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hashelld.engine.mesh import recovery, roster
+from hashelld.engine.mesh.cliques import wanted_members
+from hashelld.engine.mesh.codec import Ordered, Owed, Propose, Roster, RosterEntry, ViewId
+from hashelld.engine.mesh.discovery import Discovery
+from hashelld.engine.mesh.membership import Membership
+from hashelld.engine.mesh.ordering import Ordering
+from hashelld.engine.mesh.suspicion import Detector
+
+ALL = frozenset("abcd")
+
+
+def matrix(names, cuts):
+    """Who reaches whom when these pairs are cut both ways."""
+    return {
+        one: {other for other in names if frozenset((one, other)) not in cuts or one == other}
+        for one in names
+    }
+
+
+def cut(*pairs):
+    return {frozenset(pair) for pair in pairs}
+
+
+class TestCliques:
+    def test_all_that_reach_one_another_are_wanted(self):
+        assert wanted_members("a", matrix("abc", cut()), ALL) == set("abc")
+
+    def test_a_broken_side_of_a_triangle_gives_one_stable_pair(self):
+        reach = matrix("abc", cut("ac"))
+
+        assert wanted_members("b", reach, frozenset("abc")) == set("ab")
+        assert wanted_members("a", {n: reach[n] for n in "ab"}, frozenset("abc")) == set("ab")
+
+    def test_one_direction_alone_counts_as_cut(self):
+        reach = {"a": {"a", "b"}, "b": {"b"}}
+
+        assert wanted_members("a", reach, ALL) == {"a"}
+
+    @given(st.sets(st.sampled_from([frozenset(p) for p in itertools.combinations("abcde", 2)])))
+    def test_what_is_wanted_is_always_a_clique_with_ourselves_in_it(self, cuts):
+        reach = matrix("abcde", cuts)
+        for me in "abcde":
+            wanted = wanted_members(me, reach, frozenset("abcde"))
+            assert me in wanted
+            assert all(other in reach[one] for one in wanted for other in wanted)
+
+
+class TestDetector:
+    def test_a_silent_peer_is_gone_after_the_time_and_not_before(self):
+        detector = Detector(100, 1000)
+        detector.tick(0)
+        detector.heard("b", 0)
+        gone = [now for now in range(100, 1500, 100) if detector.tick(now)]
+
+        assert gone[0] == 1100
+
+    def test_a_detector_that_was_late_itself_blames_nobody(self):
+        detector = Detector(100, 1000)
+        detector.heard("b", 1)
+        detector.tick(1)
+
+        assert detector.tick(901) == ()
+        assert detector.tick(1001) == ()
+        assert detector.tick(1101) == ()
+
+    def test_a_long_pause_of_our_own_is_noticed_at_the_first_event_after_it(self):
+        detector = Detector(100, 1000)
+        detector.tick(100)
+
+        assert detector.paused(1100) == 0
+        assert detector.paused(5000) == 4800
+
+
+class TestDiscovery:
+    def test_an_address_is_dialed_once_at_a_time_and_later_each_time_it_fails(self):
+        discovery = Discovery()
+        discovery.add(("h", 1), 0)
+        assert discovery.due(0, frozenset()) == (("h", 1),)
+        assert discovery.due(1000, frozenset()) == ()
+
+        waits = []
+        now = 0
+        for _ in range(8):
+            discovery.failed(("h", 1), now)
+            start = now
+            while not discovery.due(now, frozenset()):
+                now += 10
+            waits.append(now - start)
+        assert waits == sorted(waits)
+        assert waits[0] == 50 and waits[-1] == 1000
+
+    def test_who_is_linked_or_is_ourselves_is_not_dialed(self):
+        discovery = Discovery()
+        discovery.linked(("h", 1), "b", 0)
+        discovery.is_me(("h", 2))
+
+        assert discovery.due(5000, frozenset("b")) == ()
+        assert discovery.due(5000, frozenset()) == (("h", 1),)
+
+    def test_a_flood_of_announced_addresses_is_bounded(self):
+        discovery = Discovery()
+        for port in range(10_000):
+            discovery.add(("h", port), 0)
+
+        assert len(discovery.due(0, frozenset())) == 256
+
+
+class TestRoster:
+    def test_a_node_gets_the_number_that_its_name_ends_with(self):
+        made = roster.with_members(Roster(), {n: ("u", 1) for n in ("node3", "node1", "alpha")}, ViewId(1, "x"))
+
+        assert {e.name: e.id for e in made.entries} == {"node1": 1, "alpha": 2, "node3": 3}
+
+    def test_ids_stay_and_are_unique_when_rosters_meet(self):
+        left = Roster(ViewId(5, "a"), (RosterEntry(1, "x", "u1"), RosterEntry(2, "y", "u2")))
+        right = Roster(ViewId(3, "b"), (RosterEntry(1, "z", "u3"),))
+        made = roster.with_members(
+            roster.merge([right, left]), {n: ("u", 1) for n in "xyz"}, ViewId(9, "a")
+        )
+
+        assert {e.name: e.id for e in made.entries} == {"x": 1, "y": 2, "z": 3}
+
+    def test_who_was_sent_away_comes_back_only_by_itself(self):
+        old = Roster(ViewId(1, "a"), (RosterEntry(1, "x", "u"), RosterEntry(2, "y", "u")))
+        new = roster.without(old, "y", ViewId(2, "a"))
+
+        assert [e.name for e in roster.merge([old, new]).entries] == ["x"]
+        back = roster.with_members(roster.merge([old, new]), {"y": ("u", 1)}, ViewId(3, "a"))
+        assert [e.name for e in back.entries] == ["x", "y"]
+        assert back.forgotten == ()
+
+
+def ordered(*numbers):
+    return tuple(Ordered(number, "a", number, "t", b"") for number in numbers)
+
+
+class TestRecovery:
+    def test_those_that_go_on_together_have_the_same_messages(self):
+        view = ViewId(3, "a")
+        parts = [Owed(view, 5, ordered(3, 4, 5)), Owed(view, 7, ordered(6, 7)), Owed(ViewId(1, "z"), 0, ())]
+        missed = recovery.missing(parts)
+
+        assert [m.sequence for m in recovery.still_to_deliver(parts[0], missed)] == [6, 7]
+        assert recovery.still_to_deliver(parts[1], missed) == ()
+        assert recovery.still_to_deliver(parts[2], missed) == ()
+
+
+class TestOrdering:
+    def _pair(self):
+        leader, member = Ordering("a"), Ordering("b")
+        for one in (leader, member):
+            one.begin(ViewId(1, "a"), ("a", "b"))
+        return leader, member
+
+    def test_all_deliver_in_the_order_of_the_first_and_keep_what_others_may_lack(self):
+        leader, member = self._pair()
+        orders = [
+            leader.place("b", member.ask("t", b"1")), leader.place("a", leader.ask("t", b"2")),
+        ]
+        for one in (leader, member):
+            delivered = [m.payload for order in orders for m in one.take(order)]
+            assert delivered == [b"1", b"2"]
+        assert leader.held == 2
+        leader.got("b", member.tell(now=True).sequence)
+        assert leader.held == 0
+
+    def test_what_has_no_place_when_a_view_ends_is_asked_for_again_in_order(self):
+        leader, member = self._pair()
+        first = member.ask("t", b"1")
+        member.ask("t", b"2")
+        member.ask("t", b"3")
+        member.take(leader.place("b", first))
+        member.begin(ViewId(2, "b"), ("b",))
+
+        assert [s.payload for s in member.ask_again()] == [b"2", b"3"]
+        assert {s.view for s in member.ask_again()} == {ViewId(2, "b")}
+
+
+class TestBallots:
+    def _member(self):
+        return Membership("a", 1, 0, Roster())
+
+    @pytest.mark.parametrize(("ballot", "members", "reached", "wanted", "reason"), [
+        (ViewId(3, "b"), (("a", 1), ("b", 1)), {"a": 1, "b": 1}, "ab", None),
+        (ViewId(2, "b"), (("a", 1), ("b", 1)), {"a": 1, "b": 1}, "ab", "promised"),
+        (ViewId(3, "b"), (("a", 2), ("b", 1)), {"a": 1, "b": 1}, "ab", "not me"),
+        (ViewId(3, "b"), (("a", 1), ("b", 1)), {"a": 1, "b": 2}, "ab", "reach"),
+        (ViewId(3, "b"), (("a", 1), ("b", 1)), {"a": 1, "b": 1}, "ac", "unwanted"),
+    ])
+    def test_a_proposal_is_promised_or_refused_with_the_reason(self, ballot, members, reached, wanted, reason):
+        member = self._member()
+        member.promise(ViewId(2, "c"))
+        nack = member.judge(Propose(ballot, members), reached, frozenset(wanted))
+
+        assert (nack.reason if nack else None) == reason
