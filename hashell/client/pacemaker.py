@@ -118,6 +118,8 @@ class PacemakerClient:
         if after is not before:
             patch = etree.tostring(make_patch(before, after))
             self._tool("cibadmin", "--patch", "--xml-pipe", stdin=patch)
+            # Pacemaker counts versions by itself: what it made of the patch's is known only by asking.
+            after = self.cib()
         return str(after.version)
 
     def set_attribute(self, node: str, name: str, value: str | None) -> None:
