@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -417,8 +418,11 @@ class CibManager:
         """Take the authority's copy; keep what our own branch had and it has not."""
         assert self.view is not None
         known = set(copy.branch) | {entry.position for entry in copy.held}
-        lost = [entry for entry in self._branch if entry.position not in known and entry.write]
-        self._keep_lost(origin, cib, lost, out)
+        # What is held and not committed here may have been committed by a member that is gone, or in this node's
+        # earlier life: in a branch it counts as written. (In a majority's view the authority would have it.)
+        held = [entry for entry in self.ledger.held if not entry.unique]
+        lost = [e for e in (*self._branch, *held) if e.position not in known and e.write]
+        self._keep_lost(origin, cib, lost, held, out)
         before, self.cib = self.cib, cib
         self.ledger.replace(copy.applied, copy.unique, copy.held)
         self.applied.replace(copy.results, copy.applied_counters)
@@ -468,14 +472,19 @@ class CibManager:
             out.append(Tell(CibChanged(before, self.cib, b"", author, changed)))
 
     def _keep_lost(
-        self, winner: str, cib: Cib, lost: list[Entry], out: list[Effect]
+        self, winner: str, cib: Cib, lost: list[Entry], held: list[Entry], out: list[Effect]
     ) -> None:
         writes = [e.write for e in lost if e.write and not e.write.status_only]
         if not writes:
             return
+        losing = self.cib
+        for entry in held:
+            if entry.write:
+                with suppress(HashellError):
+                    losing = commit(losing, entry.write.operations, {}).after
         about = {
             "winner": winner, "winner_version": str(cib.version), "node": self.node,
-            "version": str(self.cib.version),
+            "version": str(losing.version),
             "changes": [
                 {"when_s": w.when_s, "user": w.user, "node": w.node, "command": w.command,
                  "operations": [[o.kind, o.path, o.xml.decode("utf-8", "replace")]
@@ -483,13 +492,13 @@ class CibManager:
                 for w in writes
             ],
         }
-        patch = etree.tostring(make_patch(cib, self.cib))
-        out.append(Archive(f"{self.node}-{self.cib.version}", self.cib.to_bytes(), patch, about))
+        patch = etree.tostring(make_patch(cib, losing))
+        out.append(Archive(f"{self.node}-{losing.version}", losing.to_bytes(), patch, about))
         out.append(Tell(Happened(
             "config", "warning",
             f"{len(writes)} configuration changes made without a majority lost against those of"
             f" {winner}; they are kept in the archive",
-            (self.node, winner), {"version": str(self.cib.version)},
+            (self.node, winner), {"version": str(losing.version)},
         )))
 
     # --- ordered messages ---------------------------------------------------------------------
