@@ -75,8 +75,23 @@ class Action:
     """
 
     __slots__ = (
-        "after", "before", "cancel_task", "extra", "flags", "id", "key", "links", "meta",
-        "met_before", "needed_before", "needs", "node", "op", "priority", "reason", "resource",
+        "after",
+        "before",
+        "cancel_task",
+        "extra",
+        "flags",
+        "id",
+        "key",
+        "links",
+        "met_before",
+        "meta",
+        "needed_before",
+        "needs",
+        "node",
+        "op",
+        "priority",
+        "reason",
+        "resource",
         "task",
     )
 
@@ -274,8 +289,7 @@ def _effective_policy(workspace: Workspace, resource: Resource) -> NoQuorumPolic
         return policy
     if resource.role < Rank.UNPROMOTED:
         return NoQuorumPolicy.STOP
-    if resource.next_role > Rank.UNPROMOTED:
-        resource.next_role = Rank.UNPROMOTED
+    resource.next_role = min(resource.next_role, Rank.UNPROMOTED)
     return NoQuorumPolicy.IGNORE
 
 

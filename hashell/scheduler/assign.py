@@ -124,9 +124,9 @@ def _stop_planned(resource: Resource) -> None:
     for action in reversed(resource.actions):
         if action.task == act.STOP:
             action.flags &= ~act.OPTIONAL
-        elif action.task == act.START:
-            action.flags &= ~act.RUNNABLE
-        elif action.meta.get("interval", "0") != "0" and action.meta.get("op_target_rc") != "7":
+        elif action.task == act.START or (
+            action.meta.get("interval", "0") != "0" and action.meta.get("op_target_rc") != "7"
+        ):
             action.flags &= ~act.RUNNABLE
 
 

@@ -74,10 +74,10 @@ def handle_config_changes(workspace: Workspace) -> None:
 def _known_as(workspace: Workspace, name: str) -> list[Resource]:
     """All resources with this id, or that some history calls so, in order."""
     found = list(workspace.by_history_id.get(name, ()))
-    exact = workspace.by_id.get(name)
-    if exact is not None and exact not in found:
-        found.append(exact)
-        found.sort(key=lambda resource: workspace.order[resource.id])
+    exact = [one for one in workspace.same_id.get(name, ()) if one not in found]
+    if exact:
+        found.extend(exact)
+        found.sort(key=lambda resource: workspace.order[resource])
     return found
 
 

@@ -138,7 +138,8 @@ def is_invalid(action: Action, before: Link) -> bool:
 def _deduplicate(action: Action) -> None:
     """Several relations with one action become one."""
     kept: list[Link] = []
-    for before in sorted(reversed(action.before), key=lambda before: before.action.id):
+    newest_first = action.before[::-1]
+    for before in sorted(newest_first, key=lambda before: before.action.id):
         if kept and kept[-1].action is before.action:
             kept[-1].flags |= before.flags
             kept[-1].graphed |= before.graphed

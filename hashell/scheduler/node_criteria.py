@@ -133,8 +133,9 @@ def _add(
 ) -> None:
     score = constraint.score if score is None else score
     if constraint.node is None or score is None:
-        if constraint.rules:
-            _add_rule(workspace, constraint, resource, constraint.rules[0], match)
+        # Newer schemas know one rule a constraint; older ones mean one constraint a rule.
+        for rule in constraint.rules:
+            _add_rule(workspace, constraint, resource, rule, match)
         return
     node = workspace.node_named(constraint.node)
     if node is None:

@@ -137,7 +137,7 @@ class Schedule:
 
 
 def schedule(
-    state: ClusterState, transition_id: int = 0, wanted: Wanted = Wanted()  # noqa: B008
+    state: ClusterState, transition_id: int = 0, wanted: Wanted = Wanted()
 ) -> Schedule:
     """Decide what is to be done, from a state alone: the same state gives the same answer."""
     limit = sys.getrecursionlimit()
@@ -173,7 +173,8 @@ def _run(state: ClusterState, transition_id: int, wanted: Wanted) -> Schedule:
     summary.list_changes(workspace)
     workspace.changes.clear()
     graph = make_graph.make_graph(workspace, transition_id)
-    nodes, edges = (), ()
+    nodes: tuple[DotNode, ...] = ()
+    edges: tuple[DotEdge, ...] = ()
     if wanted.dot:
         nodes, edges = make_graph.dot(
             workspace, everything=wanted.all_actions, verbose=wanted.verbose

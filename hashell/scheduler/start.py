@@ -53,11 +53,11 @@ def begin(state: ClusterState) -> Workspace:
     copies: dict[Found, Resource] = {}
     for top in state.resources:
         workspace.resources.append(_copy_resource(workspace, top, None, copies))
-    for found, resource in copies.items():
-        _connect(workspace, found, resource, copies)
+    for one, resource in copies.items():
+        _connect(workspace, one, resource, copies)
     for found_node in state.nodes.values():
         node = workspace.node_by_id[found_node.id]
-        node.running = [copies[found] for found in found_node.running if found in copies]
+        node.running = [copies[one] for one in found_node.running if one in copies]
         if found_node.remote is not None:
             node.remote = copies.get(found_node.remote)
     for finding in state.findings:
@@ -93,8 +93,9 @@ def _copy_resource(
 ) -> Resource:
     resource = _KINDS[found.kind](workspace, found, parent)
     copies[found] = resource
-    workspace.order.setdefault(resource.id, len(workspace.order))
+    workspace.order[resource] = len(workspace.order)
     workspace.by_id.setdefault(resource.id, resource)
+    workspace.same_id.setdefault(resource.id, []).append(resource)
     if resource.history_id is not None:
         workspace.by_history_id.setdefault(resource.history_id, []).append(resource)
     resource.children = [

@@ -23,20 +23,19 @@ from typing import TYPE_CHECKING
 
 from hashell.model.cluster_options import ClusterOptions, NoQuorumPolicy
 from hashell.model.nodes import NodeKind
-from hashell.scheduler.scores import ScoreBook
 from hashell.rules.evaluate import RuleInput, evaluate
-from hashell.state.digests import DigestCache
+from hashell.scheduler.scores import ScoreBook
 from hashell.state.resources import ProbeMode
 from hashell.values.roles import Role
 
 if TYPE_CHECKING:
+    from hashell.model.constraints import LocationRule
     from hashell.scheduler.actions import Action
     from hashell.scheduler.explain import Line
-    from hashell.scheduler.summary import Change
-    from hashell.scheduler.ordering.relations import Ordering
-    from hashell.scheduler.variants.variant import Resource
-    from hashell.model.constraints import LocationRule
     from hashell.scheduler.make_graph import GraphBuilder
+    from hashell.scheduler.ordering.relations import Ordering
+    from hashell.scheduler.summary import Change
+    from hashell.scheduler.variants.variant import Resource
     from hashell.state.cluster_state import ClusterState
     from hashell.state.fail_counts import FailCount
     from hashell.state.history import HistoryEntry
@@ -170,6 +169,7 @@ class Workspace:
         self.dc: Node | None = None
         self.resources: list[Resource] = []
         self.by_id: dict[str, Resource] = {}
+        self.same_id: dict[str, list[Resource]] = {}
         self.by_history_id: dict[str, list[Resource]] = {}
         self.actions: list[Action] = []
         self.singletons: dict[str, Action] = {}
@@ -183,13 +183,15 @@ class Workspace:
         self.notices: list[str] = []
         self.problems: list[str] = []
         self.param_checks: list[tuple[Resource, Node, HistoryEntry, bool]] = []
-        self.digests = DigestCache()
-        self.order: dict[str, int] = {}
+        self.digests = state.digests
+        self.order: dict[Resource, int] = {}
         self.graph: GraphBuilder | None = None
         self.changes: list[Change] = []
         self.has_quorum = state.has_quorum
-        self.have_remote_nodes = state.configuration.have_remote_nodes
-        self.have_fencing = state.configuration.have_fencing
+        self.have_remote_nodes = any(
+            node.kind is not NodeKind.CLUSTER for node in state.nodes.values()
+        )
+        self.have_fencing = state.have_fencing
         self.enable_unfencing = state.configuration.enable_unfencing
         self.recheck_at = state.recheck_at
         self.no_quorum_policy: NoQuorumPolicy = self.options.no_quorum_policy

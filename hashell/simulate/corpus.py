@@ -58,10 +58,11 @@ def _dot_lines(text: str) -> list[str]:
     return squash("\n".join([*lines[:1], *sorted(set(lines[1:-1])), *lines[-1:]]))
 
 
-def _run(argv: Sequence[str]) -> str:
-    """What one command line prints, errors among it."""
+def _run(argv: Sequence[str], *, errors: bool = False) -> str:
+    """What one command line prints, with or without errors among it."""
     written = io.StringIO()
-    with contextlib.redirect_stdout(written), contextlib.redirect_stderr(written):
+    aside = written if errors else io.StringIO()
+    with contextlib.redirect_stdout(written), contextlib.redirect_stderr(aside):
         simulate(list(argv))
     return written.getvalue()
 
@@ -74,7 +75,7 @@ def run_case(folder: Path, name: str, extra: Sequence[str], checks: Sequence[str
     got: dict[str, list[str]] = {}
     try:
         if "summary" in checks:
-            got["summary"] = squash(_run(["-x", source, "-S", *extra]))
+            got["summary"] = squash(_run(["-x", source, "-S", *extra], errors=True))
         if set(checks) - {"summary"}:
             with tempfile.TemporaryDirectory() as place:
                 graph, dot = Path(place, "graph"), Path(place, "dot")
@@ -148,7 +149,7 @@ def main(argv: list[str]) -> int:
             print(f"{check}:", *(case.name for case in cases if not case.equal[check]))
     print(*_table(cases, checks), sep="\n")
     for text, count in errors.most_common(12):
-        print(f"{count:5} × {text}")
+        print(f"{count:5} times {text}")
     slowest = sorted(cases, key=lambda case: -case.seconds)[:3]
     print(
         f"{sum(case.seconds for case in cases):.1f} s; slowest:",

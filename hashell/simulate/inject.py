@@ -54,9 +54,10 @@ def section(root: etree._Element, name: str) -> etree._Element:
     """A section of the CIB, made if it is missing."""
     parent = root
     if name != "status":
-        parent = root.find("configuration")  # type: ignore[assignment]
-        if parent is None:
-            parent = etree.SubElement(root, "configuration")
+        configuration = root.find("configuration")
+        if configuration is None:
+            configuration = etree.SubElement(root, "configuration")
+        parent = configuration
     found = parent.find(name)
     return etree.SubElement(parent, name) if found is None else found
 

@@ -192,7 +192,7 @@ class _Run:
         if options.live_check and not path:
             return self._live()
         if options.xml_pipe or path is None:
-            path = os.environ.get("CIB_file") if not options.xml_pipe else None
+            path = os.environ.get("CIB_file") if not options.xml_pipe else None  # noqa: SIM112
             path = path or "-"
         return with_status(load_cib(path))
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class DotNode:
-    """One action. It is drawn bold and green when it is in the graph; else dashed: red when it cannot run, blue when it need
-    not, red with purple letters when its resource is not managed."""
+    """One action. It is drawn bold and green when it is in the graph; else dashed: red when it cannot run, blue when it
+    need not, red with purple letters when its resource is not managed."""
 
     name: str
     in_graph: bool

@@ -1,7 +1,8 @@
 """The graph: synapses, each a set of actions and the inputs that these wait for.
 
 A synapse may start when all its inputs are done; here, as in Pacemaker, each synapse holds one action. Action ids are
-unique in a graph and count from 1 in the order in which the scheduler made them (ids of actions that are not in the graph are gaps).
+unique in a graph and count from 1 in the order in which the scheduler made them (ids of actions that are not in the
+graph are gaps).
 """
 
 from __future__ import annotations
@@ -34,12 +35,13 @@ class PrimitiveRef:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One step. `task` is start, stop, monitor, promote, notify, stonith, do_shutdown, clear_failcount, lrm_delete, cancel …
+    """One step. `task` is start, stop, monitor, promote, notify, stonith, do_shutdown, clear_failcount, lrm_delete,
+    cancel …
 
-    `key` is the operation key; `node` and `node_id` say where it is done (empty for pseudo events); `router_node` is who
-    does it on behalf of a remote node. `attributes` are the action's parameters, meta ones with their CRM_meta_ prefix, in the
-    order in which they are printed. `downed` are the ids of nodes that this takes down; `maintenance` the ids of remote nodes
-    whose maintenance mode is to be recorded, each with its new value.
+    `key` is the operation key; `node` and `node_id` say where it is done (empty for pseudo events); `router_node` is
+    who does it on behalf of a remote node. `attributes` are the action's parameters, meta ones with their CRM_meta_
+    prefix, in the order in which they are printed. `downed` are the ids of nodes that this takes down; `maintenance`
+    the ids of remote nodes whose maintenance mode is to be recorded, each with its new value.
     """
 
     id: int
@@ -83,8 +85,8 @@ class Synapse:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """What is to be done now, and within which limits. Times stand as configured (their values are the properties below);
-    `batch_limit` 0 and `migration_limit` -1 mean no limit."""
+    """What is to be done now, and within which limits. Times stand as configured (their values are the properties
+    below); `batch_limit` 0 and `migration_limit` -1 mean no limit."""
 
     transition_id: int
     synapses: tuple[Synapse, ...]

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from hashell.scheduler.colocation.relations import Colocation, this_with, with_this
-from hashell.scheduler.colocation.scores import node_value, same
+from hashell.scheduler.colocation.scores import node_value
 from hashell.scheduler.scores import add
 from hashell.values.scores import INFINITY
 

@@ -56,13 +56,13 @@ def _asymmetric(first: Action, then: Action) -> None:
 
 def _restart(first: Action, then: Action, mask: int) -> None:
     """A start that must or can not happen makes its stop happen, and the other way round."""
-    reason = mask & act.OPTIONAL and not then.flags & act.OPTIONAL
+    needed = bool(mask & act.OPTIONAL) and not then.flags & act.OPTIONAL
     if (
         mask & act.RUNNABLE and not then.flags & act.RUNNABLE and then.resource is not None
         and then.resource.managed and first.resource is then.resource
     ):
-        reason = 1
-    if not reason:
+        needed = True
+    if not needed:
         return
     if first.flags & act.RUNNABLE:
         _clear(first, act.OPTIONAL, then)

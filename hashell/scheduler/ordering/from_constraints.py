@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hashell.model.constraints import OrderConstraint, ResourceSet
@@ -262,7 +263,7 @@ def _order_set(
     if inverse is None:
         return
     flags = _flags(kind, inverse, Symmetry.INVERSE)
-    for earlier, later in zip(members, members[1:], strict=False):
+    for earlier, later in pairwise(members):
         order_resource_actions(later, inverse, earlier, inverse, flags, constraint.id)
 
 

@@ -205,10 +205,7 @@ class Resource(ABC):
 
     def is_active(self, *, all_members: bool) -> bool:
         """Whether it is active on a node that counts."""
-        for node in self.active:
-            if node.unclean or node.online or not self.managed:
-                return True
-        return False
+        return any(node.unclean or node.online or not self.managed for node in self.active)
 
     def current_role(self) -> Rank:
         return self.role
