@@ -104,7 +104,7 @@ def gather(client: ClusterClient, options: MonitorOptions) -> ClusterStatus:
     from hashell.status.build import cluster_status
     from hashell.status.fencing_events import EVENTS_MAX, fencing_of
 
-    state = read_cluster_state(client.cib(), time.time())
+    state = read_cluster_state(client.cib(), time.time(), time.localtime().tm_gmtoff)
     live = client.info() if client.kind in ("hashelld", "pacemaker") else None
     fencing: tuple[FencingEvent, ...] = ()
     if live is not None and options.status.fence_level and options.status.shows(Section.FENCING):
