@@ -129,6 +129,7 @@ class Controller:
         self._need = ""
         self._asked = 0
         self._asks = 0
+        self._notices: list[Event] = []
         self._failures = 0
         self._stale = 0
         self._pause_ms = self._fence_pause_ms = ASK_AGAIN_MS
@@ -178,6 +179,14 @@ class Controller:
     # --- events ---------------------------------------------------------------------------------
 
     def receive(self, event: Event, now_ms: int, wall_s: float) -> Iterable[Effect]:
+        """One event; what all nodes are to be told of it goes out as one message."""
+        effects = list(self._react(event, now_ms, wall_s))
+        if self._notices:
+            notices, self._notices = tuple(self._notices), []
+            effects.append(Multicast("controller.transition", requests.encode_notices(notices)))
+        return effects
+
+    def _react(self, event: Event, now_ms: int, wall_s: float) -> Iterable[Effect]:
         match event:
             case CibChanged():
                 self._cib = event.after
@@ -806,17 +815,17 @@ class Controller:
 
     def _announce(self, event: Event) -> list[Effect]:
         """Let every node show how the transition goes, or what happened to it."""
-        return [Multicast("controller.transition", requests.encode_notice(event))]
+        self._notices.append(event)
+        return []
 
     def _ordered(self, event: MessageOrdered) -> list[Effect]:
         if event.topic != "controller.transition":
             return []
-        notice = requests.decode_notice(event.payload)
-        if notice is None:
-            return []
-        if not self.is_dc and isinstance(notice, TransitionStarted):
-            self.transition = notice.number
-        return [Tell(notice)]
+        notices = requests.decode_notices(event.payload)
+        for notice in notices:
+            if not self.is_dc and isinstance(notice, TransitionStarted):
+                self.transition = notice.number
+        return [Tell(notice) for notice in notices]
 
     # --- leaving --------------------------------------------------------------------------------
 

@@ -289,19 +289,24 @@ def timed_out(action: Action, key: str, when_s: int) -> CibOperation:
     return CibOperation("modify", etree.tostring(state))
 
 
-def encode_notice(event: Event) -> bytes:
+def encode_notices(events: Sequence[Event]) -> bytes:
     """How a transition goes, for all nodes."""
-    kind = next(word for word, one in _NOTICES.items() if isinstance(event, one))
-    return msgspec.msgpack.encode((kind, msgspec.to_builtins(event, builtin_types=(bytes,))))
+    return msgspec.msgpack.encode([
+        (
+            next(word for word, one in _NOTICES.items() if isinstance(event, one)),
+            msgspec.to_builtins(event, builtin_types=(bytes,)),
+        )
+        for event in events
+    ])
 
 
-def decode_notice(payload: bytes) -> Event | None:
-    """None for what cannot be read."""
+def decode_notices(payload: bytes) -> tuple[Event, ...]:
+    """Empty for what cannot be read."""
     try:
-        kind, fields = msgspec.msgpack.decode(payload, type=tuple[str, dict[str, Any]])
-        return msgspec.convert(fields, _NOTICES[kind])
+        found = msgspec.msgpack.decode(payload, type=list[tuple[str, dict[str, Any]]])
+        return tuple(msgspec.convert(fields, _NOTICES[kind]) for kind, fields in found)
     except (msgspec.DecodeError, msgspec.ValidationError, KeyError):
-        return None
+        return ()
 
 
 def parse_version(text: str) -> Version:

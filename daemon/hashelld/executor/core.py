@@ -10,10 +10,13 @@ is soft: whenever it lacks or contradicts what is known here, it is written agai
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from lxml import etree
 
 from hashell.agents import find
 from hashell.agents.call import (
@@ -67,11 +70,18 @@ TIMEOUT_MAX_MS = 24 * 3600 * 1000
 METADATA_TIMEOUT_MS = 5000
 #: How soon to look again whether the cluster knows what it should know of this node.
 REPAIR_MS = 500
+#: A write is answered in milliseconds, or when a view has ended and another begun.
+UNANSWERED_MS = 10_000
 #: A recurring operation that starts later than this is confirmed at once, as Pacemaker does.
 DELAY_FAKED_MS = 5 * 60 * 1000
 #: Bytes of a CIB's parameter that an agent's environment takes; the kernel's limit for one string.
 VALUE_MAX = 128 * 1024 - 1
 
+#: Operations that change something, so that a new DC must know that they have begun. That somebody
+#: only looks (probes, monitors) tells nobody anything, and would double the writes of a start.
+_PENDING = frozenset({
+    "start", "stop", "promote", "demote", "migrate_to", "migrate_from", "reload", "reload-agent",
+})
 _REAL = {"reload-agent", "reload"}
 _METADATA = {"start", "monitor", "promote", "demote", "reload", "reload-agent",
              "migrate_to", "migrate_from", "notify"}
@@ -83,6 +93,13 @@ class RecurringDue(Event):
 
     resource: str
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered(Event):
+    """A write got no answer; what it said is compared with the CIB."""
+
+    request: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +162,8 @@ class Executor:
         self._tokens: dict[str, str] = {}
         self._calls = 0
         self._requests = 0
+        self._outbox: list[CibOperation | etree._Element] = []
+        self._in_flight = ""
         self._metadata: dict[AgentName, AgentMetadata | None] = {}
         self._asking: dict[str, AgentName] = {}
         self._published = False
@@ -152,6 +171,13 @@ class Executor:
     # --- events ---------------------------------------------------------------------------------
 
     def receive(self, event: Event, now_ms: int, wall_s: float) -> Iterable[Effect]:
+        """One event; what it has to be written goes out together with what waited for its turn."""
+        effects = list(self._react(event, now_ms, wall_s))
+        if self._outbox and not self._in_flight:
+            effects += self._flush()
+        return effects
+
+    def _react(self, event: Event, now_ms: int, wall_s: float) -> Iterable[Effect]:
         match event:
             case OperationWanted(action_xml, dc):
                 return self._wanted(action_xml, dc, now_ms, wall_s)
@@ -166,7 +192,15 @@ class Executor:
                 # Only a whole transfer can have lost what this node wrote.
                 return [] if event.patch else self._repair()
             case ChangeAnswered(request, _, error_id):
-                if request.startswith("executor:") and error_id:
+                if request == self._in_flight:
+                    self._in_flight = ""
+                    effects: list[Effect] = [CancelTimer("unanswered")]
+                    if error_id:
+                        effects.append(StartTimer("look", REPAIR_MS, LookAgain()))
+                    return effects
+            case Unanswered(request):
+                if request == self._in_flight:
+                    self._in_flight = ""
                     return [StartTimer("look", REPAIR_MS, LookAgain())]
             case LookAgain():
                 return self._repair()
@@ -229,7 +263,7 @@ class Executor:
             )
             return effects + self._record(operation, busy, None)
         effects += self._ask_metadata(operation)
-        if operation.recorded:
+        if operation.task in _PENDING:
             effects += self._record(operation, replace(PENDING, when_s=int(wall_s)), None)
         if operation.interval_ms:
             old = resource.recurring.pop(operation.key, None)
@@ -437,10 +471,10 @@ class Executor:
             )
         if resource is not None:
             resource.entries.pop(target.key, None)
-        effects.append(self._change(CibOperation(
+        self._outbox.append(CibOperation(
             "delete", path=f"{self._history_path(operation.resource)}"
             f"/lrm_rsc_op[@id='{_safe(target.key)}']",
-        )))
+        ))
         return effects + self._tell_done(
             operation, Outcome(OcfCode.OK, ExecStatus.DONE, 0)
         )
@@ -467,10 +501,8 @@ class Executor:
         if resource is not None and resource.agent.standard == "stonith" and resource.started:
             # A device stays started: looking afresh must find it so.
             self._resources[operation.resource] = _Resource(resource.agent, started=True)
-        change = self._change(
-            CibOperation("delete", path=self._history_path(operation.resource))
-        )
-        return [change, *self._tell_done(operation, Outcome(OcfCode.OK, ExecStatus.DONE, 0))]
+        self._outbox.append(CibOperation("delete", path=self._history_path(operation.resource)))
+        return self._tell_done(operation, Outcome(OcfCode.OK, ExecStatus.DONE, 0))
 
     def _fail(self, operation: Operation, wall_s: float) -> list[Effect]:
         """Record a failure that no agent saw, as `crm_resource --fail` has it done."""
@@ -502,12 +534,9 @@ class Executor:
             for attributes in found:
                 # As in the CIB, where an update merges: what it does not name stays.
                 resource.entries.setdefault(attributes["id"], {}).update(attributes)
-            element = history.resource_element(
+            self._outbox.append(history.resource_element(
                 operation.resource, operation.agent, found, lock
-            )
-            effects.append(self._change(CibOperation("modify", history.node_update(
-                self._node_id, self._node, (element,), origin="do_update_resource"
-            ))))
+            ))
         if outcome.status is not ExecStatus.PENDING:
             effects += self._tell_done(operation, outcome)
         return effects
@@ -519,11 +548,30 @@ class Executor:
             int(outcome.status), operation.transition_key, outcome.reason, outcome.exec_ms,
         ))]
 
-    def _change(self, *operations: CibOperation) -> Effect:
+    def _flush(self) -> list[Effect]:
+        """Write all that waits as one change. There is one at a time: while it is on its way more
+        gathers, so that a thousand results cost far fewer than a thousand writes.
+        """
+        operations: list[CibOperation] = []
+        for is_element, group in itertools.groupby(
+            self._outbox, lambda one: not isinstance(one, CibOperation)
+        ):
+            if is_element:
+                operations.append(CibOperation("modify", history.node_update(
+                    self._node_id, self._node,
+                    tuple(one for one in group if not isinstance(one, CibOperation)),
+                    origin="do_update_resource",
+                )))
+            else:
+                operations += [one for one in group if isinstance(one, CibOperation)]
+        self._outbox.clear()
         self._requests += 1
-        return Tell(ChangeWanted(
-            operations, Author("hashelld", self._node, "executor"), f"executor:{self._requests}"
-        ))
+        self._in_flight = f"executor:{self._requests}"
+        author = Author("hashelld", self._node, "executor")
+        return [
+            Tell(ChangeWanted(tuple(operations), author, self._in_flight)),
+            StartTimer("unanswered", UNANSWERED_MS, Unanswered(self._in_flight)),
+        ]
 
     def _history_path(self, resource: str) -> str:
         return (
@@ -553,8 +601,9 @@ class Executor:
             )
             for name, one in self._resources.items() if one.entries
         )
-        operations = republish.operations(self._node_id, self._node, elements)
-        return [self._change(*operations)]
+        # It says all that waits to be said, too.
+        self._outbox = list(republish.operations(self._node_id, self._node, elements))
+        return []
 
     def _repair(self) -> list[Effect]:
         if self._cib is None or not self._published:
@@ -562,6 +611,8 @@ class Executor:
         known = {
             name: one.entries for name, one in self._resources.items() if one.entries
         }
+        if self._in_flight or self._outbox:
+            return [StartTimer("look", REPAIR_MS, LookAgain())]
         if republish.agrees(self._cib, self._node_id, known):
             return []
         return [*self._publish(), StartTimer("look", 4 * REPAIR_MS, LookAgain())]

@@ -42,6 +42,8 @@ class Bench:
         self.done: list[OperationDone] = []
         self.killed: list[str] = []
         self.writes = 0
+        self.answers = True
+        self.asked: list[ChangeWanted] = []
         self.send(Started("node1", "c", self.cib))
         self.view = View(1, (Member(1, "node1", "u", 1),))
         self.send(MembersChanged(self.view))
@@ -60,10 +62,14 @@ class Bench:
                 case KillAgent(token):
                     self.killed.append(token)
                 case Tell(ChangeWanted() as change):
-                    self.writes += 1
-                    self.cib = commit(self.cib, change.operations).after
+                    self.asked.append(change)
                 case Tell(OperationDone() as done):
                     self.done.append(done)
+        while self.asked and self.answers:
+            change = self.asked.pop(0)
+            self.writes += 1
+            self.cib = commit(self.cib, change.operations).after
+            self.send(ChangeAnswered(change.request, "1"))
 
     def want(self, task, resource="web", *, interval=0, rc=0, standard="ocf", dc="node1", **attributes):
         root = etree.Element("rsc_op", id="7", operation=task, on_node="node1", on_node_uuid="1")
@@ -257,13 +263,37 @@ def test_a_cib_that_lost_this_nodes_history_gets_it_again(bench):
 
 
 def test_a_refused_write_is_made_up_for_later(bench):
+    bench.answers = False
     bench.want("start")
+    bench.send(ChangeAnswered(bench.asked.pop().request, error_id="no-quorum", error="x"))
     bench.end(0)
-    bench.cib = Cib.empty()
-    bench.send(ChangeAnswered("executor:3", error_id="no-quorum", error="x"))
-    assert "look" in bench.timers
+    bench.asked.clear()
+    bench.answers = True
+    assert bench.timers["look"].delay_ms > 0
     bench.send(CibChanged(bench.cib, bench.cib, b"<diff/>", None, False))
     bench.send(bench.timers.pop("look").event)
+    assert bench.entry("web_last_0")["rc-code"] == "0"
+
+
+def test_results_gather_while_a_write_is_on_its_way(bench):
+    bench.answers = False
+    for number in range(20):
+        bench.want("start", f"r{number}")
+        bench.end(0)
+    assert len(bench.asked) == 1
+    bench.answers = True
+    bench.send(ChangeAnswered("somebody:1", "1"))
+    assert bench.writes == 3  # joining, the first, all others
+    assert all(bench.entry(f"r{number}_last_0")["rc-code"] == "0" for number in range(20))
+
+
+def test_a_write_that_is_never_answered_does_not_hold_up_the_next(bench):
+    bench.answers = False
+    bench.want("start")
+    bench.end(0)
+    bench.asked.clear()
+    bench.answers = True
+    bench.send(bench.timers.pop("unanswered").event)
     assert bench.entry("web_last_0")["rc-code"] == "0"
 
 
