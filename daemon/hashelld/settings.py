@@ -47,8 +47,6 @@ class Settings:
     two_node: bool | None = None
     wait_for_all: bool | None = None
     auto_tie_breaker: bool = False
-    last_man_standing: bool = False
-    last_man_standing_window_ms: int = 10_000
     heartbeat_ms: int = 100
     detect_ms: int = 1000
     settle_ms: int = 20
@@ -65,11 +63,11 @@ class Settings:
 #: Keys of a settings file: key → (what it is for people, lowest, highest) for whole numbers.
 _NUMBERS = {
     "port": (0, 65535), "expect": (0, 64), "votes": (0, 64),
-    "last_man_standing_window_ms": (1000, 600_000), "heartbeat_ms": (20, 5000),
+    "heartbeat_ms": (20, 5000),
     "detect_ms": (200, 60_000), "settle_ms": (1, 5000), "phase_ms": (50, 10_000),
     "join_window_ms": (0, 600_000),
 }
-_SWITCHES = {"zeroconf", "two_node", "wait_for_all", "auto_tie_breaker", "last_man_standing"}
+_SWITCHES = {"zeroconf", "two_node", "wait_for_all", "auto_tie_breaker"}
 _PATHS = {"state_dir", "run_dir", "key", "log_file"}
 _CHOICES = {
     "engine": ("mesh", "loopback"),

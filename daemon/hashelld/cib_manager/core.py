@@ -296,10 +296,11 @@ class CibManager:
         version = self.cib.version
         return State(
             view.number, view.proposer, self.ledger.unique, self.ledger.head, self.ledger.applied,
-            _triple(version), self._digest_now(), _triple(max(version, self._told.version)),
+            _triple(version), self.digest(), _triple(max(version, self._told.version)),
         )
 
-    def _digest_now(self) -> str:
+    def digest(self) -> str:
+        """Of the CIB as it is now; computed once a version."""
         if self._digest is None or self._digest[0] is not self.cib:
             self._digest = (self.cib, document_digest(self.cib))
         return self._digest[1]
@@ -467,7 +468,7 @@ class CibManager:
         """This node's other components hear of a copy that was taken."""
         author, self._untold = self._untold, None
         before, self._told = self._told, self.cib
-        if author and (before.version != self.cib.version or document_digest(before) != self._digest_now()):
+        if author and (before.version != self.cib.version or document_digest(before) != self.digest()):
             changed = _configuration(before) != _configuration(self.cib)
             out.append(Tell(CibChanged(before, self.cib, b"", author, changed)))
 
@@ -739,7 +740,7 @@ class CibManager:
         view = self.view
         if view is None:
             return
-        self._digests[index] = self._digest_now()
+        self._digests[index] = self.digest()
         while len(self._digests) > 16:
             self._digests.popitem(last=False)
         if view.dc == self.node and len(view.members) > 1:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hashell.cib.digest import document_digest
 from hashelld.core.events import ChangeAnswered, CibChanged, Event, MembersChanged
 from hashelld.simulation.cluster import Cluster
 
@@ -65,7 +64,7 @@ class Checker:
             if not manager.view or applied.view != manager.view.number:
                 continue
             key = (applied.view, applied.proposer, applied.index)
-            digest = document_digest(manager.cib)
+            digest = manager.digest()
             other = seen.setdefault(key, (digest, name))
             if other[0] != digest:
                 self.fail(f"after entry {key} the CIBs of {other[1]} and {name} differ")
@@ -81,7 +80,7 @@ class Checker:
         }
         if len(set(views.values())) != 1 or not all(m.phase == "ready" for m in managers.values()):
             self.fail(f"no one view at the end: {views}")
-        digests = {name: document_digest(m.cib) for name, m in managers.items()}
+        digests = {name: m.digest() for name, m in managers.items()}
         if len(set(digests.values())) != 1:
             self.fail(f"the CIBs differ at the end: {digests}")
         there = set(next(iter(managers.values())).cib.ids())

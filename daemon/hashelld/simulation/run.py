@@ -34,7 +34,9 @@ class Outcome:
     log: tuple[str, ...] = ()
 
 
-def live(seed: int, nodes: int = 0, *, keep_log: bool = False) -> Outcome:
+def live(
+    seed: int, nodes: int = 0, *, life_ms: float = LIFE_MS, keep_log: bool = False
+) -> Outcome:
     """One life. The same seed gives the same life, event for event."""
     world = World(seed)
     chance = world.chance
@@ -48,7 +50,7 @@ def live(seed: int, nodes: int = 0, *, keep_log: bool = False) -> Outcome:
             world.after(chance.uniform(0, 800), cluster.nodes[name].start)
         world.run_for(1500)
         written = 0
-        end = world.now_ms + LIFE_MS
+        end = world.now_ms + life_ms
         while world.now_ms < end:
             world.run_for(STEP_MS)
             written = _write(cluster, written)

@@ -36,7 +36,7 @@ from hashelld.core.events import (
     View,
 )
 from hashelld.engine.engine import MESSAGE_MAX, Me
-from hashelld.engine.mesh import codec, recovery
+from hashelld.engine.mesh import codec, recovery, roster
 from hashelld.engine.mesh.cliques import wanted_members
 from hashelld.engine.mesh.codec import (
     Beat,
@@ -222,6 +222,8 @@ class MeshEngine:
                     self._evaluate(now_ms, out)
             case GotDue():
                 self._tell_got(out, now=True)
+            case MessageOrdered(topic="engine.forget", payload=payload):
+                self._forget(payload.decode("utf-8", "replace"), now_ms, out)
             case Leaving(_, reason):
                 self._leave(reason, out)
             case GoneNow(reason):
@@ -808,6 +810,21 @@ class MeshEngine:
         self, kind: str, level: str, text: str, out: list[Effect], *about: str
     ) -> None:
         out.append(Tell(Happened(kind, level, text, about)))
+
+    def _forget(self, name: str, now_ms: int, out: list[Effect]) -> None:
+        """A node is sent away for good (ordered, so at all members alike): its votes are not waited for any more."""
+        members = self._members
+        if name in members.names or all(entry.name != name for entry in members.roster.entries):
+            return
+        members.roster = roster.without(members.roster, name, members.view)
+        out.append(StoreValue(
+            f"roster:{members.view.n}", "roster", msgspec.msgpack.encode(members.roster)
+        ))
+        self._happened("member", "notice", f"{name} does not belong to the cluster any more", out, name)
+        if self._ordering.leader == self._me.name:
+            # The same members, another quorum: that is another view.
+            self._stuck = True
+            self._evaluate(now_ms, out)
 
     # --- the end ------------------------------------------------------------------------------
 
