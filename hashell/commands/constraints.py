@@ -360,23 +360,22 @@ def remove_pair(env: Env, tag: str, names: tuple[str, str], first: str, second: 
 
 def remove_orders(env: Env, names: list[str]) -> None:
     """Resources out of all orders, sets included. Raises NotFound for one that is in none."""
+    orders = env.section("constraints").findall("rsc_order")
     for name in names:
-        hit = False
+        if not any(name in (one.get("first"), one.get("then"), *one.xpath("resource_set/resource_ref/@id")) for one in orders):
+            raise NotFound(f"No matching resources found in ordering list: {name}", "see constraint --full")
+    for name in names:
         for one in env.section("constraints").findall("rsc_order"):
             if name in (one.get("first"), one.get("then")):
                 drop(one)
-                hit = True
                 continue
             for reference in one.xpath("resource_set/resource_ref[@id=$n]", n=name):
                 holder = reference.getparent()
                 holder.remove(reference)
-                hit = True
                 if not len(holder):
                     one.remove(holder)
                 if one.find("resource_set") is None:
                     drop(one)
-        if not hit and not any(name in names[:place] for place in range(len(names))):
-            raise NotFound(f"No matching resources found in ordering list: {name}", "see constraint --full")
     env.forget_ids()
 
 

@@ -58,11 +58,14 @@ def find_agent(env: Env, text: str, *, fencing: bool = False) -> AgentName:
         if found is None:
             raise BadUsage(f"Invalid resource agent name '{text}'", "use standard[:provider]:type")
         return found
-    fitting = [name for name in agents.installed("ocf") if name.type.lower() == text.lower()]
+    # Our own agents answer to their full names alone: a short name means what it means elsewhere.
+    fitting = [
+        name for name in agents.installed("ocf") if name.type.lower() == text.lower() and name.provider != "hashell"
+    ]
     providers = {name.provider: name for name in fitting}
     if not fitting:
         raise BadUsage(f"Unable to find agent '{text}', try specifying its full name", "resource agents lists them")
-    if len(fitting) > 1 and "heartbeat" not in providers:
+    if len(fitting) > 1 and not (is_old(env) and "heartbeat" in providers):
         raise BadUsage(f"Multiple agents match '{text}': " + ", ".join(map(str, fitting)), "give the full name")
     return providers.get("heartbeat", fitting[0])
 

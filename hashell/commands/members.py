@@ -65,23 +65,25 @@ def group_add(env: Env, name: str, members: list[str], *, before: str = "", afte
     present = sorted(set(members) & here)  # type: ignore[arg-type]
     if present and not (before or after):
         raise BadInput(f"resources already in '{name}': {', '.join(present)}", "use --before or --after to move them")
+    left: list[Element] = []
     for element in elements:
         old = element.getparent()
-        if old is not None and old.tag == "group" and old is not group and all(
-            child.get("id") in members for child in old.iterfind("primitive")
-        ):
-            raise BadInput(f"cannot move all resources of group '{old.get('id')}'", "delete that group instead")
+        if old is not None and old.tag == "group" and old is not group:
+            left.append(old)
     if before or after:
         for element in elements if before else reversed(elements):
             (anchor.addprevious if before else anchor.addnext)(element)  # type: ignore[union-attr]
-        return
-    last = [child for child in group if child.tag == "primitive"]
-    for element in elements:
-        if last:
-            last[-1].addnext(element)
-        else:
-            group.insert(0, element)
-        last.append(element)
+    else:
+        last = [child for child in group if child.tag == "primitive"]
+        for element in elements:
+            if last:
+                last[-1].addnext(element)
+            else:
+                group.insert(0, element)
+            last.append(element)
+    for old in dict.fromkeys(left):
+        if old.find("primitive") is None:
+            _drop_empty(env, old)
 
 
 def group_remove(env: Env, name: str, members: list[str]) -> None:
@@ -111,6 +113,17 @@ def group_remove(env: Env, name: str, members: list[str]) -> None:
     if whole:
         _drop_constraints(env, name)
         parent.remove(group)
+    env.forget_ids()
+
+
+def _drop_empty(env: Env, group: Element) -> None:
+    """A group that lost its last member, with the clone around it and the constraints on both."""
+    _drop_constraints(env, group.get("id") or "")
+    parent = group.getparent()
+    assert parent is not None
+    parent.remove(group)
+    if parent.tag in CLONES:
+        _drop_empty(env, parent)
     env.forget_ids()
 
 
@@ -355,18 +368,27 @@ def bundle_reset(
         if child.tag in _CONTAINERS:
             child.attrib.clear()
             child.attrib.update(dict(container))
-        elif child.tag in ("network", "storage", "meta_attributes"):
+        elif child.tag in ("network", "storage"):
+            for mapping in list(child):
+                child.remove(mapping)
+            child.attrib.clear()
+        elif child.tag == "meta_attributes":
             bundle.remove(child)
     env.forget_ids()
     inner = next(child for child in bundle if child.tag in _CONTAINERS)
     if storage:
-        element = etree.Element("storage")
-        inner.addnext(element)
+        element = bundle.find("storage")
+        if element is None:
+            element = etree.Element("storage")
+            (bundle.find("network") if bundle.find("network") is not None else inner).addnext(element)  # type: ignore[union-attr]
         for one in storage:
             _mapping(env, element, "storage-mapping", name, one)
     if network or ports:
-        element = etree.Element("network", dict(network))
-        inner.addnext(element)
+        element = bundle.find("network")
+        if element is None:
+            element = etree.Element("network")
+            inner.addnext(element)
+        element.attrib.update(dict(network))
         for one in ports:
             _mapping(env, element, "port-mapping", name, one)
     found = creation.add_set(env, bundle, "meta_attributes", meta)

@@ -16,13 +16,13 @@ def active_on(cib: Cib, resource: str) -> tuple[str, ...]:
     for state in status.iterfind("node_state"):
         for history in state.iterfind("lrm/lrm_resources/lrm_resource"):
             name = history.get("id", "")
-            if name.partition(":")[0] == resource and _active(history.findall("lrm_rsc_op")):
+            if name.partition(":")[0] == resource and is_active(history.findall("lrm_rsc_op")):
                 nodes.append(state.get("uname", ""))
                 break
     return tuple(nodes)
 
 
-def _active(operations: list) -> bool:  # type: ignore[type-arg]
+def is_active(operations: list) -> bool:  # type: ignore[type-arg]
     """By the newest completed operation: a stop that worked, or a probe that found nothing, means it is not there."""
     best, active = -1, False
     for one in operations:

@@ -37,12 +37,19 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value; `name` finds its source. One with `=` in its name must have one in its text, and others that clash not."""
+    """A value; `name` finds its source. One with `=` in its name must have one in its text, one that ends in a colon too."""
 
     name: str
 
     def fits(self, word: str) -> bool:
-        return "=" in word if "=" in self.name else bool(word) or True
+        if "=" in self.name:
+            return "=" in word
+        return not self.name.endswith(":") or word.endswith(":")
+
+    @property
+    def marked(self) -> bool:
+        """Whether its text is recognized by a mark rather than by its place."""
+        return "=" in self.name or self.name.endswith(":")
 
 
 Item = Word | Value
@@ -142,12 +149,12 @@ class Pattern:
     def step(self, states: frozenset[int], word: str) -> tuple[frozenset[int], Item | None]:
         """The states after a word, and the item it was taken for: a keyword rather than a value."""
         ends: dict[Item, set[int]] = {}
-        for state in states:
+        for state in sorted(states):
             for item, end in self._edges[state]:
                 if item is not None and item.fits(word):
                     ends.setdefault(item, set()).add(end)
         keywords = [item for item in ends if isinstance(item, Word)]
-        chosen = keywords or [item for item in ends if isinstance(item, Value) and "=" in item.name] or list(ends)
+        chosen = keywords or [item for item in ends if isinstance(item, Value) and item.marked] or list(ends)
         reached = frozenset(end for item in chosen for end in ends[item])
         return self._closure(reached), chosen[0] if chosen else None
 

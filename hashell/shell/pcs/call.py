@@ -34,10 +34,14 @@ class Call:
     session: Session
     words: list[str]
     options: dict[str, str] = field(default_factory=dict)
+    _env: Env | None = None
 
     @property
     def env(self) -> Env:
-        env = self.session.env()
+        """One for the whole call, so that all of it edits the same working copy."""
+        if self._env is not None:
+            return self._env
+        env = self._env = self.session.env()
         env.force = self.force
         env.say = lambda text: self.session.err(text)
         env.warn = lambda text: self.session.err(f"Warning: {text}")

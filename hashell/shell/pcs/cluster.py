@@ -199,6 +199,8 @@ def add_guest(call: Call, words: list[str]) -> int:
             raise BadUsage(f"invalid guest option '{name}', allowed options are: 'remote-addr', 'remote-connect-timeout', 'remote-port'", "leave it out")
     if primitive.xpath("meta_attributes/nvpair[@name='remote-node']"):
         raise BadInput(f"the resource '{words[1]}' is already a guest node", "name another resource")
+    # Without an address the node's name is one.
+    given.setdefault("remote-addr", words[0])
     parameters.update_set(env, primitive, "meta_attributes", dict(sorted({**given, "remote-node": words[0]}.items())))
     return call.finish(env)
 

@@ -16,7 +16,8 @@ def _command(name: str, usage: str, help: str, where: str, danger: Danger = Dang
 
 _C = Danger.CHANGES
 COMMANDS = (
-    _command("", "", "All constraints.", "show_all", aliases=("config", "show", "list")),
+    _command("", "", "All constraints.", "show_all", aliases=("config",)),
+    _command("show", "", "The older word, with the older text.", "show_old", aliases=("list",)),
     _command("location", "RESOURCE (prefers|avoids) NODESCORE...", "Prefer or avoid nodes, or a rule.", "location", _C),
     _command("location add", "NEWID RESOURCE NODE [SCORE]", "A location constraint with a chosen id.", "location_add", _C),
     _command("location delete", "CONSTRAINT...", "Take location constraints away.", "delete", _C, ("location remove",)),
@@ -54,6 +55,13 @@ def show_all(call: Call, words: list[str]) -> int:
     if words:
         raise BadUsage(f"'{words[0]}' is no command of pcs constraint", "see pcs constraint help")
     return _show(call, ("rsc_location", "rsc_colocation", "rsc_order", "rsc_ticket"))
+
+
+def show_old(call: Call, words: list[str]) -> int:
+    """Scripts that use the older word read the older text."""
+    need(words, 0, 0, "constraint show")
+    call.options["--output-format"] = "old"
+    return show_all(call, words)
 
 
 def order_config(call: Call, words: list[str]) -> int:

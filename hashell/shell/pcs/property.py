@@ -8,7 +8,8 @@ from hashell.shell.pcs.call import Call, pairs
 
 _HERE = "hashell.shell.pcs.property"
 COMMANDS = (
-    Command("", "", "Options that are set.", f"{_HERE}:config", aliases=("config", "list", "show")),
+    Command("", "", "Options that are set.", f"{_HERE}:config", aliases=("config",)),
+    Command("list", "{PROPERTY}", "The older word, with the older text.", f"{_HERE}:list_old", aliases=("show",)),
     Command("set", "PROPERTY=VALUE...", "Set options; an empty value removes one.", f"{_HERE}:set_options", danger=Danger.CHANGES),
     Command("unset", "PROPERTY...", "Remove options.", f"{_HERE}:unset", danger=Danger.CHANGES),
     Command("defaults", "{PROPERTY}", "What options are when they are not set.", f"{_HERE}:defaults"),
@@ -33,6 +34,13 @@ def config(call: Call, words: list[str]) -> int:
             lines = known
         return call.lines(lines)
     return call.lines(show_options.property_lines(env))
+
+
+def list_old(call: Call, words: list[str]) -> int:
+    """Scripts that use the older word read the older text."""
+    from hashell.shell.pcs import show_options
+
+    return call.lines(show_options.property_lines(call.env, old=True))
 
 
 def _merged(call: Call, words: list[str]) -> int:

@@ -71,7 +71,7 @@ def status(call: Call, words: list[str]) -> int:
     from hashell.shell.crm.status import pcs_resource_lines
 
     if call.full and not words:
-        return config(call, words)
+        return _config_old(call, words)
     node = next((word[5:] for word in words if word.startswith("node=")), "")
     names = [word for word in words if "=" not in word]
     lines = pcs_resource_lines(call.session.client, names[0] if names else "", node, stonith=False, active="--hide-inactive" in call.options)
@@ -82,7 +82,14 @@ def show(call: Call, words: list[str]) -> int:
     """0.9's word: with an id the configuration; alone it is ambiguous now."""
     if not words:
         raise BadUsage("`resource show` has become `resource status` and `resource config`", "use one of these")
-    return config(call, words)
+    return _config_old(call, words)
+
+
+def _config_old(call: Call, words: list[str]) -> int:
+    """Scripts that use the older words read the older text."""
+    from hashell.shell.pcs import show_resources
+
+    return call.lines(show_resources.old_lines(show_resources.choose(call.env, words, stonith=False)))
 
 
 def config(call: Call, words: list[str], *, stonith: bool = False) -> int:
@@ -99,7 +106,7 @@ def config(call: Call, words: list[str], *, stonith: bool = False) -> int:
     elif is_old(env):
         call.lines(show_resources.old_lines(elements))
     else:
-        call.lines(show_resources.lines(elements, secrets="--show-secrets" in call.options or True))
+        call.lines(show_resources.lines(elements))
     return 0
 
 

@@ -31,7 +31,7 @@ def render(env: Env, kinds: tuple[str, ...], form: str, *, full: bool) -> Iterat
     elif form == "cmd":
         commands = [command for kind in kinds for command in _commands(env, kind)]
         yield from ";\n".join(commands).split("\n") if commands else []
-    elif is_old(env):
+    elif form == "old" or is_old(env):
         yield from old_lines(env, kinds, full=full)
     else:
         for kind in kinds:
@@ -201,7 +201,10 @@ def locations_by(env: Env, what: str, names: list[str], *, full: bool) -> Iterat
 
 
 def old_lines(env: Env, kinds: tuple[str, ...], *, full: bool) -> Iterator[str]:
-    """As pcs 0.9 printed them."""
+    """As pcs 0.9 printed them, and up to 0.11 in nearly the same words."""
+    newer = not is_old(env)
+    kinds = tuple(sorted(kinds, key=("rsc_location", "rsc_order", "rsc_colocation", "rsc_ticket").index))
+
     def identity(one: Element) -> str:
         return f" (id:{one.get('id')})" if full else ""
 
@@ -226,7 +229,11 @@ def old_lines(env: Env, kinds: tuple[str, ...], *, full: bool) -> Iterator[str]:
                     score = one.get("score") or "0"
                     word = "Disabled on" if score.startswith("-") else "Enabled on"
                     role = f" (role: {one.get('role')})" if one.get("role") else ""
-                    yield f"    {word}: {one.get('node')} (score:{score}){role}{identity(one)}"
+                    if newer:
+                        yield f"    {word}:"
+                        yield f"      Node: {one.get('node')} (score:{score}){role}{identity(one)}"
+                    else:
+                        yield f"    {word}: {one.get('node')} (score:{score}){role}{identity(one)}"
                 for rule in one.findall("rule"):
                     yield f"    Constraint: {one.get('id')}"
                     yield f"      Rule: score={rule.get('score')} {identity(rule)}".rstrip()

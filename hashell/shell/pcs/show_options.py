@@ -13,10 +13,10 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if " " in text else text
 
 
-def property_lines(env: Env) -> Iterator[str]:
-    """The sets of cluster options."""
+def property_lines(env: Env, *, old: bool = False) -> Iterator[str]:
+    """The sets of cluster options; `old` as pcs printed them up to 0.11."""
     sets = env.root.findall("configuration/crm_config/cluster_property_set")
-    if is_old(env):
+    if old or is_old(env):
         yield "Cluster Properties:"
         for one in sets:
             for pair in sorted(one.findall("nvpair"), key=lambda found: found.get("name") or ""):

@@ -38,7 +38,7 @@ def _pairs(holder: Element) -> Iterator[tuple[str, str]]:
         yield pair.get("name") or "", pair.get("value") or ""
 
 
-def lines(elements: Iterable[Element], *, secrets: bool = True) -> Iterator[str]:
+def lines(elements: Iterable[Element]) -> Iterator[str]:
     for one in elements:
         yield from _one(one)
 

@@ -66,7 +66,7 @@ def nodes(call: Call, words: list[str]) -> int:
     for heading, remote in (("Pacemaker Nodes:", False), ("Pacemaker Remote Nodes:", True)):
         groups: dict[str, list[str]] = {name: [] for name in ("Online", "Standby", "Standby with resource(s) running", "Maintenance", "Offline")}
         for node in found.nodes:
-            if (node.kind is not NodeKind.MEMBER) != remote:
+            if (node.kind is not NodeKind.CLUSTER) != remote:
                 continue
             running = bool(node.resources_running)
             if not node.online:

@@ -104,7 +104,7 @@ def create(call: Call, words: list[str]) -> int:
 def level_config(call: Call, words: list[str]) -> int:
     from hashell.shell.pcs import show_options
 
-    return call.lines(show_options.level_lines(call.env))
+    return call.lines(line[2:] for line in list(show_options.level_lines(call.env))[1:])
 
 
 def level_add(call: Call, words: list[str]) -> int:
