@@ -134,7 +134,7 @@ class Driver:
             after = time.monotonic()
             if after - before > SLOW_MS / 1000:
                 self._log.warning(
-                    "slow event", event=type(event).__name__, component=component,
+                    "slow event", kind=type(event).__name__, component=component,
                     took_ms=int((after - before) * 1000),
                 )
             if after > until and self._waiting:
