@@ -23,6 +23,7 @@ from hashell.model.nvpairs import Document
 from hashell.model.operations import OperationReader
 from hashell.model.resource_reader import ResourceReader
 from hashell.model.resources import ResourceConfig, ResourceKind
+from hashell.model.upgrade import upgraded
 from hashell.values.booleans import is_true
 
 
@@ -76,7 +77,7 @@ def read_configuration(cib: Cib, now_s: float, utc_offset_s: int = 0) -> Configu
 
     What makes no sense is left out or replaced by its default, with a complaint; nothing raises.
     """
-    root = cib.root
+    root = upgraded(cib.root)
     document = Document(root, int(now_s), utc_offset_s)
     has_quorum = is_true(root.get("have-quorum"))
     options = read_cluster_options(document, has_quorum=has_quorum)

@@ -20,9 +20,12 @@ from hashell.values.outcomes import ExecStatus, OcfCode
 class HistoryEntry(NamedTuple):
     """An `lrm_rsc_op`; a tuple, since there can be a hundred thousand of them.
 
-    Numbers that are missing or wrong: `call_id` -1, `interval_ms` 0, `status` and `rc` None. `target_rc` is the expected
-    exit code (-1 where there is no valid transition key). `rescheduled` says that the failure of a recurring operation has
-    expired and that it must be scheduled anew: its restart digest then fits nothing. `node` (a name) and `resource` (the id
+    Numbers that are missing or wrong: `call_id` -1, `interval_ms` 0, `status` and `rc` None. `target_rc` is the
+    expected
+    exit code (-1 where there is no valid transition key). `rescheduled` says that the failure of a recurring operation
+    has
+    expired and that it must be scheduled anew: its restart digest then fits nothing. `node` (a name) and `resource`
+    (the id
     of the instance) say for whom it was read; they are set on failed ones.
     """
 
@@ -87,8 +90,7 @@ class HistoryEntry(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ResourceHistory:
+class ResourceHistory(NamedTuple):
     """An `lrm_resource` of one node: `id` as the node knows the resource; entries oldest first."""
 
     id: str
@@ -132,7 +134,7 @@ def read_node_history(node_id: str, state: etree._Element) -> NodeHistory:
     holder = None if lrm is None else lrm.find("lrm_resources")
     found = []
     for element in () if holder is None else holder.iterchildren("lrm_resource"):
-        entries = [_read_entry(child) for child in element.iterchildren("lrm_rsc_op")]
+        entries = [_read_entry(child) for child in element if child.tag == "lrm_rsc_op"]
         if len(entries) > 1:
             # As in Pacemaker, of entries that are equally old the one that stands last comes first.
             entries.reverse()

@@ -200,7 +200,8 @@ def test_a_template_is_merged_and_overridden():
         '<nvpair id="t1" name="x" value="template"/><nvpair id="t2" name="y" value="template"/></instance_attributes>'
         '<operations><op id="o1" name="monitor" interval="10s"/><op id="o2" name="stop" interval="0" timeout="5s"/>'
         '</operations></template><primitive id="a" template="t"><instance_attributes id="ai">'
-        '<nvpair id="a1" name="x" value="own"/></instance_attributes><operations><op id="o3" name="monitor" interval="20s"/></operations></primitive>'
+        '<nvpair id="a1" name="x" value="own"/></instance_attributes>'
+        '<operations><op id="o3" name="monitor" interval="20s"/></operations></primitive>'
     )
 
     resource = only(found)
