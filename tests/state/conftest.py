@@ -85,7 +85,8 @@ class Cluster:
             )
         text = (
             f'<cib have-quorum="{self.quorum}" dc-uuid="id-a"><configuration>'
-            f'<crm_config><cluster_property_set id="c">{options}</cluster_property_set></crm_config><nodes>{"".join(self._nodes.values())}</nodes>'
+            f'<crm_config><cluster_property_set id="c">{options}</cluster_property_set></crm_config>'
+            f'<nodes>{"".join(self._nodes.values())}</nodes>'
             f"<resources>{self.resources}</resources><constraints/><rsc_defaults>{self.defaults}</rsc_defaults>"
             f'</configuration><status>{"".join(states)}</status></cib>'
         )
