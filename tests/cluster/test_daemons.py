@@ -296,32 +296,37 @@ def own_folders(cluster: LocalCluster) -> dict[str, str]:
     return {"state_dir": str(folder / "state"), "run_dir": str(folder / "run")}
 
 
-def stays_out(cluster: LocalCluster, process: subprocess.Popen, seconds: float = 3.0) -> str:
-    """For a while the members do not change; what the stranger's log says."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and process.poll() is None:
+def stays_out(cluster: LocalCluster, process: subprocess.Popen, says: str) -> None:
+    """Until the stranger's log has the word, and a second more, the members do not change."""
+    deadline = time.monotonic() + 60
+    told_at = None
+    while process.poll() is None and (told_at is None or time.monotonic() - told_at < 1):
         info = cluster.info("node1")
         assert {m.name for m in info.members if m.state == "member"} == {"node1", "node2"}
+        log = (cluster.folder / "stranger.log").read_text(errors="replace")
+        if told_at is None and says in log.lower():
+            told_at = time.monotonic()
+        assert time.monotonic() < deadline, log
         time.sleep(0.05)
-    return (cluster.folder / "stranger.log").read_text(errors="replace")
+    assert says in (cluster.folder / "stranger.log").read_text(errors="replace").lower()
 
 
 def test_a_wrong_key_stays_out_and_is_told_why(pair, strangers):
     key = pair.folder / "other-key"
     make_key(key)
-    log = stays_out(pair, stranger(pair, strangers, "node3", key=str(key), **own_folders(pair)))
-    assert "key" in log.lower()
+    stays_out(pair, stranger(pair, strangers, "node3", key=str(key), **own_folders(pair)), "another cluster key")
 
 
 def test_another_cluster_name_stays_out(pair, strangers):
-    log = stays_out(pair, stranger(pair, strangers, "node3", cluster="other", **own_folders(pair)))
-    assert "other" in log
+    stays_out(pair, stranger(pair, strangers, "node3", cluster="elsewhere", **own_folders(pair)), "not joined")
 
 
 def test_a_name_that_is_taken_is_refused_and_the_owner_stays(pair, strangers):
-    log = stays_out(pair, stranger(pair, strangers, "node3", node="node2", **own_folders(pair)))
-    assert "node2" in log
+    stays_out(pair, stranger(pair, strangers, "node3", node="node2", **own_folders(pair)), "two nodes are called node2")
     assert pair.alive("node2")
+    client = pair.client("node1")
+    assert any("two nodes are called node2" in event.text for event in client.events())
+    client.close()
 
 
 def test_a_port_in_use_is_one_clear_line(pair, strangers):
