@@ -1,6 +1,6 @@
-"""Bans and tickets: what constraints say against nodes, and which tickets they name.
+"""Bans: location constraints that keep resources away from nodes.
 
-Source: lib/pacemaker/pcmk_sched_location.c, pcmk_sched_tickets.c; lib/pengine/pe_output.c, ban_list, ticket_list.
+Source: lib/pacemaker/pcmk_sched_location.c; lib/pengine/pe_output.c, ban_list.
 """
 
 from __future__ import annotations
@@ -12,16 +12,14 @@ from hashell.model.constraints import (
     LocationConstraint,
     LocationRule,
     ResourceSet,
-    TicketConstraint,
 )
 from hashell.rules.evaluate import RuleInput, evaluate
 from hashell.state.cluster_state import ClusterState
 from hashell.state.nodes import Node
 from hashell.state.resources import Resource
-from hashell.status.cluster_status import BanStatus, TicketStatus
+from hashell.status.cluster_status import BanStatus
 from hashell.values.roles import Role
 from hashell.values.scores import parse_score
-from hashell.values.table_order import in_table_order
 
 #: A resource that a constraint speaks of, role and score where a set has its own, the match of a
 #: pattern.
@@ -57,14 +55,14 @@ def _targets(
 ) -> Iterator[Target]:
     """Each resource it speaks of, with role and score where a set has its own, and the match of a pattern."""
     if constraint.resource is not None:
-        for name in _expand(state, constraint.resource):
+        for name in expand(state, constraint.resource):
             resource = constraint_resource(state, name)
             if resource is not None:
                 yield resource, constraint.role, None, None
     if constraint.pattern is not None:
         yield from _by_pattern(state, constraint)
     for one in constraint.sets:
-        for name in _references(state, one):
+        for name in references(state, one):
             resource = constraint_resource(state, name)
             if resource is None:
                 return
@@ -86,7 +84,7 @@ def _by_pattern(
             yield resource, constraint.role, None, match
 
 
-def _expand(state: ClusterState, name: str) -> tuple[str, ...]:
+def expand(state: ClusterState, name: str) -> tuple[str, ...]:
     """What a name in a constraint stands for: a resource, or all that a template or tag holds."""
     if constraint_resource(state, name) is not None:
         return (name,)
@@ -94,9 +92,10 @@ def _expand(state: ClusterState, name: str) -> tuple[str, ...]:
     return configuration.templates.get(name) or configuration.tags.get(name) or (name,)
 
 
-def _references(state: ClusterState, one: ResourceSet) -> Iterator[str]:
+def references(state: ClusterState, one: ResourceSet) -> Iterator[str]:
+    """The resources in a set, templates and tags expanded."""
     for name in one.references:
-        yield from _expand(state, name)
+        yield from expand(state, name)
 
 
 def constraint_resource(state: ClusterState, name: str) -> Resource | None:
@@ -163,28 +162,3 @@ def _rule_score(rule: LocationRule, node: Node, match: re.Match[str] | None) -> 
         )
     value = node.attributes.get(name)
     return parse_score(value) if value else None
-
-
-def tickets(state: ClusterState) -> tuple[TicketStatus, ...]:
-    """Tickets that the status section has or that a constraint asks for, in crm_mon's order."""
-    named = [
-        one.ticket for one in state.configuration.constraints
-        if isinstance(one, TicketConstraint) and one.ticket
-    ]
-    found = []
-    for name in in_table_order([*state.tickets, *named]):
-        ticket = state.tickets.get(name)
-        if ticket is None:
-            found.append(TicketStatus(name, granted=False, standby=False, last_granted_s=None))
-            continue
-        others = tuple(
-            (key, ticket.state[key]) for key in in_table_order(ticket.state)
-            if key not in ("last-granted", "expires", "id", "granted", "standby")
-        )
-        found.append(
-            TicketStatus(
-                name, ticket.granted, ticket.standby,
-                ticket.last_granted if ticket.last_granted > -1 else None, others,
-            )
-        )
-    return tuple(found)

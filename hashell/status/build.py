@@ -13,7 +13,7 @@ from hashell.state.cluster_state import ClusterState
 from hashell.state.nodes import Node
 from hashell.state.resources import Resource
 from hashell.status import history as recorded
-from hashell.status.bans import bans, tickets
+from hashell.status.bans import bans
 from hashell.status.cluster_status import (
     AttributeStatus,
     ClusterStatus,
@@ -25,7 +25,8 @@ from hashell.status.cluster_status import (
     Summary,
 )
 from hashell.status.options import Manner, Section, StatusOptions
-from hashell.status.resources import current_node, resource_status
+from hashell.status.resources import Seen, current_node, resource_status
+from hashell.status.tickets import Losses, losses, tickets
 from hashell.values.booleans import is_true
 
 #: Attributes that the cluster keeps for itself; people see them in other sections or not at all.
@@ -59,14 +60,16 @@ def cluster_status(
     if live is None and not fencing:
         # A CIB says nothing of what was fenced.
         options = replace(options, sections=options.sections & ~Section.FENCING, fence_level=0)
+    told = options.manner is Manner.CRM_MON and options.shows(Section.TICKETS | Section.BANS)
+    seen = Seen(state, losses(state) if told else Losses())
     failed, probes = recorded.failures(state)
     only_nodes = _named_nodes(state, options.only_node)
     only_resources = _named_resources(state, options.only_resource)
     return ClusterStatus(
         options=options,
         summary=_summary(state, live, options.manner),
-        nodes=tuple(_node(state, node, options.manner) for node in state.nodes.values()),
-        resources=tuple(resource_status(state, one) for one in state.resources),
+        nodes=tuple(_node(state, seen, node, options.manner) for node in state.nodes.values()),
+        resources=tuple(resource_status(seen, one) for one in state.resources),
         attributes=_attributes(state) if options.shows(Section.ATTRIBUTES) else (),
         history=(
             recorded.history(state)
@@ -143,16 +146,16 @@ def _mixed_version(state: ClusterState, manner: Manner) -> bool:
     return len(sets) > 1
 
 
-def _node(state: ClusterState, node: Node, manner: Manner) -> NodeStatus:
+def _node(state: ClusterState, seen: Seen, node: Node, manner: Manner) -> NodeStatus:
     container = node.remote.launcher if node.is_guest and node.remote is not None else None
     kind = NodeKind.CLUSTER
     if node.is_remote:
         kind = NodeKind.GUEST if container is not None else NodeKind.REMOTE
-    host = current_node(state, container) if container is not None else None
+    host = current_node(seen, container) if container is not None else None
     return NodeStatus(
         name=node.name, id=node.id, kind=kind, online=node.online, standby=node.standby,
         standby_onfail=node.standby_on_fail, maintenance=node.maintenance, pending=node.pending,
-        unclean=node.unclean, shutdown=node.shutdown, expected_up=node.expected_up,
+        unclean=seen.unclean(node), shutdown=node.shutdown, expected_up=node.expected_up,
         is_dc=node.id == state.dc, health=_health(node.health), feature_set=_feature_set(node, manner),
         running=tuple(one.id for one in node.running),
         container=container.id if container is not None else "",

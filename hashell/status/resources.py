@@ -5,6 +5,7 @@ Source: lib/pengine/native.c, group.c, clone.c, bundle.c.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hashell.state.cluster_state import ClusterState
@@ -18,44 +19,64 @@ from hashell.status.cluster_status import (
     ReplicaStatus,
     ResourceStatus,
 )
+from hashell.status.tickets import Losses
 from hashell.values.booleans import is_true
 from hashell.values.roles import Role
 
 
-def resource_status(state: ClusterState, resource: Resource) -> ResourceStatus:
+class Seen:
+    """A state as it is shown: with what the loss of tickets changes in it."""
+
+    __slots__ = ("losses", "nodes")
+
+    def __init__(self, state: ClusterState, losses: Losses) -> None:
+        self.nodes: Mapping[str, Node] = state.nodes
+        self.losses = losses
+
+    def managed(self, resource: Resource) -> bool:
+        return resource.managed and resource.id not in self.losses.frozen
+
+    def blocked(self, resource: Resource) -> bool:
+        return resource.blocked or resource.id in self.losses.frozen
+
+    def unclean(self, node: Node) -> bool:
+        return node.unclean or node.id in self.losses.fenced
+
+
+def resource_status(seen: Seen, resource: Resource) -> ResourceStatus:
     """A resource with all that is below it."""
     if resource.is_bundle:
-        return _bundle(state, resource)
+        return _bundle(seen, resource)
     if resource.is_clone:
-        return _clone(state, resource)
-    return _plain(state, resource)
+        return _clone(seen, resource)
+    return _plain(seen, resource)
 
 
-def _plain(state: ClusterState, resource: Resource) -> PrimitiveStatus | GroupStatus:
+def _plain(seen: Seen, resource: Resource) -> PrimitiveStatus | GroupStatus:
     """A primitive or a group: what a clone may hold."""
     if resource.is_primitive:
-        return _primitive(state, resource)
-    members = tuple(_primitive(state, one) for one in resource.children)
-    return GroupStatus(**_common(state, resource), members=members)
+        return _primitive(seen, resource)
+    members = tuple(_primitive(seen, one) for one in resource.children)
+    return GroupStatus(**_common(seen, resource), members=members)
 
 
-def _common(state: ClusterState, resource: Resource) -> dict[str, Any]:
+def _common(seen: Seen, resource: Resource) -> dict[str, Any]:
     target = resource.meta.get("target-role")
     role = Role.find(target)
     return {
         "id": resource.id,
         "name": resource.printable_id,
-        "managed": resource.managed,
+        "managed": seen.managed(resource),
         "maintenance": resource.maintenance,
         "orphaned": resource.removed,
         "failed": resource.failed,
         "failure_ignored": resource.ignore_failure,
-        "blocked": resource.blocked,
+        "blocked": seen.blocked(resource),
         "unique": resource.unique,
         "target_role": target,
         "disabled": role is Role.STOPPED or (role is Role.UNPROMOTED and resource.top.promotable),
         "description": resource.config.element.get("description") or "",
-        "active_on": tuple(state.nodes[one].name for one in _active_on(resource)),
+        "active_on": tuple(seen.nodes[one].name for one in _active_on(resource)),
     }
 
 
@@ -67,7 +88,7 @@ def _active_on(resource: Resource) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def current_node(state: ClusterState, resource: Resource) -> Node | None:
+def current_node(seen: Seen, resource: Resource) -> Node | None:
     """The node that stands for where it runs: the source of a migration that is half done; else the first, but a
     sound one before one that is not, where the resource needs no fencing.
 
@@ -75,11 +96,11 @@ def current_node(state: ClusterState, resource: Resource) -> Node | None:
     """
     found: Node | None = None
     for name in _active_on(resource):
-        node = state.nodes[name]
+        node = seen.nodes[name]
         if resource.partial_migration_source is not None:
             if name == resource.partial_migration_source:
                 return node
-        elif not resource.requires_fencing and node.online and not node.unclean:
+        elif not resource.requires_fencing and node.online and not seen.unclean(node):
             return node
         if found is None:
             found = node
@@ -88,30 +109,30 @@ def current_node(state: ClusterState, resource: Resource) -> Node | None:
     return found
 
 
-def _is_active(state: ClusterState, resource: Resource) -> bool:
+def _is_active(seen: Seen, resource: Resource) -> bool:
     """Recorded as active on a node where that can be so: online, or nobody knows, or not ours to stop.
 
     Source: lib/pengine/native.c, native_active.
     """
-    nodes = (state.nodes[name] for name in resource.active_on)
-    return any(node.unclean or node.online or not resource.managed for node in nodes)
+    nodes = (seen.nodes[name] for name in resource.active_on)
+    return any(seen.unclean(node) or node.online or not seen.managed(resource) for node in nodes)
 
 
-def _primitive(state: ClusterState, resource: Resource) -> PrimitiveStatus:
+def _primitive(seen: Seen, resource: Resource) -> PrimitiveStatus:
     config, top = resource.config, resource.top
     role = resource.role
     if role is Role.STARTED and top.promotable:
         role = Role.UNPROMOTED
-    current = current_node(state, resource)
-    pending_on = state.nodes.get(resource.pending_on or "")
-    lock = state.nodes.get(resource.lock_node or "")
+    current = current_node(seen, resource)
+    pending_on = seen.nodes.get(resource.pending_on or "")
+    lock = seen.nodes.get(resource.lock_node or "")
     return PrimitiveStatus(
-        **_common(state, resource),
+        **_common(seen, resource),
         standard=config.standard,
         provider=config.provider,
         type=config.type,
         role=role,
-        active=_is_active(state, resource),
+        active=_is_active(seen, resource),
         current=current.name if current is not None else "",
         pending=resource.pending_task or "",
         pending_on=pending_on.name if pending_on is not None else "",
@@ -126,37 +147,37 @@ def _child_id(clone: Resource) -> str:
     return clone.config.children[0].id if clone.config.children else ""
 
 
-def _clone(state: ClusterState, resource: Resource) -> CloneStatus:
+def _clone(seen: Seen, resource: Resource) -> CloneStatus:
     names = resource.allowed or resource.known_on
-    candidates = (state.nodes[name].name for name in names if name in state.nodes)
+    candidates = (seen.nodes[name].name for name in names if name in seen.nodes)
     return CloneStatus(
-        **_common(state, resource),
+        **_common(seen, resource),
         child=_child_id(resource),
         promotable=resource.promotable,
         clone_max=resource.clone_max,
         candidates=tuple(candidates),
-        instances=tuple(_plain(state, one) for one in resource.children),
+        instances=tuple(_plain(seen, one) for one in resource.children),
     )
 
 
-def _bundle(state: ClusterState, resource: Resource) -> BundleStatus:
+def _bundle(seen: Seen, resource: Resource) -> BundleStatus:
     config = resource.config.bundle
     assert config is not None, "a bundle has what makes it one"
     return BundleStatus(
-        **_common(state, resource),
+        **_common(seen, resource),
         container_type=config.agent,
         image=config.image,
         replicas_max=len(config.replicas),
-        replicas=tuple(_replica(state, one) for one in resource.replicas),
+        replicas=tuple(_replica(seen, one) for one in resource.replicas),
     )
 
 
-def _replica(state: ClusterState, replica: Replica) -> ReplicaStatus:
+def _replica(seen: Seen, replica: Replica) -> ReplicaStatus:
     return ReplicaStatus(
         number=replica.offset,
-        container=_primitive(state, replica.container),
-        ip=None if replica.ip is None else _primitive(state, replica.ip),
-        remote=None if replica.remote is None else _primitive(state, replica.remote),
-        child=None if replica.child is None else _primitive(state, replica.child),
+        container=_primitive(seen, replica.container),
+        ip=None if replica.ip is None else _primitive(seen, replica.ip),
+        remote=None if replica.remote is None else _primitive(seen, replica.remote),
+        child=None if replica.child is None else _primitive(seen, replica.child),
         address=replica.ip_address,
     )
