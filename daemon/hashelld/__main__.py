@@ -7,13 +7,18 @@ or open to others, 70 a broken promise of our own code.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from typing import TextIO
 
 from hashell.errors import HashellError
 from hashelld.settings import Settings, from_command_line
+
+#: Above ordinary work, below what the system itself needs.
+NICE = -10
 
 _LEVELS = {
     "debug": logging.DEBUG, "info": logging.INFO, "notice": logging.INFO,
@@ -43,6 +48,13 @@ def start_log(settings: Settings) -> None:
     )
 
 
+def _ask_for_priority() -> None:
+    """A node must be scheduled to answer its peers, and even to die; what it starts runs as everybody else does."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a node; the exit code. Errors that make a start impossible are one line on standard error."""
     try:
@@ -54,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 73
         from hashelld.node import run
 
+        _ask_for_priority()
         return asyncio.run(run(settings))
     except HashellError as error:
         print(f"hashelld: {error}", file=sys.stderr)
