@@ -126,7 +126,8 @@ def _number(element: etree._Element, name: str, default: int | None = None) -> i
         ) from None
 
 
-def _read_action(element: etree._Element) -> Action:
+def action_from_element(element: etree._Element) -> Action:
+    """Raises BadGraph."""
     try:
         kind = ActionKind(str(element.tag))
     except ValueError:
@@ -165,7 +166,7 @@ def _read_action(element: etree._Element) -> Action:
 
 def action_from_xml(data: bytes | str) -> Action:
     """Raises BadXml or BadGraph."""
-    return _read_action(parse_xml(data, "an action"))
+    return action_from_element(parse_xml(data, "an action"))
 
 
 def _recheck(text: str | None) -> int | None:
@@ -187,7 +188,8 @@ def graph_from_xml(data: bytes | str) -> Graph:
     if root.tag != "transition_graph":
         raise BadGraph(f"a graph begins with <transition_graph>, not <{root.tag}>", "")
     synapses = []
-    triggers: dict[int, Action] = {}
+    # Most triggers name an action of the graph: only the others are read as actions.
+    triggers: dict[int, etree._Element] = {}
     for element in root.iterfind("synapse"):
         found = element.xpath("action_set/*")
         assert isinstance(found, list)
@@ -195,13 +197,13 @@ def graph_from_xml(data: bytes | str) -> Graph:
             raise BadGraph(f"synapse {element.get('id')} has {len(found)} actions instead of one")
         inputs = []
         for trigger in element.iterfind("inputs/trigger/*"):
-            awaited = _read_action(trigger)
-            triggers.setdefault(awaited.id, awaited)
-            inputs.append(awaited.id)
+            awaited = _number(trigger, "id")
+            triggers.setdefault(awaited, trigger)
+            inputs.append(awaited)
         only = found[0]
         assert isinstance(only, etree._Element)
         synapses.append(Synapse(
-            id=_number(element, "id"), action=_read_action(only), inputs=tuple(inputs),
+            id=_number(element, "id"), action=action_from_element(only), inputs=tuple(inputs),
             priority=_number(element, "priority", 0),
         ))
     inside = {synapse.action.id for synapse in synapses}
@@ -216,5 +218,8 @@ def graph_from_xml(data: bytes | str) -> Graph:
         batch_limit=max(_number(root, "batch-limit", 0), 0),
         migration_limit=_number(root, "migration-limit", -1),
         recheck_at=_recheck(root.get("recheck-by")),
-        awaited=tuple(action for number, action in triggers.items() if number not in inside),
+        awaited=tuple(
+            action_from_element(trigger) for number, trigger in triggers.items()
+            if number not in inside
+        ),
     )

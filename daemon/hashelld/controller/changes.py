@@ -80,9 +80,13 @@ def meanings(patch: bytes) -> tuple[Meaning, ...]:
     except BadInput:
         return (Reconsider("CIB replaced"),)
     found: list[Meaning] = []
+    seen: set[Meaning] = set()
     for change in root.iterfind("change"):
         for meaning in _meaning(change):
-            if meaning not in found:
+            if isinstance(meaning, Result):
+                found.append(meaning)
+            elif meaning not in seen:
+                seen.add(meaning)
                 found.append(meaning)
     return tuple(found)
 

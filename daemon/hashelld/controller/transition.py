@@ -11,9 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lxml import etree
-
-from hashell.cib.document import parse_xml
 from hashell.transition.graph import Action, ActionKind, Graph
 from hashell.transition.runner import Completion, Runner
 from hashell.transition.xml import action_to_xml
@@ -100,9 +97,8 @@ class Walk:
             )
 
     def _ask(self, action: Action) -> bytes:
-        root = parse_xml(action_to_xml(action), "an action")
-        root.set("transition-key", self.key(action))
-        return etree.tostring(root)
+        mark = f'<{action.kind} transition-key="{self.key(action)}" '
+        return action_to_xml(action).replace(f"<{action.kind} ".encode(), mark.encode(), 1)
 
     def _fence(self, action: Action) -> Iterator[Effect]:
         word = action.attributes.get("CRM_meta_stonith_action", "reboot")

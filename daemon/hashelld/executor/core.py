@@ -30,7 +30,7 @@ from hashell.agents.call import (
 from hashell.agents.metadata import AgentMetadata, BadMetadata, parse_metadata
 from hashell.cib.document import Cib, parse_xml
 from hashell.errors import BadInput, NotFound
-from hashell.transition.xml import action_from_xml
+from hashell.transition.xml import action_from_element
 from hashell.values.agent_names import AgentName
 from hashell.values.outcomes import ExecStatus, OcfCode
 from hashelld.core.effects import (
@@ -214,8 +214,8 @@ class Executor:
 
     def _wanted(self, action_xml: bytes, dc: str, now_ms: int, wall_s: float) -> list[Effect]:
         try:
-            action = action_from_xml(action_xml)
-            key = parse_xml(action_xml, "an action").get("transition-key", "")
+            root = parse_xml(action_xml, "an action")
+            action, key = action_from_element(root), root.get("transition-key", "")
         except BadInput as error:
             return [Log("error", f"an operation that cannot be read: {error}")]
         if action.primitive is None:

@@ -265,9 +265,9 @@ def test_a_cib_that_lost_this_nodes_history_gets_it_again(bench):
 def test_a_refused_write_is_made_up_for_later(bench):
     bench.answers = False
     bench.want("start")
-    bench.send(ChangeAnswered(bench.asked.pop().request, error_id="no-quorum", error="x"))
     bench.end(0)
-    bench.asked.clear()
+    bench.send(ChangeAnswered(bench.asked.pop().request, error_id="no-quorum", error="x"))
+    bench.send(ChangeAnswered(bench.asked.pop().request, error_id="no-quorum", error="x"))
     bench.answers = True
     assert bench.timers["look"].delay_ms > 0
     bench.send(CibChanged(bench.cib, bench.cib, b"<diff/>", None, False))
