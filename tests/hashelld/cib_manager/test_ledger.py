@@ -1,0 +1,75 @@
+"""The ledger: what counts as held, as committed, as applied already."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hashelld.cib_manager.ledger import RESULTS_MAX, Applied, Ledger, committed
+from hashelld.cib_manager.messages import Entry, Position, Result, Write
+
+
+def entry(index, *, unique=True, view=1):
+    return Entry(Position(view, "a", index), unique)
+
+
+def test_nothing_after_an_entry_that_is_not_durable_counts_as_held():
+    ledger = Ledger(Position(), Position())
+    for index, durable in ((1, True), (2, False), (3, True)):
+        ledger.append(entry(index), durable=durable)
+    assert ledger.acknowledged == 1
+    ledger.durable(2)
+
+    assert ledger.acknowledged == 3
+
+
+def test_entries_are_taken_one_by_one_up_to_what_is_committed():
+    ledger = Ledger(Position(), Position())
+    for index in (1, 2, 5):
+        ledger.append(entry(index), durable=True)
+    taken = []
+    while (found := ledger.take_first(4)) is not None:
+        taken.append(found.position.index)
+        assert ledger.applied == found.position
+
+    assert taken == [1, 2]
+    assert ledger.head.index == 5
+
+
+def test_an_entry_that_goes_back_in_history_is_a_broken_promise():
+    ledger = Ledger(Position(), Position())
+    ledger.append(entry(3, view=4), durable=True)
+
+    with pytest.raises(AssertionError):
+        ledger.append(entry(4, view=3), durable=True)
+
+
+def test_an_entry_of_a_minority_does_not_move_the_lineage():
+    ledger = Ledger(Position(), Position())
+    ledger.append(entry(1), durable=True)
+    ledger.append(entry(2, unique=False), durable=True)
+
+    assert ledger.unique.index == 1
+    assert ledger.head.index == 2
+
+
+@given(st.dictionaries(st.sampled_from("abcde"), st.integers(0, 20)), st.integers(1, 5))
+def test_committed_is_what_so_many_hold_and_no_more(acks, quorum):
+    index = committed(acks, 5, quorum=quorum)
+
+    if index:
+        assert sum(1 for held in acks.values() if held >= index) >= quorum
+    assert sum(1 for held in acks.values() if held > index) < quorum
+
+
+def test_a_write_is_applied_once_and_its_result_found_again_within_a_bound():
+    applied = Applied()
+    for counter in range(1, RESULTS_MAX + 100):
+        applied.add(Result("a", 1, counter, f"0.{counter}.0"))
+
+    assert applied.is_done(Write("a", 1, 5, ()))
+    assert not applied.is_done(Write("a", 2, 5, ()))
+    assert not applied.is_done(Write("a", 1, RESULTS_MAX + 100, ()))
+    assert applied.result("a", 1, 5) is None
+    assert applied.result("a", 1, RESULTS_MAX + 99).version == f"0.{RESULTS_MAX + 99}.0"
