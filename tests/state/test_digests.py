@@ -106,3 +106,20 @@ def test_a_node_was_unfenced_with_the_device_as_it_is(cluster, write):
     device = state.by_id["f"]
     assert state.digests.fencing(state.configuration, device, state.nodes["id-a"]).match is DigestMatch.MATCH
     assert state.digests.fencing(state.configuration, device, state.nodes["id-b"]).match is DigestMatch.MISMATCH
+
+
+@pytest.mark.parametrize(("interval", "match"), [(0, DigestMatch.RESTART), (10_000, DigestMatch.MISMATCH)])
+def test_parameters_of_a_single_operation_cannot_be_reloaded(cluster, write, interval, match):
+    primitive, _ = write
+    task = "monitor" if interval else "start"
+    own = '<instance_attributes id="oi"><nvpair id="o1" name="depth" value="9"/></instance_attributes>'
+    cluster.resources = primitive(
+        "r", f'<operations><op id="o" name="{task}" interval="{interval}ms">{own}</op></operations>'
+    )
+    cluster.ran("a", "r", task, interval=interval, op_digest="old")
+    state = cluster.read()
+    entry = state.history[0].resources[0].entries[0]
+
+    found = state.digests.compare(state.configuration, state.by_id["r"], entry, state.nodes["id-a"])
+
+    assert found.match is match

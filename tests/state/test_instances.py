@@ -170,3 +170,25 @@ def test_what_was_read_can_no_longer_be_changed(cluster, write):
         state.by_id["r"].role = Role.STARTED
     with pytest.raises(FrozenInstanceError):
         state.nodes["id-a"].online = False
+
+
+def test_an_instance_that_is_about_to_start_elsewhere_is_not_free(cluster, write):
+    cluster.resources = clone(write)
+    cluster.ran("a", "r", "stop", 193, status=-1, expected=0, call=-1)
+    cluster.ran("b", "r", "start")
+
+    children = cluster.read().by_id["c"].children
+
+    assert [(child.pending_on, child.active_on) for child in children] == [("id-a", ()), (None, ("id-b",))]
+
+
+@pytest.mark.parametrize(("clone_max", "removed"), [("1", [False, True]), ("2", [False, False])])
+def test_a_node_that_is_gone_uses_up_no_number_unless_there_is_one_for_each(cluster, write, clone_max, removed):
+    cluster.options |= {"fencing-enabled": "true", "no-quorum-policy": "ignore"}
+    cluster.resources = clone(write, clone_max=clone_max, requires="nothing")
+    cluster.node("a", 'in_ccm="0" crmd="0" join="down" expected="down"')
+    cluster.ran("a", "r", "start")
+
+    children = cluster.read().by_id["c"].children
+
+    assert [child.removed for child in children] == removed

@@ -80,3 +80,25 @@ def test_a_migration_that_names_nobody_is_complained_of(moving):
     moving.ran("a", "vm", "migrate_to", when=NOW_S - 700)
 
     assert any("without migrate_source" in problem for problem in moving.read().problems)
+
+
+def test_news_on_both_nodes_make_a_migration_history(moving):
+    moving.ran("a", "vm", "migrate_to", when=NOW_S - 700, **MOVE)
+    moving.ran("a", "vm", "stop", when=NOW_S - 500)
+    moving.ran("b", "vm", "start", when=NOW_S - 600)
+    moving.ran("b", "vm", "stop", when=NOW_S - 400)
+
+    resource = moving.read().by_id["vm"]
+
+    assert (resource.role, resource.active_on, resource.failed) == (Role.STOPPED, (), False)
+
+
+def test_a_stop_at_the_source_does_not_end_half_a_migration(moving):
+    moving.ran("b", "vm", "monitor", 7, when=NOW_S - 800)
+    moving.ran("a", "vm", "migrate_to", when=NOW_S - 700, **MOVE)
+    moving.ran("a", "vm", "stop", when=NOW_S - 500)
+
+    resource = moving.read().by_id["vm"]
+
+    assert (resource.role, resource.active_on) == (Role.STARTED, ("id-b",))
+    assert resource.partial_migration_source == "id-a"

@@ -62,6 +62,31 @@ def test_a_node_on_its_way_is_given_time(fencing):
     assert fenced(fencing.read()) == [("id-b", "peer pending timed out on joining the process group")]
 
 
+@pytest.mark.parametrize("join", ["down", "pending"])
+def test_a_node_that_is_still_joining_is_pending(fencing, join):
+    fencing.node("b", f'in_ccm="1" crmd="1" join="{join}" expected="member"')
+
+    state = fencing.read()
+
+    assert (state.nodes["id-b"].pending, state.nodes["id-b"].standby, fenced(state)) == (True, True, [])
+
+
+def test_a_remote_node_is_fenced_for_its_resources_only_if_nobody_can_reach_it(fencing, write):
+    primitive, _ = write
+    fencing.resources += primitive("far", agent='class="ocf" provider="pacemaker" type="remote"') + primitive("r")
+    fencing.state("far", 'id="far" remote_node="true"')
+    fencing.ran("a", "far", "stop")
+    fencing.ran("far", "r", "start")
+
+    state = fencing.read()
+
+    node = state.nodes["far"]
+    assert (node.online, node.unclean, node.seen) == (False, True, False)
+    assert [reason for name, reason in fenced(state) if name == "far"] == [
+        "r is active there (fencing will be revoked if remote connection can be re-established elsewhere)"
+    ]
+
+
 def test_a_node_that_was_never_seen_is_unclean_at_the_start(fencing):
     fencing.node("c", None)
     assert fencing.read().nodes["id-c"].unclean
