@@ -194,6 +194,10 @@ class LocalCluster:
         daemon = self._daemons.get(node)
         return daemon is not None and daemon.poll() is None
 
+    def runs(self, node: str) -> bool:
+        """Whether anything of a node is still there: daemon, helper or service."""
+        return self.alive(node) or bool(processes.belonging(self.place(node).run))
+
     def exit_code(self, node: str) -> int | None:
         daemon = self._daemons.get(node)
         return None if daemon is None else daemon.poll()

@@ -5,7 +5,8 @@
     [[step]]
     say = "power cut on {owner}"        # {owner}, {home}, {node} are names of nodes
     do = "kill-node"                    # a verb of VERBS
-    node = "owner"                      # owner: who serves as the story begins; home: who does when all is well
+    node = "owner"                      # owner: who serves as the story begins; home: who does when all is well;
+                                        # serving: who does now
     [[step]]
     must = "answers"                    # a claim of CLAIMS, waited for `within_s` seconds, then to hold for `for_s`
     not_on = "owner"                    # or: on = "home"
@@ -31,7 +32,7 @@ VERBS = (
     "start-node", "stop-node", "standby", "online",
 )
 #: What a step may demand.
-CLAIMS = ("answers", "member", "gone", "idle", "one-owner", "address")
+CLAIMS = ("answers", "member", "gone", "idle", "one-owner", "address", "agree", "off")
 #: Seconds that a claim is waited for unless the step says otherwise, and at most.
 WITHIN_S = 30.0
 WITHIN_MAX_S = 600.0
@@ -217,7 +218,8 @@ def tell(
     names = {"home": stage.home, "owner": stage.owner()}
     problem = ""
     for number, step in enumerate(story.steps, 1):
-        node, on, not_on = (names.get(word, word) for word in (step.node, step.on, step.not_on))
+        now_names = {**names, "serving": stage.owner()}
+        node, on, not_on = (now_names.get(word, word) for word in (step.node, step.on, step.not_on))
         if step.say:
             say(_filled(step.say, {**names, "node": node}))
         try:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Self
 from xml.sax.saxutils import quoteattr
 
+from hashell.cib.digest import document_digest
 from hashell.cib.document import Cib
 from hashell.client.feed import CibUpdate, Connected, Disconnected, EventUpdate, InfoUpdate, LiveFeed
 from hashell.errors import HashellError, NotFound, NotReachable, Refused
@@ -268,6 +269,10 @@ class ServiceStage:
                 return f"{node} is still a member" if present else ""
             case "idle":
                 return self._busy()
+            case "off":
+                return f"{node} still runs: it was not fenced" if self.cluster.runs(node) else ""
+            case "agree":
+                return self._disagreement()
         return f"this stage cannot tell whether {claim!r} holds"
 
     def _answers(self, on: str, not_on: str) -> str:
@@ -279,6 +284,32 @@ class ServiceStage:
         if not_on and owner == not_on:
             return f"the service still answers on {not_on}"
         return self.complaint("one-owner", "", "", "")
+
+    def _disagreement(self) -> str:
+        """Whether all nodes that run are in one view, with one coordinator and one CIB."""
+        said: dict[tuple[int, str, str], str] = {}
+        for node in self.cluster.nodes:
+            if not self.cluster.alive(node):
+                continue
+            try:
+                client = self.cluster.client(node, timeout_s=2.0)
+            except HashellError as error:
+                return str(error)
+            try:
+                info, cib = client.info(), client.cib()
+            except HashellError as error:
+                return str(error)
+            finally:
+                client.close()
+            said[info.view, info.dc, f"{cib.version} {document_digest(cib)}"] = node
+        if len(said) > 1:
+            (view, dc, cib_is), (other_view, other_dc, other_cib) = list(said)[:2]
+            one, other = list(said.values())[:2]
+            return (
+                f"{one} is in view {view} of {dc} with CIB {cib_is}, "
+                f"{other} in {other_view} of {other_dc} with {other_cib}"
+            )
+        return "" if said else "no node runs"
 
     def _busy(self) -> str:
         try:

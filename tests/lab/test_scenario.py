@@ -133,3 +133,11 @@ def test_a_story_that_is_not_there_lists_those_that_are(tmp_path):
     (tmp_path / "one.toml").write_text("[[step]]\nsay='x'")
     with pytest.raises(NotFound, match="one"):
         scenario.load_story(tmp_path / "two.toml")
+
+
+def test_serving_is_who_serves_when_the_step_comes():
+    outcome, _, stage = told(
+        Step(do="kill-node", node="owner"), Step(must="answers", not_on="owner"), Step(do="standby", node="serving")
+    )
+    assert outcome.good
+    assert stage.done[-1] == ("standby", "node2")
