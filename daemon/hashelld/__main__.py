@@ -1,7 +1,7 @@
 """The command hashelld: settings, log, one node until it ends.
 
-Exit codes: 0 left cleanly, 2 bad usage, 65 bad settings, 73 port or socket in use, 74 state folder unusable, 78 key missing
-or open to others, 70 a broken promise of our own code.
+Exit codes: 0 left cleanly, 2 bad usage, 65 bad settings, 73 port or socket in use, 74 state folder unusable, 78 key
+missing or open to others, 70 a broken promise of our own code.
 """
 
 from __future__ import annotations

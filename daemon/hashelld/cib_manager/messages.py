@@ -125,7 +125,8 @@ class Result(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Copy(msgspec.Struct, frozen=True, array_like=True):
-    """The authority's whole knowledge: at the start of a view before the view's own first entry (`through` 0), or later,
+    """The authority's whole knowledge: at the start of a view before the view's own first entry (`through` 0), or
+    later,
     with all ordered messages up to the sequence number `through` in it. `branch`: positions that no majority ordered,
     its own and those that it folded into the majority's history."""
 

@@ -17,7 +17,8 @@ class Component(Protocol):
     def receive(self, event: Event, now_ms: int, wall_s: float) -> Iterable[Effect]:
         """Take one event; answer with what is to be done, in order.
 
-        `now_ms` is a monotonic clock in milliseconds, `wall_s` seconds since 1970 for what is written into the CIB. Both
-        are arguments so that a simulation decides what time it is. Never blocks, never raises for bad input from outside.
+        `now_ms` is a monotonic clock in milliseconds, `wall_s` seconds since 1970 for what is written into the CIB.
+        Both are arguments so that a simulation decides what time it is. Never blocks, never raises for bad input from
+        outside.
         """
         ...

@@ -1,4 +1,5 @@
-"""Dispatch: one node's components and who hears what, without I/O. The driver and the simulation both turn this handle."""
+"""Dispatch: one node's components and who hears what, without I/O. The driver and the simulation both turn this
+handle."""
 
 from __future__ import annotations
 
@@ -61,7 +62,8 @@ class Dispatcher:
     def deliver(
         self, component: str, event: Event, now_ms: int, wall_s: float
     ) -> list[Performed]:
-        """Let `component` (empty: all that hear this kind) hear an event, and all what components tell one another then."""
+        """Let `component` (empty: all that hear this kind) hear an event, and all what components tell one another
+        then."""
         queue: deque[tuple[str, Event]] = deque([(component, event)])
         out: list[Performed] = []
         steps = 0

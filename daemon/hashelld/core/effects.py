@@ -56,8 +56,8 @@ class CancelTimer(Effect):
 class RunAgent(Effect):
     """Run a program in a process group of its own; its end comes back as AgentEnded to this component.
 
-    `arguments` hold no secrets; `environment` is whole (nothing is inherited but what the driver adds for PATH and HOME).
-    After `timeout_ms` the group gets SIGTERM, then SIGKILL. Output beyond the bound is dropped and counted.
+    `arguments` hold no secrets; `environment` is whole (nothing is inherited but what the driver adds for PATH and
+    HOME). After `timeout_ms` the group gets SIGTERM, then SIGKILL. Output beyond the bound is dropped and counted.
     """
 
     token: str

@@ -36,7 +36,8 @@ class Member:
 class View:
     """Who is here now, in rank order: the first is the DC. `left` said goodbye, `lost` did not.
 
-    `unique`: the members are a strict majority of all votes, so no other view can be that now; what is committed in such a
+    `unique`: the members are a strict majority of all votes, so no other view can be that now; what is committed in
+    such a
     view stays. A quorate view need not be unique (two nodes alone). `proposer` with `number` names the view for ever.
     """
 
@@ -151,7 +152,8 @@ class ChangeAnswered(Event):
 
 @dataclass(frozen=True, slots=True)
 class CibChanged(Event):
-    """The CIB of this node has a new version (`patch` is the change in Pacemaker's format, empty after a whole transfer)."""
+    """The CIB of this node has a new version (`patch` is the change in Pacemaker's format, empty after a whole
+    transfer)."""
 
     before: Cib
     after: Cib
@@ -269,8 +271,8 @@ class TransitionEnded(Event):
 class Happened(Event):
     """A line for people: shown in shell and monitor, kept in the events of the node.
 
-    `kind` is one word (member, quorum, dc, config, transition, operation, fencing, attribute, storage, trust …), `level` is
-    info, notice, warning or error; `about` names nodes and resources concerned.
+    `kind` is one word (member, quorum, dc, config, transition, operation, fencing, attribute, storage, trust …),
+    `level` is info, notice, warning or error; `about` names nodes and resources concerned.
     """
 
     kind: str

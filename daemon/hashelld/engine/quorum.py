@@ -1,7 +1,7 @@
 """Quorum: votes of a view against the votes of the whole cluster. Pure.
 
-Source: votequorum(5), for what the options mean. Different on purpose: every answer says whether it is *unique*, a strict
-majority that no other view can have at the same time.
+Source: votequorum(5), for what the options mean. Different on purpose: every answer says whether it is *unique*, a
+strict majority that no other view can have at the same time.
 """
 
 from __future__ import annotations

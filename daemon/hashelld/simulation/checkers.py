@@ -38,9 +38,9 @@ class Checker:
                 if error_id:
                     self.refused[request] = error
                     return
-                view = self.cluster.nodes[node].cib_manager.view
-                assert view is not None
-                self.acknowledged[request] = view.unique
+                current = self.cluster.nodes[node].cib_manager.view
+                assert current is not None
+                self.acknowledged[request] = current.unique
             case CibChanged(_, after):
                 self.changes += 1
                 version = after.version

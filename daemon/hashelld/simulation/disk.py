@@ -1,4 +1,5 @@
-"""Disk: what a node has written, and what a crash takes back: all that was not yet said to be durable may be there or not."""
+"""Disk: what a node has written, and what a crash takes back: all that was not yet said to be durable may be there
+or not."""
 
 from __future__ import annotations
 

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hashelld.core.events import CibOperation
 from hashelld.simulation.checkers import Broken, Checker
-from hashelld.simulation.cluster import Cluster
+from hashelld.simulation.cluster import Cluster, Node
 from hashelld.simulation.world import World
 
 #: Milliseconds of a life with faults, and of the quiet after it in which all must come together.
@@ -115,9 +115,11 @@ def _fault(cluster: Cluster) -> None:
         for each in cluster.nodes.values():
             if each.up:
                 each.crash()
-                world.after(
-                    chance.uniform(100, 1000), lambda each=each: each.start() if not each.up else None
-                )
+                world.after(chance.uniform(100, 1000), _starter(each))
+
+
+def _starter(node: Node) -> Callable[[], None]:
+    return lambda: node.start() if not node.up else None
 
 
 def _heal(cluster: Cluster) -> None:

@@ -24,7 +24,7 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.chance = random.Random(seed)
+        self.chance = random.Random(seed)  # noqa: S311 - chance that can be repeated is the point
         self.now_ms = 1_000.0
         self._queue: list[_Due] = []
         self._number = 0

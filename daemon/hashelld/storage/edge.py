@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +91,8 @@ class _Lane:
         while True:
             await self._wake.wait()
             if self._gather_s and not self._urgent.is_set():
-                try:
+                with suppress(TimeoutError):
                     await asyncio.wait_for(self._urgent.wait(), self._gather_s)
-                except TimeoutError:
-                    pass
             self._wake.clear()
             self._urgent.clear()
             batch, self._waiting = self._waiting, []

@@ -17,7 +17,7 @@ from typing import Any
 
 from hashell.cib.document import Cib
 from hashell.errors import BadInput
-from hashelld.storage.files import StorageFailed, make_folder, set_aside, sync_folder, sweep, write_whole
+from hashelld.storage.files import StorageFailed, make_folder, set_aside, sweep, sync_folder, write_whole
 
 #: Earlier CIBs that are kept beside cib.xml; the history has every version, these are for damage.
 KEPT = 10

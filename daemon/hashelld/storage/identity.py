@@ -20,7 +20,8 @@ class Identity:
 
 
 def take_identity(folder: Path, name: str) -> tuple[Identity, tuple[str, ...]]:
-    """This start's identity, and what was wrong with the file. Raises StorageFailed (also for another node's folder)."""
+    """This start's identity, and what was wrong with the file. Raises StorageFailed (also for another node's
+    folder)."""
     path = folder / "node.json"
     findings: list[str] = []
     old = Identity(name, str(uuid.uuid4()), 0)

@@ -1,4 +1,5 @@
-"""Inputs: what the scheduler was given, numbered, the last so many. Source: Pacemaker Explained, pe-input-series-max."""
+"""Inputs: what the scheduler was given, numbered, the last so many. Source: Pacemaker Explained,
+pe-input-series-max."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ VALUE_MAX = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """`lineage` is what was stored with the CIB; `findings` are lines for people about damage and what was used instead."""
+    """`lineage` is what was stored with the CIB; `findings` are lines for people about damage and what was used
+    instead."""
 
     identity: Identity
     cib: Cib

@@ -117,7 +117,7 @@ class TestDiscovery:
 
 class TestRoster:
     def test_a_node_gets_the_number_that_its_name_ends_with(self):
-        made = roster.with_members(Roster(), {n: ("u", 1) for n in ("node3", "node1", "alpha")}, ViewId(1, "x"))
+        made = roster.with_members(Roster(), dict.fromkeys(("node3", "node1", "alpha"), ("u", 1)), ViewId(1, "x"))
 
         assert {e.name: e.id for e in made.entries} == {"node1": 1, "alpha": 2, "node3": 3}
 
@@ -125,7 +125,7 @@ class TestRoster:
         left = Roster(ViewId(5, "a"), (RosterEntry(1, "x", "u1"), RosterEntry(2, "y", "u2")))
         right = Roster(ViewId(3, "b"), (RosterEntry(1, "z", "u3"),))
         made = roster.with_members(
-            roster.merge([right, left]), {n: ("u", 1) for n in "xyz"}, ViewId(9, "a")
+            roster.merge([right, left]), dict.fromkeys("xyz", ("u", 1)), ViewId(9, "a")
         )
 
         assert {e.name: e.id for e in made.entries} == {"x": 1, "y": 2, "z": 3}

@@ -34,7 +34,7 @@ def test_a_key_that_is_short_or_open_is_refused_with_the_way_out(data, mode, sai
 
 
 def test_a_missing_key_is_one_clear_error(tmp_path):
-    with pytest.raises(BadKey, match="there is no key .*hashell keygen"):
+    with pytest.raises(BadKey, match=r"there is no key .*hashell keygen"):
         read_key(tmp_path / "key")
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from hashell.cib.document import Cib
 from hashell.cib.history import History
-
 from hashelld.storage.files import StorageFailed
 from hashelld.storage.restore import restore
 

@@ -1,7 +1,7 @@
 """Announce: say over zeroconf that we are here, hear who else is. An edge of mesh; a hint only, never membership.
 
-Type `_hashell._tcp.local.`; clusters are told apart by the tag that the cluster key gives: other tags are never contacted.
-A network without multicast costs nothing: peers of the settings and of the roster are dialed all the same.
+Type `_hashell._tcp.local.`; clusters are told apart by the tag that the cluster key gives: other tags are never
+contacted. A network without multicast costs nothing: peers of the settings and of the roster are dialed all the same.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """Cliques: who should be in the view, from who reaches whom. Pure; all that see the same matrix choose alike.
 
-A–C cut with B in the middle gives one stable view of two, not an endless change. Source: the trouble in
+a to c cut with B in the middle gives one stable view of two, not an endless change. Source: the trouble in
 corosync/corosync#750.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set as AbstractSet
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 
 def wanted_members(

@@ -212,9 +212,10 @@ def encode(frame: Frame) -> bytes:
 def decode(data: bytes) -> Frame:
     """One frame without its length. Raises BadFrame."""
     try:
-        return _decoder.decode(data)
+        frame: Frame = _decoder.decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BadFrame(f"a frame that nobody understands: {error}") from None
+    return frame
 
 
 class Reader:

@@ -75,6 +75,8 @@ from hashelld.engine.mesh.suspicion import Detector
 from hashelld.engine.quorum import Options
 from hashelld.settings import Settings
 
+#: What a node is in before its first view.
+NO_VIEW = ViewId()
 #: Milliseconds by which each later name waits longer before it proposes: a proposal takes less.
 RANK_MS = 250
 #: Frames kept for a view that is promised and not yet installed here.
@@ -135,7 +137,7 @@ class _Peer:
     dialed: bool
     feature_set: str
     reach: dict[str, int] = field(default_factory=dict)
-    view: ViewId = ViewId()
+    view: ViewId = NO_VIEW
     beats: int = 0
 
 
@@ -733,7 +735,7 @@ class MeshEngine:
         self._installed(install, now_ms, out)
 
     def _own_address(self) -> str:
-        return f"{self._settings.address or '0.0.0.0'}:{self._port}"
+        return f"{self._settings.address or 'localhost'}:{self._port}"
 
     def _installed(self, install: Install, now_ms: int, out: list[Effect]) -> None:
         members, ordering = self._members, self._ordering

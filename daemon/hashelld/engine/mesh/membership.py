@@ -1,14 +1,15 @@
 """Membership: agreeing on a view. Ballots, promises, the proposer's round; no links, no timers.
 
 A view is proposed to all its members, each promises (and stops in its old view) or refuses; with all promises in, the
-proposer installs it. A promise is to the highest ballot seen, so of two proposers one wins. Promises live as long as the
-process: a restarted node has another boot number and is nobody's member any more.
+proposer installs it. A promise is to the highest ballot seen, so of two proposers one wins. Promises live as long as
+the process: a restarted node has another boot number and is nobody's member any more.
 Source: the design of the cluster layer, "Views"; single-decree agreement as in Paxos, with all members as its quorum.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set as AbstractSet
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from hashelld.engine.mesh import recovery, roster
@@ -141,8 +142,8 @@ class Membership:
     def judge(
         self, propose: Propose, reached: Mapping[str, int], wanted: AbstractSet[str]
     ) -> Nack | None:
-        """None: promise it. `reached`: name → boot of those that we reach, ourselves too; `wanted`: whom we would have in
-        a view, now."""
+        """None: promise it. `reached`: name → boot of those that we reach, ourselves too; `wanted`: whom we would
+        have in a view, now."""
         ballot = propose.ballot
         self.saw(ballot.n)
         if ballot <= max(self.promised, self.view):

@@ -123,4 +123,4 @@ class Ordering:
         self.view, self.leader = view, members[0]
         self.delivered = self._placed = self._stable = self._told = 0
         self._held.clear()
-        self._got = {name: 0 for name in members} if self.leader == self._me else {}
+        self._got = dict.fromkeys(members, 0) if self.leader == self._me else {}

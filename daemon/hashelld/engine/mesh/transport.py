@@ -10,9 +10,10 @@ import os
 import socket
 import ssl
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from hashell.errors import HashellError
 from hashelld.core.effects import Effect
@@ -65,8 +66,8 @@ def read_key(path: Path) -> bytes:
 
 
 def make_contexts(trust: Trust) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """For the side that listens and for the side that dials. The private key touches the disk in a 0600 file for as long
-    as OpenSSL needs to read it, in memory where the system has such files."""
+    """For the side that listens and for the side that dials. The private key touches the disk in a 0600 file for as
+    long as OpenSSL needs to read it, in memory where the system has such files."""
     contexts = []
     handle = -1
     temporary = ""
@@ -195,9 +196,8 @@ class Transport:
         for connection in list(self._links.values()):
             connection.abort()
 
-    def _spawn(self, coroutine: object, name: str) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(coroutine)  # type: ignore[arg-type]
-        task.set_name(name)
+    def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(coroutine, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -318,9 +318,7 @@ def _reason(exc: Exception | None) -> str:
 def _listen(host: str, port: int) -> socket.socket:
     """A listening socket; IPv6 and IPv4 alike where no address is given."""
     family = socket.AF_INET
-    if not host and socket.has_dualstack_ipv6():
-        family = socket.AF_INET6
-    elif ":" in host:
+    if (not host and socket.has_dualstack_ipv6()) or ":" in host:
         family = socket.AF_INET6
     made = socket.create_server(
         (host, port), family=family, backlog=128,
