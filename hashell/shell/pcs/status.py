@@ -68,7 +68,7 @@ def nodes(call: Call, words: list[str]) -> int:
         for node in found.nodes:
             if (node.kind is not NodeKind.CLUSTER) != remote:
                 continue
-            running = bool(node.resources_running)
+            running = bool(node.running)
             if not node.online:
                 key = "Offline"
             elif node.maintenance:
