@@ -9,6 +9,10 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hashell.shell.session import Options as ShellOptions
 
 #: First word → module with `main(argv: list[str]) -> int`.
 PROGRAMS = {
@@ -17,6 +21,7 @@ PROGRAMS = {
     "monitor": "hashell.monitor.one_shot",
     "simulate": "hashell.simulate.main",
 }
+SHELL = "hashell.shell.one_shot"
 #: Global options that may stand before the first word and take a value.
 _TAKE_VALUE = frozenset({"--cib", "--attach", "--theme", "-D", "--display", "-H", "--history", "-c", "-f", "--file"})
 
@@ -44,9 +49,9 @@ def run(argv: list[str]) -> int:
     if module is not None or word == "demo":
         argv = argv[:place] + argv[place + 1 :]
     else:
-        module = "hashell.shell.one_shot"
+        module = SHELL
     try:
-        code: int = importlib.import_module(module).main(argv) if module else _demo(argv)
+        code = _demo(argv) if module is None else _serve(module, argv)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
@@ -55,6 +60,23 @@ def run(argv: list[str]) -> int:
         # Nobody reads on: what is left must not raise again when the interpreter flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def _serve(module: str, argv: list[str]) -> int:
+    main = importlib.import_module(module).main
+    code: int = main(argv, _open_monitor) if module == SHELL else main(argv)
+    return code
+
+
+def _open_monitor(options: ShellOptions) -> int:
+    """The monitor from within the shell, on the same cluster: neither room knows the other."""
+    from hashell.monitor.app import Options, run
+
+    return run(
+        Options(
+            attach=options.attach, cib_file=options.cib_file, read_only=options.read_only, theme=options.theme,
+        )
+    )
 
 
 def _demo(argv: list[str]) -> int:

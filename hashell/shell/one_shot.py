@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 from hashell.errors import BadUsage, HashellError
 from hashell.shell.session import Options, Session
@@ -44,8 +45,8 @@ Programs of their own: hashell monitor, simulate, demo, chaos, keygen.
 """
 
 
-def main(argv: list[str]) -> int:
-    """Carry out one command line; the exit code."""
+def main(argv: list[str], open_monitor: Callable[[Options], int] | None = None) -> int:
+    """Carry out one command line; the exit code. `open_monitor` serves the word `monitor` of the interactive shell."""
     options = Options()
     try:
         script, words = _read_options(argv, options)
@@ -59,7 +60,7 @@ def main(argv: list[str]) -> int:
 
         sys.stdout.write(f"hashell {__version__}\n")
         return 0
-    session = Session(options)
+    session = Session(options, open_monitor=open_monitor)
     if sys.stdin.isatty() and sys.stderr.isatty():
         session.ask = _ask
     try:

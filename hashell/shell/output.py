@@ -40,13 +40,15 @@ def painter(session: Session) -> Paint:
 
 def page(session: Session, text: str) -> None:
     """Through `less` when a person looks and the text is taller than the terminal."""
+    import shlex
     import shutil
 
     lines = text.count("\n")
-    less = shutil.which("less")
-    if not session.interactive or not sys.stdout.isatty() or lines < shutil.get_terminal_size().lines or not less:
+    command = shlex.split(session.settings["pager"]) if session.interactive else []
+    less = shutil.which(command[0]) if command else None
+    if not sys.stdout.isatty() or lines < shutil.get_terminal_size().lines or not less:
         session.out(text)
         return
     import subprocess
 
-    subprocess.run([less, "-RFX"], input=text.encode(), check=False)
+    subprocess.run([less, *command[1:]], input=text.encode(), check=False)

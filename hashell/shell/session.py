@@ -17,6 +17,7 @@ from hashell.shell.grammar.words import Command, Danger, Level, LevelName
 if TYPE_CHECKING:
     from hashell.client.api import ClusterClient
     from hashell.commands.env import Env
+    from hashell.shell.settings import Settings
 
 
 class NoSuchCommand(BadUsage):
@@ -53,6 +54,10 @@ class Session:
     out: Callable[[str], None] = field(default=lambda text: _write(sys.stdout, text))
     err: Callable[[str], None] = field(default=lambda text: _write(sys.stderr, text + "\n"))
     ask: Callable[[str], bool] | None = None
+    #: Asks for one of several words; None where nobody can be asked.
+    choose: Callable[[str, tuple[str, ...]], str] | None = None
+    #: Opens the full-screen monitor; its exit code.
+    open_monitor: Callable[[Options], int] | None = None
     interactive: bool = False
     ended: bool = False
     #: The line being run, for the history and for Env.command_line.
@@ -61,6 +66,7 @@ class Session:
     comments: list[str] = field(default_factory=list)
     _client: ClusterClient | None = None
     _env: Env | None = None
+    _settings: Settings | None = None
     #: True while configuration edits wait for a commit.
     staged: bool = False
 
@@ -84,6 +90,35 @@ class Session:
         """Work with another cluster from now on; staged edits are dropped."""
         self.close()
         self._client = client
+
+    def follow_to(self, client: ClusterClient) -> None:
+        """The same cluster through another node: staged edits stay."""
+        if self._client is not None:
+            self._client.close()
+        self._client = client
+        if self._env is not None:
+            self._env.client = client
+
+    @property
+    def settings(self) -> Settings:
+        """The person's own settings, read at the first use; a bad file is told and passed over."""
+        if self._settings is None:
+            from hashell.shell import settings
+
+            try:
+                self._settings = settings.load()
+            except HashellError as error:
+                self.err(f"WARNING: {error}")
+                self._settings = settings.Settings()
+        return self._settings
+
+    def apply_settings(self, *, start: bool = False) -> None:
+        """Let the settings count; at the start what the command line said counts more."""
+        given, options = self.settings, self.options
+        display = "" if given["output"] == "auto" else given["output"]
+        options.wait = options.wait or given.is_on("wait") if start else given.is_on("wait")
+        options.display = options.display or display if start else display
+        options.theme = options.theme or given["theme"] if start else given["theme"]
 
     def env(self) -> Env:
         """The environment of the command that runs: the staged one if edits wait, else a fresh one."""

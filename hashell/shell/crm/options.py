@@ -1,49 +1,96 @@
-"""The options level: settings of this session."""
+"""The options level: a person's own settings; they hold at once, and `save` keeps them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hashell.errors import BadUsage
+from hashell.shell import settings as own
 from hashell.shell.grammar.words import Command, Level
 
 if TYPE_CHECKING:
     from hashell.shell.session import Session
 
 _HERE = "hashell.shell.crm.options"
-_SETTINGS = {"output": "display", "wait": "wait", "force": "force", "theme": "theme", "output-as": "output_as"}
+#: Settings with a command of their own, as the CRM shell has them.
+_COMMANDS = ("keys", "output", "wait", "events", "editor", "pager", "theme")
+
+
+def _setting_command(name: str) -> Command:
+    setting = own.BY_NAME[name]
+    usage = f"({'|'.join(setting.values)})" if setting.values else "[TEXT]"
+    return Command(name, usage, setting.help, f"{_HERE}:set_{name}", aliases=("colorscheme",) if name == "theme" else ())
+
 
 LEVEL = Level(
     "options", "Your own settings.",
     commands=(
-        Command("show", "[TEXT]", "The settings of this session.", f"{_HERE}:show", aliases=("list",)),
-        Command("set", "TEXT TEXT", "Change one: set wait yes.", f"{_HERE}:set_one"),
-        Command("wait", "(yes|no)", "Whether each command waits until the cluster has nothing to do.", f"{_HERE}:wait"),
-        Command("output", "(plain|color|color-always|uppercase)", "How output looks.", f"{_HERE}:output"),
+        Command("show", "[SETTING]", "The settings, and what they do.", f"{_HERE}:show", aliases=("list",)),
+        Command("set", "SETTING TEXT", "Change one: set wait yes.", f"{_HERE}:set_one"),
+        Command("save", "", "Keep the settings for later sessions.", f"{_HERE}:save"),
+        Command("reset", "", "Back to the defaults, for this session.", f"{_HERE}:reset"),
+        *(_setting_command(name) for name in _COMMANDS),
     ),
 )
 
 
 def show(session: Session, words: list[str]) -> int:
-    for name, attribute in _SETTINGS.items():
-        if not words or name == words[0]:
-            value = getattr(session.options, attribute)
-            session.out(f"{name} = {('yes' if value else 'no') if isinstance(value, bool) else value or '-'}\n")
+    from hashell.errors import NotFound
+
+    if words and words[0] not in own.BY_NAME:
+        raise NotFound(f"no setting is called {words[0]}", "there are " + ", ".join(own.BY_NAME))
+    for setting in own.SETTINGS:
+        if not words or setting.name == words[0]:
+            session.out(f"{setting.name} = {session.settings[setting.name] or '-'}\n")
+            if words:
+                choice = f" ({', '.join(setting.values)})" if setting.values else ""
+                session.out(f"    {setting.help}{choice}\n")
     return 0
 
 
 def set_one(session: Session, words: list[str]) -> int:
-    attribute = _SETTINGS.get(words[0])
-    if attribute is None:
-        raise BadUsage(f"no setting is called {words[0]}", "there are " + ", ".join(_SETTINGS))
-    old = getattr(session.options, attribute)
-    setattr(session.options, attribute, words[1].lower() in ("yes", "true", "on", "1") if isinstance(old, bool) else words[1])
+    session.settings.set(words[0], words[1] if len(words) > 1 else "")
+    session.apply_settings()
     return 0
 
 
-def wait(session: Session, words: list[str]) -> int:
-    return set_one(session, ["wait", words[0]])
+def save(session: Session, words: list[str]) -> int:
+    session.err(f"INFO: saved to {own.save(session.settings)}")
+    return 0
 
 
-def output(session: Session, words: list[str]) -> int:
-    return set_one(session, ["output", words[0]])
+def reset(session: Session, words: list[str]) -> int:
+    session.settings.reset()
+    session.apply_settings()
+    return 0
+
+
+def set_keys(session: Session, words: list[str]) -> int:
+    return set_one(session, ["keys", *words])
+
+
+def set_output(session: Session, words: list[str]) -> int:
+    return set_one(session, ["output", *words])
+
+
+def set_wait(session: Session, words: list[str]) -> int:
+    return set_one(session, ["wait", *words])
+
+
+def set_events(session: Session, words: list[str]) -> int:
+    return set_one(session, ["events", *words])
+
+
+def set_editor(session: Session, words: list[str]) -> int:
+    return set_one(session, ["editor", *words])
+
+
+def set_pager(session: Session, words: list[str]) -> int:
+    return set_one(session, ["pager", *words])
+
+
+def set_theme(session: Session, words: list[str]) -> int:
+    if words:
+        from hashell import theming
+
+        theming.load(words[0])
+    return set_one(session, ["theme", *words])

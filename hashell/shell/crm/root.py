@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hashell.errors import BadUsage, NotFound
+from hashell.errors import BadUsage, NotFound, Refused
 from hashell.shell.grammar.words import Command, Danger, Level, LevelName
 
 if TYPE_CHECKING:
@@ -150,7 +150,14 @@ def _leaving_configure(session: Session, path: list[Level]) -> None:
         return
     from hashell.shell.crm.configure import commit_staged
 
-    if not session.interactive or session.confirm("There are changes pending. Do you want to commit them?"):
+    question = "There are changes pending. Do you want to commit them?"
+    if session.choose is not None and not (session.options.force or session.options.yes):
+        answer = session.choose(question, ("commit", "drop", "stay"))
+    else:
+        answer = "commit" if not session.interactive or session.confirm(question) else "drop"
+    if answer == "stay":
+        raise Refused("still in configure", "commit or refresh, then leave")
+    if answer == "commit":
         commit_staged(session)
     else:
         session.drop_staged()
@@ -158,17 +165,10 @@ def _leaving_configure(session: Session, path: list[Level]) -> None:
 
 
 def monitor(session: Session, words: list[str]) -> int:
-    if not session.interactive:
+    """The shell does not know the monitor: who put both together gave us a way to open it."""
+    if not session.interactive or session.open_monitor is None:
         raise BadUsage("the monitor needs a terminal", "run `hashell monitor`")
-    import subprocess
-    import sys
-
-    arguments = [sys.executable, "-m", "hashell", "monitor"]
-    if session.options.attach:
-        arguments += ["--attach", session.options.attach]
-    if session.options.cib_file:
-        arguments += ["--cib", session.options.cib_file]
-    return subprocess.run(arguments, check=False).returncode
+    return session.open_monitor(session.options)
 
 
 __all__ = ["BUILT_IN", "ROOT", "Danger", "level_named", "names_at"]

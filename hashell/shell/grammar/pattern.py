@@ -154,7 +154,7 @@ class Pattern:
                 if item is not None and item.fits(word):
                     ends.setdefault(item, set()).add(end)
         keywords = [item for item in ends if isinstance(item, Word)]
-        chosen = keywords or [item for item in ends if isinstance(item, Value) and item.marked] or list(ends)
+        chosen: list[Item] = list(keywords) or [item for item in ends if isinstance(item, Value) and item.marked] or list(ends)
         reached = frozenset(end for item in chosen for end in ends[item])
         return self._closure(reached), chosen[0] if chosen else None
 

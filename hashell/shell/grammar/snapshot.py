@@ -64,7 +64,7 @@ def snapshot_of(cib: Cib) -> Snapshot:
                 for element in section:
                     found.resource(element, "")
             case "constraints":
-                for element in section:
+                for element in section.iterchildren("*"):
                     found.constraint(element)
             case "nodes":
                 found.take_nodes(section, cib)
@@ -115,16 +115,13 @@ class _Reader:
             self.settings[name, pair.get("name", "")] = pair.get("value", "")
         if element.tag in ("primitive", "template"):
             return self._primitive(element, name, inside)
-        at = len(self.resources)
         nodes: dict[str, None] = {}
         members: list[str] = []
-        place = {name: Known(str(element.tag), "")}
-        self.resources.update(place)
+        self.resources[name] = Known(str(element.tag), "")  # Before its members; the text follows.
         for child in element:
             if child.tag in ("primitive", *CONTAINERS):
                 members.append(child.get("id", ""))
                 nodes.update(dict.fromkeys(self.resource(child, name)))
-        assert len(self.resources) >= at
         text = f"{'clone' if element.tag == 'master' else element.tag} of {', '.join(members)}" if members else str(element.tag)
         self.resources[name] = Known(str(element.tag), f"{text}; {_on(list(nodes))}", inside=inside)
         return list(nodes)
@@ -144,8 +141,6 @@ class _Reader:
         return nodes
 
     def constraint(self, element: etree._Element) -> None:
-        if not isinstance(element.tag, str):
-            return
         ends = [element.get(key) for key in ("first", "then", "rsc", "with-rsc", "node", "ticket")]
         kind = element.tag.removeprefix("rsc_")
         self.constraints[element.get("id", "")] = " ".join([kind, *(end for end in ends if end)])
@@ -165,14 +160,11 @@ class _Reader:
             self.nodes[name] = ", ".join(said)
 
     def sets(self, section: etree._Element) -> None:
-        for one in section:
-            if isinstance(one.tag, str):
-                self.others[one.get("id", "")] = str(section.tag)
+        for one in section.iterchildren("*"):
+            self.others[one.get("id", "")] = str(section.tag)
 
     def named(self, section: etree._Element) -> None:
-        for one in section:
-            if not isinstance(one.tag, str):
-                continue
+        for one in section.iterchildren("*"):
             if one.tag == "acl_role":
                 self.roles[one.get("id", "")] = "role"
             self.others[one.get("id", "")] = str(one.tag)
