@@ -20,8 +20,9 @@ from hashell.values.scores import INFINITY
 from hashelld.core.effects import CancelTimer, Effect, Log, Send, StartTimer, Tell
 from hashelld.core.events import Event, FencingWanted
 
-#: Actions of one node at once when the CIB does not say: Pacemaker's rule is twice the cores.
-NODE_JOBS_MAX = 8
+#: Actions of one node at once when the CIB does not say. Pacemaker's rule is twice the cores; with so
+#: few, each result is a write of its own, and the writes of a big start cost more than its agents.
+NODE_JOBS_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,12 @@ class Walk:
         """Start all that may start now. An `Action` among the yields says that this one began (or,
         when it is a pseudo event, is done): whoever shows the walk wants to know.
         """
-        while True:
-            started = self.runner.start_next()
-            if not started:
-                return
-            for action in started:
+        progress = True
+        while progress:
+            progress = False
+            # One by one: what has begun counts before the next is asked whether it may.
+            while (action := self.runner.next_action()) is not None:
+                progress = True
                 yield action
                 yield from self._begin(action)
 

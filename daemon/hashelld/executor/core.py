@@ -72,6 +72,8 @@ METADATA_TIMEOUT_MS = 5000
 REPAIR_MS = 500
 #: A write is answered in milliseconds, or when a view has ended and another begun.
 UNANSWERED_MS = 10_000
+#: Right after a write more is likely to come: the next one waits this long for company.
+GATHER_MS = 5
 #: A recurring operation that starts later than this is confirmed at once, as Pacemaker does.
 DELAY_FAKED_MS = 5 * 60 * 1000
 #: Bytes of a CIB's parameter that an agent's environment takes; the kernel's limit for one string.
@@ -93,6 +95,11 @@ class RecurringDue(Event):
 
     resource: str
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered(Event):
+    """What came right after a write has been waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +171,8 @@ class Executor:
         self._requests = 0
         self._outbox: list[CibOperation | etree._Element] = []
         self._in_flight = ""
+        self._answered_ms = -GATHER_MS
+        self._gathering = False
         self._metadata: dict[AgentName, AgentMetadata | None] = {}
         self._asking: dict[str, AgentName] = {}
         self._published = False
@@ -174,7 +183,11 @@ class Executor:
         """One event; what it has to be written goes out together with what waited for its turn."""
         effects = list(self._react(event, now_ms, wall_s))
         if self._outbox and not self._in_flight:
-            effects += self._flush()
+            if now_ms - self._answered_ms >= GATHER_MS:
+                effects += self._flush()
+            elif not self._gathering:
+                self._gathering = True
+                effects.append(StartTimer("gather", GATHER_MS, Gathered()))
         return effects
 
     def _react(self, event: Event, now_ms: int, wall_s: float) -> Iterable[Effect]:
@@ -193,7 +206,7 @@ class Executor:
                 return [] if event.patch else self._repair()
             case ChangeAnswered(request, _, error_id):
                 if request == self._in_flight:
-                    self._in_flight = ""
+                    self._in_flight, self._answered_ms = "", now_ms
                     effects: list[Effect] = [CancelTimer("unanswered")]
                     if error_id:
                         effects.append(StartTimer("look", REPAIR_MS, LookAgain()))
@@ -202,6 +215,9 @@ class Executor:
                 if request == self._in_flight:
                     self._in_flight = ""
                     return [StartTimer("look", REPAIR_MS, LookAgain())]
+            case Gathered():
+                self._gathering = False
+                self._answered_ms = now_ms - GATHER_MS
             case LookAgain():
                 return self._repair()
             case Started():

@@ -70,6 +70,7 @@ class Bench:
             self.writes += 1
             self.cib = commit(self.cib, change.operations).after
             self.send(ChangeAnswered(change.request, "1"))
+            self.now_ms += 10
 
     def want(self, task, resource="web", *, interval=0, rc=0, standard="ocf", dc="node1", **attributes):
         root = etree.Element("rsc_op", id="7", operation=task, on_node="node1", on_node_uuid="1")
@@ -267,7 +268,9 @@ def test_a_refused_write_is_made_up_for_later(bench):
     bench.want("start")
     bench.end(0)
     bench.send(ChangeAnswered(bench.asked.pop().request, error_id="no-quorum", error="x"))
+    bench.send(bench.timers.pop("gather").event)
     bench.send(ChangeAnswered(bench.asked.pop().request, error_id="no-quorum", error="x"))
+    bench.now_ms += 1000
     bench.answers = True
     assert bench.timers["look"].delay_ms > 0
     bench.send(CibChanged(bench.cib, bench.cib, b"<diff/>", None, False))
@@ -283,6 +286,7 @@ def test_results_gather_while_a_write_is_on_its_way(bench):
     assert len(bench.asked) == 1
     bench.answers = True
     bench.send(ChangeAnswered("somebody:1", "1"))
+    bench.send(bench.timers.pop("gather").event)
     assert bench.writes == 3  # joining, the first, all others
     assert all(bench.entry(f"r{number}_last_0")["rc-code"] == "0" for number in range(20))
 
