@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import re
+from typing import Any
 
 from lxml import etree
 
@@ -41,6 +42,18 @@ _TOP_PREFIX = {"fencing-topology": "fencing"}
 _VALID_ID = re.compile(r"[A-Za-z_][\w.-]*")
 
 
+def select(element: Element, path: str, **variables: str | None) -> list[Element]:
+    """The elements that an XPath finds; a variable that is None finds nothing."""
+    found: Any = element.xpath(path, **{name: value or "" for name, value in variables.items()})
+    return list(found)
+
+
+def texts(element: Element, path: str, **variables: str | None) -> list[str]:
+    """The values of the attributes that an XPath finds."""
+    found: Any = element.xpath(path, **{name: value or "" for name, value in variables.items()})
+    return [str(one) for one in found]
+
+
 class BadId(BadInput):
     id = "id-bad"
 
@@ -49,7 +62,7 @@ class Ids:
     """The ids that are taken; `make` finds free ones."""
 
     def __init__(self, root: Element) -> None:
-        self._taken = {str(found) for found in root.xpath("configuration//@id")}
+        self._taken = {str(found) for found in texts(root, "configuration//@id")}
 
     def __contains__(self, name: str) -> bool:
         return name in self._taken
@@ -58,7 +71,7 @@ class Ids:
         self._taken.add(name)
 
     def release(self, element: Element) -> None:
-        for found in element.xpath("descendant-or-self::*/@id"):
+        for found in texts(element, "descendant-or-self::*/@id"):
             self._taken.discard(str(found))
 
     def make(self, wanted: str) -> str:
@@ -149,16 +162,16 @@ def find_same(element: Element, holder: Element) -> Element | None:
 
 def resolve_references(element: Element, root: Element) -> None:
     """An `id-ref` that names an object means the object's first set of that kind. Raises NotFound."""
-    for holder in element.xpath("descendant-or-self::*[@id-ref]"):
+    for holder in select(element, "descendant-or-self::*[@id-ref]"):
         wanted = holder.get("id-ref")
-        found = root.xpath("configuration//*[@id=$id]", id=wanted) or element.xpath(
+        found = select(root, "configuration//*[@id=$id]", id=wanted) or select(element,
             "descendant-or-self::*[@id=$id]", id=wanted
         )
         if not found:
             if holder.tag == "nvpair":
                 continue
             raise NotFound(f"nothing in the configuration has the id {wanted}", "name an object or one of its sets")
-        inner = found[0].xpath(f"descendant::{holder.tag}[@id]") if found[0].tag != holder.tag else []
+        inner = select(found[0], f"descendant::{holder.tag}[@id]") if found[0].tag != holder.tag else []
         if inner:
             holder.set("id-ref", inner[0].get("id"))
 
@@ -189,7 +202,7 @@ RESOURCES = frozenset({"primitive", "group", "clone", "master", "bundle", "templ
 
 def find_resource(root: Element, name: str) -> Element | None:
     """The resource or template with this id."""
-    for found in root.xpath("configuration/resources//*[@id=$id]", id=name):
+    for found in select(root, "configuration/resources//*[@id=$id]", id=name):
         if found.tag in RESOURCES:
             return found
     return None

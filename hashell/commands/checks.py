@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from hashell.commands import agents
-from hashell.commands.binding import CONTAINERS, RESOURCES, Element, equal
+from hashell.commands.binding import CONTAINERS, RESOURCES, Element, equal, select
 from hashell.commands.configure import CONSTRAINTS, is_object
 from hashell.commands.env import Env
 from hashell.commands.facts import schema_version
@@ -123,7 +123,7 @@ def _agent(env: Env, element: Element) -> Iterator[Problem]:
     """Required and unknown parameters, an agent that is not here, timeouts below the advised ones."""
     name = element.get("id") or ""
     template = element.get("template")
-    if template is not None and not env.root.xpath("configuration/resources/template[@id=$t]", t=template):
+    if template is not None and not select(env.root, "configuration/resources/template[@id=$t]", t=template):
         yield error("template-missing", f"{name}: no resource template is called {template}", about=name)
         return
     agent = agents.agent_name(env, element)
@@ -135,7 +135,7 @@ def _agent(env: Env, element: Element) -> Iterator[Problem]:
             return
         yield error("agent-missing", f"{agent}: no such resource agent", "install it here, or force the commit", name, forcible=True)
         return
-    holders = [element, *env.root.xpath("configuration/resources/template[@id=$t]", t=template or "")]
+    holders = [element, *select(env.root, "configuration/resources/template[@id=$t]", t=template or "")]
     given = {
         pair.get("name") or "" for holder in holders for pair in holder.iterfind("instance_attributes/nvpair") if pair.get("name")
     }

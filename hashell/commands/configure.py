@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from lxml import etree
 
 from hashell.commands import binding
-from hashell.commands.binding import CONTAINERS, RESOURCES, Element, check_id, find_same, settle_ids
+from hashell.commands.binding import CONTAINERS, RESOURCES, Element, check_id, find_same, select, settle_ids
 from hashell.commands.env import Env, nearest, need_resource
 from hashell.commands.facts import schema_version
 from hashell.errors import AlreadyExists, BadInput, NotFound, Refused
@@ -116,7 +116,7 @@ def _clone_defaults(env: Env, clone: Element) -> None:
     if metadata is not None and {"promote", "demote"} <= {action.name for action in metadata.actions}:
         wanted.insert(0, "promotable")
     for name in wanted:
-        if not clone.xpath("meta_attributes/nvpair[@name=$n]", n=name):
+        if not select(clone, "meta_attributes/nvpair[@name=$n]", n=name):
             set_in_first_set(env, clone, "meta_attributes", name, "true")
 
 
@@ -283,7 +283,7 @@ def delete(env: Env, names: Iterable[str], *, running: Iterable[str] = ()) -> No
             raise Refused(f"resource {name} is running, it cannot be deleted", "stop it first, or force it")
         found.append(element)
         if element.tag == "template":
-            users = env.root.xpath("configuration/resources//primitive[@template=$t]", t=name)
+            users = select(env.root, "configuration/resources//primitive[@template=$t]", t=name)
             found.extend(user for user in users if user not in found)
     rank = {"primitive": 3, "bundle": 2, "group": 2, "clone": 1, "master": 1, "template": 4}
     # Whole containers first, so that members named beside them are at the top when their turn comes.
@@ -321,7 +321,7 @@ def _delete_one(env: Env, element: Element) -> None:
 
 def _untag(env: Env, name: str) -> None:
     """Out of every tag; a tag of nothing goes too."""
-    for reference in env.root.xpath("configuration/tags/tag/obj_ref[@id=$n]", n=name):
+    for reference in select(env.root, "configuration/tags/tag/obj_ref[@id=$n]", n=name):
         tag = reference.getparent()
         tag.remove(reference)
         if not len(tag):
@@ -334,7 +334,7 @@ def constraints_on(env: Env, name: str) -> list[Element]:
     section = env.root.find("configuration/constraints")
     found: list[Element] = []
     for element in section if section is not None else ():
-        if any(element.get(end) == name for end in _ENDS) or element.xpath("resource_set/resource_ref[@id=$n]", n=name):
+        if any(element.get(end) == name for end in _ENDS) or select(element, "resource_set/resource_ref[@id=$n]", n=name):
             found.append(element)
     return found
 
@@ -519,7 +519,7 @@ def set_value(env: Env, path: str, value: str) -> None:
         operation = _operation(element, rest)
         operation.set(name, value)
         return
-    pairs = [pair for pair in element.xpath("descendant::nvpair[@name=$n]", n=name)]
+    pairs = [pair for pair in select(element, "descendant::nvpair[@name=$n]", n=name)]
     if len(pairs) > 1:
         raise BadInput(f"{path} is there {len(pairs)} times", "edit the object")
     if not pairs:
@@ -556,9 +556,9 @@ def default_timeouts(env: Env, names: Iterable[str]) -> None:
             operations = etree.SubElement(primitive, "operations")
         parent = primitive.getparent()
         wanted = ["start", "stop"]
-        if primitive.xpath("descendant::nvpair[@name='allow-migrate' and @value='true']"):
+        if select(primitive, "descendant::nvpair[@name='allow-migrate' and @value='true']"):
             wanted += ["migrate_to", "migrate_from"]
-        if parent is not None and parent.xpath("meta_attributes/nvpair[@name='promotable' and @value='true']"):
+        if parent is not None and select(parent, "meta_attributes/nvpair[@name='promotable' and @value='true']"):
             wanted += ["promote", "demote"]
         for one in operations.findall("op"):
             action = one.get("name") or ""

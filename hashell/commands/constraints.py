@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from hashell.commands import creation, rules
-from hashell.commands.binding import CONTAINERS, Element, find_resource
+from hashell.commands.binding import CONTAINERS, Element, find_resource, select, texts
 from hashell.commands.env import Env
 from hashell.commands.facts import knows_promoted, settle_role
 from hashell.commands.problems import error
@@ -42,7 +42,7 @@ def check_resource(env: Env, name: str, *, exists: bool = True) -> Element | Non
     """A resource or tag that a constraint may be about; one inside a clone or bundle needs force."""
     found = find_resource(env.root, name)
     if found is None:
-        if env.root.xpath("configuration/tags/tag[@id=$n]", n=name):
+        if select(env.root, "configuration/tags/tag[@id=$n]", n=name):
             return None
         if exists:
             raise NotFound(f"Resource '{name}' does not exist", "see resource status")
@@ -326,7 +326,7 @@ def remove(env: Env, names: list[str]) -> None:
     section = env.section("constraints")
     found: list[Element] = []
     for name in names:
-        elements = section.xpath("*[@id=$n] | */rule[@id=$n]", n=name)
+        elements = select(section, "*[@id=$n] | */rule[@id=$n]", n=name)
         if not elements:
             raise NotFound(f"Unable to find constraint - '{name}'", "see constraint --full")
         found.append(elements[0])
@@ -362,14 +362,14 @@ def remove_orders(env: Env, names: list[str]) -> None:
     """Resources out of all orders, sets included. Raises NotFound for one that is in none."""
     orders = env.section("constraints").findall("rsc_order")
     for name in names:
-        if not any(name in (one.get("first"), one.get("then"), *one.xpath("resource_set/resource_ref/@id")) for one in orders):
+        if not any(name in (one.get("first"), one.get("then"), *texts(one, "resource_set/resource_ref/@id")) for one in orders):
             raise NotFound(f"No matching resources found in ordering list: {name}", "see constraint --full")
     for name in names:
         for one in env.section("constraints").findall("rsc_order"):
             if name in (one.get("first"), one.get("then")):
                 drop(one)
                 continue
-            for reference in one.xpath("resource_set/resource_ref[@id=$n]", n=name):
+            for reference in select(one, "resource_set/resource_ref[@id=$n]", n=name):
                 holder = reference.getparent()
                 holder.remove(reference)
                 if not len(holder):
@@ -388,7 +388,7 @@ def remove_ticket(env: Env, name: str, resource: str) -> None:
         if one.get("rsc") == resource:
             drop(one)
             hit = True
-        for reference in one.xpath("resource_set/resource_ref[@id=$n]", n=resource):
+        for reference in select(one, "resource_set/resource_ref[@id=$n]", n=resource):
             holder = reference.getparent()
             holder.remove(reference)
             hit = True

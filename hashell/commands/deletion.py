@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hashell.commands import fencing, tags
-from hashell.commands.binding import RESOURCES, Element, find_resource
+from hashell.commands.binding import RESOURCES, Element, find_resource, select
 from hashell.commands.configure import constraints_on
 from hashell.commands.constraints import drop
 from hashell.commands.env import Env
@@ -50,7 +50,7 @@ def _delete(env: Env, element: Element) -> None:
 def forget(env: Env, name: str) -> None:
     """Nothing names a resource any more."""
     for constraint in constraints_on(env, name):
-        references = constraint.xpath("resource_set/resource_ref[@id=$n]", n=name)
+        references = select(constraint, "resource_set/resource_ref[@id=$n]", n=name)
         if not references:
             drop(constraint)
         for reference in references:
@@ -62,5 +62,5 @@ def forget(env: Env, name: str) -> None:
                 drop(constraint)
     tags.forget_member(env, name)
     fencing.forget_device(env, name)
-    for permission in env.root.xpath("configuration/acls/acl_role/acl_permission[@reference=$n]", n=name):
+    for permission in select(env.root, "configuration/acls/acl_role/acl_permission[@reference=$n]", n=name):
         permission.getparent().remove(permission)

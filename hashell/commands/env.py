@@ -14,7 +14,7 @@ from lxml import etree
 from hashell.cib.diff import is_empty, make_patch
 from hashell.cib.document import Cib
 from hashell.client.api import ClusterClient
-from hashell.commands.binding import Ids
+from hashell.commands.binding import Ids, select, texts
 from hashell.commands.problems import Problem, ProblemsFound, Severity
 from hashell.errors import Conflict, NotFound
 
@@ -92,7 +92,7 @@ class Env:
 
     def by_id(self, name: str) -> Element | None:
         """What the configuration defines under this id, or None."""
-        for found in self.root.xpath("configuration//*[@id=$id]", id=name):
+        for found in select(self.root, "configuration//*[@id=$id]", id=name):
             if found.tag not in ("resource_ref", "obj_ref", "role_ref") and not (
                 found.tag == "role" and found.getparent().tag in ("acl_target", "acl_group")
             ):
@@ -102,17 +102,17 @@ class Env:
 
     def node(self, name: str) -> Element | None:
         """A node by its name or id."""
-        for found in self.root.xpath("configuration/nodes/node[@uname=$n or @id=$n]", n=name):
+        for found in select(self.root, "configuration/nodes/node[@uname=$n or @id=$n]", n=name):
             assert isinstance(found, etree._Element)
             return found
         return None
 
     def node_names(self) -> tuple[str, ...]:
-        return tuple(str(name) for name in self.root.xpath("configuration/nodes/node/@uname"))
+        return tuple(str(name) for name in texts(self.root, "configuration/nodes/node/@uname"))
 
     def option(self, name: str) -> str | None:
         """The value of a cluster option, from the first set that has it."""
-        for value in self.root.xpath(
+        for value in texts(self.root,
             "configuration/crm_config/cluster_property_set/nvpair[@name=$n]/@value", n=name
         ):
             return str(value)
@@ -191,7 +191,7 @@ def need_resource(env: Env, name: str) -> Element:
 
     found = find_resource(env.root, name)
     if found is None:
-        names = [str(one) for one in env.root.xpath("configuration/resources//*/@id")]
+        names = [str(one) for one in texts(env.root, "configuration/resources//*/@id")]
         raise NotFound(f"no resource is called {name}", nearest(name, names))
     return found
 

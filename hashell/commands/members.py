@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from lxml import etree
 
 from hashell.commands import agents, creation, parameters
-from hashell.commands.binding import RESOURCES, Element, find_resource
+from hashell.commands.binding import RESOURCES, Element, find_resource, select
 from hashell.commands.configure import constraints_on
 from hashell.commands.env import Env
 from hashell.commands.problems import error
@@ -138,7 +138,7 @@ def _drop_constraints(env: Env, name: str) -> None:
                     element.remove(holder)
         if not len(element.findall("resource_set")) and element.getparent() is not None:
             element.getparent().remove(element)  # type: ignore[union-attr]
-    for reference in env.root.xpath("configuration/tags/tag/obj_ref[@id=$n]", n=name):
+    for reference in select(env.root, "configuration/tags/tag/obj_ref[@id=$n]", n=name):
         tag = reference.getparent()
         tag.remove(reference)
         if not len(tag):

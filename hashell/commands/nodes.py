@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from lxml import etree
 
-from hashell.commands.binding import Element
+from hashell.commands.binding import Element, select, texts
 from hashell.commands.configure import set_pair
 from hashell.commands.env import Env, need_node
 from hashell.errors import NotFound
@@ -18,7 +18,7 @@ KINDS = {"attribute": "instance_attributes", "utilization": "utilization"}
 def set_attribute(env: Env, node: str, kind: str, name: str, value: str) -> None:
     """Where the attribute is, it changes; a set that is missing is made with the id crm_attribute gives it."""
     element = need_node(env, node)
-    for pair in element.xpath(f"{KINDS[kind]}/nvpair[@name=$n]", n=name):
+    for pair in select(element, f"{KINDS[kind]}/nvpair[@name=$n]", n=name):
         pair.set("value", value)
         return
     holder = element.find(KINDS[kind])
@@ -30,13 +30,13 @@ def set_attribute(env: Env, node: str, kind: str, name: str, value: str) -> None
 
 def delete_attribute(env: Env, node: str, kind: str, name: str) -> None:
     """Nothing to delete is no error, as with crm_attribute."""
-    for pair in need_node(env, node).xpath(f"{KINDS[kind]}/nvpair[@name=$n]", n=name):
+    for pair in select(need_node(env, node), f"{KINDS[kind]}/nvpair[@name=$n]", n=name):
         pair.getparent().remove(pair)
 
 
 def attribute(env: Env, node: str, kind: str, name: str) -> str:
     """The value. Raises NotFound."""
-    for value in need_node(env, node).xpath(f"{KINDS[kind]}/nvpair[@name=$n]/@value", n=name):
+    for value in texts(need_node(env, node), f"{KINDS[kind]}/nvpair[@name=$n]/@value", n=name):
         return str(value)
     raise NotFound(f"{node} has no {kind} {name}", f"set it with: node {kind} {node} set {name} VALUE")
 
@@ -58,7 +58,7 @@ def online(env: Env, nodes: list[str]) -> None:
     for node in nodes:
         element = need_node(env, node)
         _drop_transient(env, element.get("uname") or node)
-        if element.xpath("instance_attributes/nvpair[@name='standby']"):
+        if select(element, "instance_attributes/nvpair[@name='standby']"):
             set_attribute(env, node, "attribute", "standby", "off")
 
 
@@ -69,7 +69,7 @@ def _drop_transient(env: Env, name: str) -> None:
 
 def transient(env: Env, node: str, name: str) -> str | None:
     """A transient attribute, from the status section."""
-    for value in env.root.xpath(
+    for value in texts(env.root,
         "status/node_state[@uname=$u]/transient_attributes/instance_attributes/nvpair[@name=$n]/@value", u=node, n=name
     ):
         return str(value)
@@ -94,7 +94,7 @@ def lines(env: Env, only: str = "") -> list[str]:
         identity = f"({element.get('id')})" if element.get("id") != name else ""
         found.append(f"{name}{identity}: {kind}{offline}")
         pairs = [
-            f"{pair.get('name')}={pair.get('value')}" for pair in element.xpath("instance_attributes/nvpair | utilization/nvpair")
+            f"{pair.get('name')}={pair.get('value')}" for pair in select(element, "instance_attributes/nvpair | utilization/nvpair")
         ]
         if pairs:
             found.append("\t" + " ".join(pairs))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from lxml import etree
 
 from hashell.commands import agents, creation
-from hashell.commands.binding import Element
+from hashell.commands.binding import Element, select, texts
 from hashell.commands.env import Env
 from hashell.errors import AlreadyExists, BadInput, NotFound
 
@@ -110,7 +110,7 @@ def add_operation(env: Env, primitive: Element, attributes: dict[str, str]) -> N
 def delete_operation(env: Env, resource: Element | None, words: list[str]) -> None:
     """By id, or by a resource, a name and attributes that all must fit. Raises NotFound."""
     if resource is None:
-        found = env.root.xpath("configuration/resources//op[@id=$i]", i=words[0])
+        found = select(env.root, "configuration/resources//op[@id=$i]", i=words[0])
         if not found:
             raise NotFound(f"unable to find operation id: {words[0]}", "see resource config")
     else:
@@ -131,14 +131,14 @@ def delete_operation(env: Env, resource: Element | None, words: list[str]) -> No
 
 def _value(operation: Element, key: str) -> str | None:
     if key == "OCF_CHECK_LEVEL":
-        found = operation.xpath("instance_attributes/nvpair[@name='OCF_CHECK_LEVEL']/@value")
+        found = texts(operation, "instance_attributes/nvpair[@name='OCF_CHECK_LEVEL']/@value")
         return str(found[0]) if found else None
     return operation.get(key)
 
 
 def need_primitive(env: Env, name: str, kind: str = "") -> Element:
     """A primitive. Raises NotFound, BadInput."""
-    for found in env.root.xpath("configuration/resources//*[@id=$n]", n=name):
+    for found in select(env.root, "configuration/resources//*[@id=$n]", n=name):
         if found.tag == "primitive":
             assert isinstance(found, etree._Element)
             return found

@@ -9,7 +9,7 @@ import datetime
 
 from lxml import etree
 
-from hashell.commands.binding import RESOURCES, Element
+from hashell.commands.binding import RESOURCES, Element, select, texts
 from hashell.commands.configure import set_in_first_set, set_pair
 from hashell.commands.env import Env, need_node, need_resource
 from hashell.commands.facts import knows_promoted
@@ -22,7 +22,7 @@ _OPPOSED = {"maintenance": "is-managed", "is-managed": "maintenance"}
 
 def resources_named(env: Env, name: str) -> list[Element]:
     """A resource, or all resources that a tag names. Raises NotFound."""
-    tag = env.root.xpath("configuration/tags/tag[@id=$n]", n=name)
+    tag = select(env.root, "configuration/tags/tag[@id=$n]", n=name)
     if not tag:
         return [need_resource(env, name)]
     found: list[Element] = []
@@ -52,16 +52,16 @@ def set_meta_deep(env: Env, name: str, option: str, value: str) -> None:
         for child in target:
             if target.tag in ("clone", "master", "bundle") and child.tag in RESOURCES:
                 _drop_meta(child, option)
-        for member in target.xpath("descendant::primitive"):
-            if member.getparent().tag == "group" and member.xpath("meta_attributes/nvpair[@name=$n]", n=option):
+        for member in select(target, "descendant::primitive"):
+            if member.getparent().tag == "group" and select(member, "meta_attributes/nvpair[@name=$n]", n=option):
                 if env.force:
                     _drop_meta(member, option)
                 else:
                     env.warn(f"{member.get('id')} has a {option} of its own, which stays")
         opposed = _OPPOSED.get(option, "")
-        if opposed and target.xpath("meta_attributes/nvpair[@name=$n]", n=opposed):
+        if opposed and select(target, "meta_attributes/nvpair[@name=$n]", n=opposed):
             env.warn(f"{target.get('id')} has {opposed} too; it stays")
-        pairs = target.xpath("meta_attributes/nvpair[@name=$n]", n=option)
+        pairs = select(target, "meta_attributes/nvpair[@name=$n]", n=option)
         for pair in pairs:
             pair.set("value", value)
         if not pairs:
@@ -91,7 +91,7 @@ def set_role(env: Env, name: str, *, promoted: bool) -> None:
     """Promote or demote a promotable clone."""
     resource = top_of(need_resource(env, name))
     promotable = resource.tag == "master" or bool(
-        resource.xpath("meta_attributes/nvpair[@name='promotable' and (@value='true' or @value='yes' or @value='1' or @value='on')]")
+        select(resource, "meta_attributes/nvpair[@name='promotable' and (@value='true' or @value='yes' or @value='1' or @value='on')]")
     )
     if not promotable and resource.tag != "bundle":
         raise BadInput(f"{name} is not a promotable resource", "make it a clone with meta promotable=true")
@@ -107,7 +107,7 @@ def set_role(env: Env, name: str, *, promoted: bool) -> None:
 def set_attribute(env: Env, name: str, kind: str, attribute: str, value: str) -> None:
     """`kind` is param, meta or utilization: where the attribute is, it changes; else it goes into the first set."""
     resource = need_resource(env, name)
-    for pair in resource.xpath(f"{SETS[kind]}/nvpair[@name=$n]", n=attribute):
+    for pair in select(resource, f"{SETS[kind]}/nvpair[@name=$n]", n=attribute):
         pair.set("value", value)
         return
     holder = resource.find(SETS[kind])
@@ -122,14 +122,14 @@ def set_attribute(env: Env, name: str, kind: str, attribute: str, value: str) ->
 def delete_attribute(env: Env, name: str, kind: str, attribute: str) -> None:
     """Nothing to delete is no error, as with crm_resource."""
     resource = need_resource(env, name)
-    for pair in resource.xpath(f"{SETS[kind]}/nvpair[@name=$n]", n=attribute):
+    for pair in select(resource, f"{SETS[kind]}/nvpair[@name=$n]", n=attribute):
         pair.getparent().remove(pair)
 
 
 def attribute(env: Env, name: str, kind: str, wanted: str) -> str:
     """The value. Raises NotFound."""
     resource = need_resource(env, name)
-    for value in resource.xpath(f"{SETS[kind]}/nvpair[@name=$n]/@value", n=wanted):
+    for value in texts(resource, f"{SETS[kind]}/nvpair[@name=$n]/@value", n=wanted):
         return str(value)
     raise NotFound(f"{name} has no {kind} {wanted}", f"set it with: resource {kind} {name} set {wanted} VALUE")
 
@@ -199,7 +199,7 @@ def ban(env: Env, name: str, node: str, *, end: str = "", promoted: bool = False
     base = f"cli-ban-{name}-on-{node}"
     for old in env.section("constraints").findall("rsc_location"):
         if old.get("id") == f"cli-prefer-{name}" and (
-            old.get("node") == node or old.xpath("rule/expression[@attribute='#uname' and @value=$n]", n=node)
+            old.get("node") == node or select(old, "rule/expression[@attribute='#uname' and @value=$n]", n=node)
         ):
             env.section("constraints").remove(old)
     _constraint(env, name, _role(env, promoted), node, "-INFINITY", (base, f"{base}-rule", f"{base}-expr", f"{base}-lifetime"), end)
@@ -220,7 +220,7 @@ def clear(env: Env, name: str, node: str = "") -> list[str]:
         own = element.get("id") or ""
         if element.get("rsc") != name or not own.startswith(("cli-prefer-", "cli-ban-", "cli-standby-")):
             continue
-        about = element.get("node") or str(next(iter(element.xpath("rule/expression[@attribute='#uname']/@value")), ""))
+        about = element.get("node") or str(next(iter(texts(element, "rule/expression[@attribute='#uname']/@value")), ""))
         if not node or about == node:
             section.remove(element)
             gone.append(own)
@@ -288,7 +288,7 @@ def untrace(env: Env, name: str, operation: str = "", interval: str = "") -> Non
         if operation and one.get("name") != operation or interval and one.get("interval") != interval:
             continue
         traced = False
-        for pair in one.xpath("instance_attributes/nvpair[@name='trace_ra' or @name='trace_dir' or @name='trace_file']"):
+        for pair in select(one, "instance_attributes/nvpair[@name='trace_ra' or @name='trace_dir' or @name='trace_file']"):
             holder = pair.getparent()
             holder.remove(pair)
             traced = True

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from lxml import etree
 
-from hashell.commands.binding import MEMBER, RESOURCES, Ids, equal, settle_ids
+from hashell.commands.binding import MEMBER, RESOURCES, Ids, equal, select, settle_ids
 from hashell.commands.facts import ACL_SHORTCUTS
 from hashell.errors import HashellError
 from hashell.shell.crm.configure_parse import ParseContext, parse_words, plain_agent
@@ -99,9 +99,9 @@ class Printer:
         self.with_ids = with_ids
         self._secret = re.compile(secret.replace("*", ".*")) if secret else None
         self._referred = {
-            (element.tag, element.get("id-ref")) for element in root.xpath("configuration//*[@id-ref]")
+            (element.tag, element.get("id-ref")) for element in select(root, "configuration//*[@id-ref]")
         }
-        self._node_count = len(root.xpath("configuration/nodes/node"))
+        self._node_count = len(select(root, "configuration/nodes/node"))
 
     def show(self, elements: Iterable[Element]) -> str:
         """Each object in its own lines, a line break between and after them; nothing for nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from hashell.commands.binding import select
 from hashell.errors import BadUsage, NotFound
 from hashell.shell.grammar.words import Command, Danger, Level
 
@@ -38,7 +39,7 @@ LEVEL = Level(
         _command("clear", "RESOURCE", "Take moves and bans back.", Danger.CHANGES, ("unmove", "unban", "unmigrate")),
         _command("cleanup", "[RESOURCE] [NODE] [force]", "Forget failures.", Danger.CHANGES),
         _command("refresh", "[RESOURCE] [NODE] [force]", "Forget the history, look again what runs.", Danger.CHANGES, ("reprobe",)),
-        _command("failcount", f"RESOURCE (set NODE COUNT [OPERATION] [INTERVAL]|delete NODE|show NODE)", "Failures that were counted.", Danger.CHANGES),
+        _command("failcount", "RESOURCE (set NODE COUNT [OPERATION] [INTERVAL]|delete NODE|show NODE)", "Failures that were counted.", Danger.CHANGES),
         _command("param", "RESOURCE " + _ATTRIBUTE.format(name="PARAM"), "One parameter.", Danger.CHANGES),
         _command("meta", "RESOURCE " + _ATTRIBUTE.format(name="META"), "One meta-attribute.", Danger.CHANGES),
         _command("utilization", "RESOURCE " + _ATTRIBUTE.format(name="NAME"), "One utilization attribute.", Danger.CHANGES),
@@ -250,7 +251,7 @@ def failcount(session: Session, words: list[str]) -> int:
     need_resource(env, name)
     node = need_node(env, node).get("uname") or node
     counts: dict[str, str] = {}
-    for pair in env.root.xpath("status/node_state[@uname=$u]/transient_attributes/instance_attributes/nvpair", u=node):
+    for pair in select(env.root, "status/node_state[@uname=$u]/transient_attributes/instance_attributes/nvpair", u=node):
         if (pair.get("name") or "").startswith(f"fail-count-{name}#"):
             counts[pair.get("name") or ""] = pair.get("value") or "0"
     if verb == "show":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashell.commands.binding import select, texts
 from hashell.errors import BadInput, BadUsage, NotFound
 from hashell.shell.grammar.words import Command, Danger
 from hashell.shell.pcs.call import Call, pairs
@@ -141,7 +142,7 @@ def node_clear(call: Call, words: list[str]) -> int:
 
 def _unused_name(call: Call, name: str) -> None:
     env = call.env
-    guests = {str(one) for one in env.root.xpath("configuration/resources//nvpair[@name='remote-node']/@value")}
+    guests = {str(one) for one in texts(env.root, "configuration/resources//nvpair[@name='remote-node']/@value")}
     if env.node(name) is not None or name in guests or name in env.ids:
         raise BadInput(f"'{name}' already exists", "choose another name")
 
@@ -177,7 +178,7 @@ def delete_remote(call: Call, words: list[str]) -> int:
     env = call.env
     found = [
         one.get("id") for one in env.root.iterfind("configuration/resources//primitive[@type='remote']")
-        if words[0] == one.get("id") or one.xpath("instance_attributes/nvpair[@name='server' and @value=$v]", v=words[0])
+        if words[0] == one.get("id") or select(one, "instance_attributes/nvpair[@name='server' and @value=$v]", v=words[0])
     ]
     if not found:
         raise NotFound(f"remote node '{words[0]}' does not appear to exist in configuration", "see resource config")
@@ -197,7 +198,7 @@ def add_guest(call: Call, words: list[str]) -> int:
     for name in given:
         if name not in ("remote-addr", "remote-port", "remote-connect-timeout"):
             raise BadUsage(f"invalid guest option '{name}', allowed options are: 'remote-addr', 'remote-connect-timeout', 'remote-port'", "leave it out")
-    if primitive.xpath("meta_attributes/nvpair[@name='remote-node']"):
+    if select(primitive, "meta_attributes/nvpair[@name='remote-node']"):
         raise BadInput(f"the resource '{words[1]}' is already a guest node", "name another resource")
     # Without an address the node's name is one.
     given.setdefault("remote-addr", words[0])

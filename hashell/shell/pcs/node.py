@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashell.commands.binding import select
 from hashell.errors import BadUsage
 from hashell.shell.grammar.words import Command, Danger
 from hashell.shell.pcs.call import Call, pairs
@@ -31,7 +32,7 @@ def attribute(call: Call, words: list[str]) -> int:
         if value:
             nodes.set_attribute(env, words[0], "attribute", name, value)
         else:
-            if not need_node(env, words[0]).xpath("instance_attributes/nvpair[@name=$n]", n=name) and not call.force:
+            if not select(need_node(env, words[0]), "instance_attributes/nvpair[@name=$n]", n=name) and not call.force:
                 raise BadUsage(f"attribute: '{name}' doesn't exist for node: '{words[0]}'", "nothing to remove")
             nodes.delete_attribute(env, words[0], "attribute", name)
     return call.finish(env)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hashell.commands.binding import RESOURCES, Element
+from hashell.commands.binding import RESOURCES, Element, texts
 from hashell.commands.env import Env
 from hashell.commands.members import need
 
@@ -80,7 +80,7 @@ def _relations(env: Env, element: Element, full: bool, used: set[str]) -> list[t
         if name in (one.get("first"), one.get("then")):
             note = f"{one.get('first-action') or 'start'} {one.get('first')} then {one.get('then-action') or 'start'} {one.get('then')}"
             add(f"o:{one.get('id')}", f"order{identity}", [note, *extra], [str(one.get("first")), str(one.get("then"))])
-        members = [str(ref) for ref in one.xpath("resource_set/resource_ref/@id")]
+        members = [str(ref) for ref in texts(one, "resource_set/resource_ref/@id")]
         if name in members:
             notes = ["   ".join(f"set {' '.join(ref.get('id') or '' for ref in inner)}" for inner in one.findall("resource_set"))]
             add(f"o:{one.get('id')}", f"order set{identity}", notes, members)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from hashell.commands.binding import select
 from hashell.errors import BadInput, BadUsage, NotFound
 from hashell.shell.grammar.words import Command, Danger
 from hashell.shell.pcs.call import Call, first, operations, pairs, sections
@@ -454,7 +455,7 @@ def _place(call: Call, words: list[str], verb: str) -> tuple[str, str, str]:
     env = call.env
     resource = members.need(env, words[0])
     promoted = call.has("--promoted") or call.has("--master")
-    if promoted and not (resource.tag == "master" or resource.xpath("meta_attributes/nvpair[@name='promotable' and @value='true']") or resource.tag == "bundle"):
+    if promoted and not (resource.tag == "master" or select(resource, "meta_attributes/nvpair[@name='promotable' and @value='true']") or resource.tag == "bundle"):
         raise BadInput(f"when specifying promoted you must use the promotable clone id, and {words[0]} is none", "name the clone")
     return words[0], rest[0] if rest else "", until(lifetime, time.time()) if lifetime else ""
 
