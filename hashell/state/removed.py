@@ -67,8 +67,6 @@ def _instance_on(workspace: Workspace, node: NodeDraft, clone: ResourceDraft, na
                 break
         elif not places and may_be_free and free is None and not child.blocked:
             free = _part(child, name)
-            if free is not None and free.pending_on not in (None, node.id):
-                free = None
     if found is None and may_be_free:
         found = free
     if (

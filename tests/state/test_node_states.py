@@ -177,3 +177,48 @@ def test_a_guest_of_a_failed_launcher_is_offline_and_to_be_recovered(cluster, wr
     cluster.ran("a", "vm", "monitor", 1, interval=10_000, expected=0)
     node = cluster.read().nodes["guest"]
     assert (node.online, node.remote_reset) == (False, True)
+
+
+def test_a_node_is_worth_the_priorities_of_what_runs_there(cluster, write):
+    primitive, meta = write
+    cluster.resources = (
+        primitive("r", priority="5") + primitive("failing", priority="100")
+        + f'<clone id="c">{meta("m", promotable="true", priority="10")}{primitive("p")}</clone>'
+    )
+    cluster.ran("a", "r", "start")
+    cluster.ran("a", "failing", "start")
+    cluster.ran("a", "failing", "monitor", 1, interval=10_000)
+    for node in ("a", "b"):
+        cluster.ran(node, "p", "start")
+    cluster.ran("b", "p", "promote")
+
+    state = cluster.read()
+
+    assert [node.priority for node in state.nodes.values()] == [15, 11]
+
+
+def test_what_runs_on_a_node_in_maintenance_is_not_managed(cluster, write):
+    primitive, _ = write
+    cluster.resources = primitive("r")
+    cluster.node("a", maintenance="true")
+    cluster.ran("a", "r", "start")
+
+    resource = cluster.read().by_id["r"]
+
+    assert (resource.managed, resource.maintenance, resource.allowed["id-a"]) == (False, True, INFINITY)
+
+
+def test_a_remote_node_whose_connection_failed_is_fenced_whether_it_can_be_had_back_or_not(fencing, write):
+    primitive, _ = write
+    fencing.resources += primitive("far", agent='class="ocf" provider="pacemaker" type="remote"')
+    fencing.state("far", 'id="far" remote_node="true"')
+    fencing.ran("a", "far", "start")
+    fencing.ran("a", "far", "monitor", 1, interval=10_000)
+
+    state = fencing.read()
+
+    node = state.nodes["far"]
+    assert (node.unclean, node.seen) == (True, True)
+    assert fenced(state) == [("far", "remote connection is unrecoverable")]
+    fencing.state("far", 'id="far" remote_node="true" node_fenced="1"')
+    assert fenced(fencing.read()) == []
