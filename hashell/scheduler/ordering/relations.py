@@ -89,11 +89,11 @@ class Ordering:
 def link(first: Action | None, then: Action | None, flags: int) -> bool:
     """Relate two actions; False where nothing was to be done, or a relation already says part of it.
 
-    A second relation of the same two actions is made only if it shares no flag with an earlier one.
+    An action that is to wait for itself (a resource twice in one set) waits for nothing. A second
+    relation of the same two actions is made only if it shares no flag with an earlier one.
     """
-    if flags == NONE or first is None or then is None:
+    if flags == NONE or first is None or then is None or first is then:
         return False
-    assert first is not then, f"{first.key} ordered after itself"
     known = first.links.get(then)
     if known is not None and any(flags & other.flags for other in known):
         return False
