@@ -72,8 +72,9 @@ METADATA_TIMEOUT_MS = 5000
 REPAIR_MS = 500
 #: A write is answered in milliseconds, or when a view has ended and another begun.
 UNANSWERED_MS = 10_000
-#: Right after a write more is likely to come: the next one waits this long for company.
-GATHER_MS = 5
+#: Right after a write more is likely to come: the next one waits this long for company, and longer
+#: (half of what the last one took) where writes are slow.
+GATHER_MS, GATHER_MAX_MS = 5, 100
 #: A recurring operation that starts later than this is confirmed at once, as Pacemaker does.
 DELAY_FAKED_MS = 5 * 60 * 1000
 #: Bytes of a CIB's parameter that an agent's environment takes; the kernel's limit for one string.
@@ -171,7 +172,8 @@ class Executor:
         self._requests = 0
         self._outbox: list[CibOperation | etree._Element] = []
         self._in_flight = ""
-        self._answered_ms = -GATHER_MS
+        self._sent_ms, self._answered_ms = 0, -GATHER_MS
+        self._gather_ms = GATHER_MS
         self._gathering = False
         self._metadata: dict[AgentName, AgentMetadata | None] = {}
         self._asking: dict[str, AgentName] = {}
@@ -183,11 +185,12 @@ class Executor:
         """One event; what it has to be written goes out together with what waited for its turn."""
         effects = list(self._react(event, now_ms, wall_s))
         if self._outbox and not self._in_flight:
-            if now_ms - self._answered_ms >= GATHER_MS:
+            if now_ms - self._answered_ms >= self._gather_ms:
+                self._sent_ms = now_ms
                 effects += self._flush()
             elif not self._gathering:
                 self._gathering = True
-                effects.append(StartTimer("gather", GATHER_MS, Gathered()))
+                effects.append(StartTimer("gather", self._gather_ms, Gathered()))
         return effects
 
     def _react(self, event: Event, now_ms: int, wall_s: float) -> Iterable[Effect]:
@@ -207,6 +210,8 @@ class Executor:
             case ChangeAnswered(request, _, error_id):
                 if request == self._in_flight:
                     self._in_flight, self._answered_ms = "", now_ms
+                    took_ms = now_ms - self._sent_ms
+                    self._gather_ms = min(max(GATHER_MS, took_ms // 2), GATHER_MAX_MS)
                     effects: list[Effect] = [CancelTimer("unanswered")]
                     if error_id:
                         effects.append(StartTimer("look", REPAIR_MS, LookAgain()))
@@ -217,7 +222,7 @@ class Executor:
                     return [StartTimer("look", REPAIR_MS, LookAgain())]
             case Gathered():
                 self._gathering = False
-                self._answered_ms = now_ms - GATHER_MS
+                self._answered_ms = now_ms - self._gather_ms
             case LookAgain():
                 return self._repair()
             case Started():
