@@ -62,7 +62,7 @@ def cluster_status(
         options = replace(options, sections=options.sections & ~Section.FENCING, fence_level=0)
     told = options.manner is Manner.CRM_MON and options.shows(Section.TICKETS | Section.BANS)
     seen = Seen(state, losses(state) if told else Losses())
-    failed, probes = recorded.failures(state)
+    failed, probes = recorded.failures(state, options.manner)
     only_nodes = _named_nodes(state, options.only_node)
     only_resources = _named_resources(state, options.only_resource)
     return ClusterStatus(

@@ -22,6 +22,7 @@ from hashell.status.cluster_status import (
     OperationStatus,
     ResourceHistory,
 )
+from hashell.status.options import Manner
 
 #: Actions with an underscore in their name, which a key has as separator too.
 _UNDERSCORED = ("migrate_from", "migrate_to")
@@ -123,13 +124,22 @@ def _masked(element: etree._Element) -> bool:
     )
 
 
-def failures(state: ClusterState) -> tuple[tuple[FailureStatus, ...], tuple[FailedProbe, ...]]:
-    """Failed actions, and probes whose failure only says that nothing is there."""
+def failures(state: ClusterState, manner: Manner) -> tuple[tuple[FailureStatus, ...], tuple[FailedProbe, ...]]:
+    """Failed actions, and probes whose failure only says that nothing is there.
+
+    Old histories have no operation keys; of such failures release 2.1 keeps the first on each node, since it takes what
+    has no key for the same.
+    """
     failed: list[FailureStatus] = []
     probes: list[FailedProbe] = []
+    without_key: set[str] = set()
     for entry in state.failed:
         element = entry.element
         recorded = element.get("operation_key")
+        if recorded is None and manner is Manner.CRM_MON:
+            if entry.node in without_key:
+                continue
+            without_key.add(entry.node)
         key = recorded if recorded is not None else element.get("id", "")
         parts = split_key(key)
         if parts is None:
