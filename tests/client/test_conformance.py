@@ -102,6 +102,10 @@ class TestEveryClient:
         client.set_attribute("node1", "pingd", None)
         assert not client.cib().root.xpath("status//nvpair[@name='pingd']")
 
+    def test_an_attribute_of_a_node_that_nobody_knows_is_not_found(self, client):
+        with pytest.raises(NotFound, match="nobody"):
+            client.set_attribute("nobody", "pingd", "100")
+
     def test_knows_the_nodes(self, client):
         info = client.info()
         assert [member.name for member in info.members] == ["node1", "node2"]

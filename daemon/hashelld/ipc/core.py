@@ -239,6 +239,9 @@ class Ipc:
                 )
                 if not name:
                     return [Reply(ticket, failure("bad-input", "an attribute needs a name"))]
+                if wanted.node not in self._known_nodes():
+                    hint = "there are: " + ", ".join(sorted(self._known_nodes()))
+                    return [Reply(ticket, failure("not-found", f"no node is called {wanted.node!r}", hint))]
                 return [Tell(wanted), Reply(ticket, messages.Done())]
             case messages.StopNode(node) if node in ("", self._node):
                 reason = f"{event.user} asked for it"
@@ -314,6 +317,14 @@ class Ipc:
             warnings=self._warnings(view),
             socket_paths=(self._socket.path, *self._neighbours.values()),
         )
+
+    def _known_nodes(self) -> frozenset[str]:
+        """Names of members, and of nodes that the CIB has (remote nodes, and such as are away)."""
+        elements = (
+            *self._cib.root.iterfind("configuration/nodes/node"), *self._cib.root.iterfind("status/node_state")
+        )
+        members = self._view.names if self._view else ()
+        return frozenset((self._node, *members, *(element.get("uname", "") for element in elements)))
 
     def _members(self, view: View) -> Iterator[messages.MemberInfo]:
         for member in view.members:

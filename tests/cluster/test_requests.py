@@ -1,0 +1,125 @@
+"""What a client may ask of a running cluster, each asked of a real one: three daemons, a service, fencing."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from hashell.client.choose import open_client
+from hashell.errors import HashellError, NotFound, TimedOut
+from hashell.lab.stage import SITE, LoopbackStage
+from hashell.wire.messages import Change
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def stage():
+    with LoopbackStage(3) as made:
+        made.build()
+        yield made
+
+
+@pytest.fixture
+def client(stage):
+    made = stage.cluster.client("node2")
+    made.wait_idle(30)
+    yield made
+    made.close()
+
+
+def until(holds, what, timeout_s=40.0):
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def failcount(client) -> bool:
+    return bool(client.cib().root.xpath("//transient_attributes//nvpair[starts-with(@name, 'fail-count-')]"))
+
+
+def test_a_failure_is_pretended_seen_and_forgotten(stage, client):
+    client.fail_resource(SITE, "node1")
+    until(lambda: failcount(client), "no failure was counted")
+    client.wait_idle(30)
+    until(lambda: stage.complaint("answers", "", "node1", "") == "", "the service is not back")
+    client.clean_up(SITE)
+    until(lambda: not failcount(client), "the failure is not forgotten")
+
+
+def test_a_resource_that_nobody_knows_cannot_fail(client):
+    with pytest.raises(HashellError):
+        client.fail_resource("nobody", "node1")
+
+
+def test_an_attribute_is_set_seen_by_all_and_removed(stage, client):
+    client.set_attribute("node3", "colour", "green")
+    other = stage.cluster.client("node1")
+    path = "//node_state[@uname='node3']//nvpair[@name='colour']/@value"
+    until(lambda: other.cib().root.xpath(path) == ["green"], "the attribute is not in the CIB")
+    client.set_attribute("node3", "colour", None)
+    until(lambda: other.cib().root.xpath(path) == [], "the attribute stays")
+    other.close()
+
+
+def test_the_history_has_who_did_what_and_an_earlier_version(client):
+    before = client.cib()
+    version = client.apply(
+        [Change("modify", b'<rsc_location id="x" rsc="web" node="node3" score="1"/>', "constraints")],
+        command="location x web 1: node3", message="to try",
+    )
+    row = next(row for row in client.history() if row.version == version)
+    assert (row.command, row.message) == ("location x web 1: node3", "to try")
+    assert client.version(version).by_id("x") is not None
+    assert before.by_id("x") is None
+    client.apply([Change("delete", path="//rsc_location[@id='x']")])
+    with pytest.raises(NotFound):
+        client.version("0.9999.0")
+
+
+def test_waiting_has_an_end(stage, client):
+    """A standby cannot be done within no time at all."""
+    stage.perform("standby", "node1")
+    with pytest.raises(TimedOut):
+        client.wait_idle(0.001)
+    client.wait_idle(40)
+    until(lambda: stage.complaint("answers", "", "node2", "") == "", "the service did not move")
+    stage.perform("online", "node1")
+    until(lambda: stage.complaint("answers", "", "node1", "") == "", "the service did not come back")
+
+
+def test_a_node_is_fenced_by_hand_and_what_fenced_it_is_told(stage, client):
+    client.fence("node3", "off")
+    until(lambda: not stage.cluster.runs("node3"), "node3 runs on")
+    until(lambda: stage.complaint("gone", "node3", "", "") == "", "node3 is still a member")
+    until(lambda: any("node3" in event.about and event.kind == "fencing" for event in client.events()), "no event")
+    stage.perform("start-node", "node3")
+    until(lambda: stage.complaint("member", "node3", "", "") == "", "node3 is not back")
+
+
+def test_a_node_that_nobody_knows_cannot_be_fenced(client):
+    with pytest.raises(HashellError):
+        client.fence("nobody")
+
+
+def test_another_node_is_stopped_and_forgotten(stage, client):
+    client.stop_node("node3")
+    until(lambda: not stage.cluster.alive("node3"), "node3 does not stop")
+    until(lambda: stage.complaint("gone", "node3", "", "") == "", "node3 is still a member")
+    client.forget_node("node3")
+    until(lambda: not client.cib().root.xpath("//node[@uname='node3']"), "node3 is still in the CIB")
+    stage.perform("start-node", "node3")
+    until(lambda: stage.complaint("member", "node3", "", "") == "", "node3 is not back")
+
+
+def test_a_member_is_not_forgotten(client):
+    with pytest.raises(HashellError):
+        client.forget_node("node1")
+
+
+def test_the_socket_is_found_by_its_folder(stage):
+    found = open_client(attach=str(stage.cluster.place("node1").run), env={})
+    assert found.info().node == "node1"
+    found.close()

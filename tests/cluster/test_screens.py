@@ -1,0 +1,94 @@
+"""Shell and monitor in real terminals on a real cluster: what one does is seen in the other."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from hashell.lab.stage import LoopbackStage
+from hashell.testing.terminal import Terminal
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+HASHELL = (sys.executable, "-m", "hashell")
+
+
+@pytest.fixture
+def stage():
+    with LoopbackStage() as found:
+        found.build()
+        yield found
+
+
+def socket_of(stage: LoopbackStage, node: str) -> str:
+    return str(stage.cluster.place(node).socket)
+
+
+def line_of(text: str, word: str) -> str:
+    return next((line for line in text.splitlines() if word in line), "")
+
+
+def test_a_change_by_the_shell_is_seen_in_the_monitor_and_one_by_the_monitor_in_the_shell(stage):
+    with Terminal([*HASHELL, "monitor", "--attach", socket_of(stage, "node3")]) as monitor:
+        monitor.wait_for(lambda text: "3/3 nodes" in text and "web-site" in text)
+
+        subprocess.run(
+            [*HASHELL, "--attach", socket_of(stage, "node2"), "node", "standby", "node2"], check=True, timeout=30
+        )
+        monitor.wait_for(lambda text: "standby" in line_of(text, " node2 "))
+
+        monitor.send("\x1b[B")  # to node2
+        monitor.wait_for(lambda text: "standby=on" in text)
+        monitor.send("s")
+        monitor.wait_for("node online node2")
+        monitor.send("\r")
+        monitor.wait_for(lambda text: "committed" in text and "online" in line_of(text, " node2 "))
+
+        shown = subprocess.run(
+            [*HASHELL, "--attach", socket_of(stage, "node1"), "configure", "show"],
+            check=True, capture_output=True, text=True, timeout=30,
+        )
+        assert "attributes standby=off" in shown.stdout
+        monitor.send("q")
+        assert monitor.wait_end() == 0
+
+
+def test_the_monitor_moves_to_another_node_when_its_own_is_killed_and_says_so(stage):
+    with Terminal([*HASHELL, "monitor", "--attach", socket_of(stage, "node1")]) as monitor:
+        monitor.wait_for(lambda text: "3/3 nodes" in text and "web-site" in text)
+        stage.cluster.kill("node1")
+        monitor.wait_for("moved to", 20)
+        monitor.wait_for(
+            lambda text: "Started node2" in line_of(text, "web-site") or "Started node3" in line_of(text, "web-site"), 30
+        )
+        monitor.send("q")
+        assert monitor.wait_end() == 0
+
+
+def test_typed_text_stays_while_events_of_the_cluster_are_shown_above_the_prompt(stage):
+    with Terminal([*HASHELL, "--attach", socket_of(stage, "node2")]) as shell:
+        shell.wait_for("demo")
+        shell.send("resource st")
+        shell.wait_for("resource st")
+        stage.cluster.kill("node3")
+        shell.wait_for("node3 was lost", 20)
+        shell.wait_for("resource st")
+        shell.send("\x15quit\r")
+        assert shell.wait_end() == 0
+
+
+def test_a_parameter_is_completed_with_its_description_committed_and_seen(stage):
+    with Terminal([*HASHELL, "--attach", socket_of(stage, "node2")], columns=100, rows=30) as shell:
+        shell.wait_for("demo")
+        shell.send("configure primitive extra ocf:hashell:Dummy params ")
+        shell.send("\t")
+        shell.wait_for("state", 20)
+        shell.send("\x15configure primitive extra ocf:hashell:Dummy\r")
+        shell.send("configure show extra\r")
+        shell.wait_for("primitive extra ocf:hashell:Dummy")
+        shell.send("status\r")
+        shell.wait_for(lambda text: "Started" in line_of(text, "extra"), 30)
+        shell.send("quit\r")
+        assert shell.wait_end() == 0
