@@ -35,9 +35,7 @@ class AlertRecipient:
 
 @dataclass(frozen=True, slots=True)
 class AlertConfig:
-    """An agent at `path`, called once for each recipient, or once without one. `attributes` empty
-    means all of them.
-    """
+    """An agent at `path`, called once for each recipient, or once without one. `attributes` empty means all of them."""
 
     id: str
     path: str

@@ -1,11 +1,10 @@
 """Bundles: the resources that a bundle stands for, as XML, so that they are read like any others.
 
-For each replica a container, an address (if the network has a range of them) and a connection to
-Pacemaker Remote inside (if the bundle has a primitive); and one clone of the primitive, with an
-instance in each container.
+For each replica a container, an address (if the network has a range of them) and a connection to Pacemaker Remote
+inside (if the bundle has a primitive); and one clone of the primitive, with an instance in each container.
 
-Names, parameters and their spelling are part of what nodes have recorded digests of: they must stay
-as they are, blanks included.
+Names, parameters and their spelling are part of what nodes have recorded digests of: they must stay as they are,
+blanks included.
 
 Source: Pacemaker Explained, "Bundles"; lib/pengine/bundle.c, remote.c.
 """
@@ -166,9 +165,7 @@ def _read_storage(
 
 
 def next_address(address: str | None) -> str | None:
-    """The IPv4 address after this one; the last numbers of a range are passed over. None for
-    anything else.
-    """
+    """The IPv4 address after this one; the last numbers of a range are passed over. None for anything else."""
     match = None if address is None else _ADDRESS.match(address)
     if match is None:
         return None
@@ -202,9 +199,7 @@ def instances_xml(spec: BundleSpec) -> etree._Element:
 def container_xml(
     spec: BundleSpec, offset: int, address: str | None, hosts: str, *, controlled: bool
 ) -> etree._Element:
-    """The container of a replica. `hosts` are the options that make replicas known to each other by
-    name.
-    """
+    """The container of a replica. `hosts` are the options that make replicas known to each other by name."""
     ident = sanitize_id(f"{spec.id}-{spec.agent}-{offset}")
     resource = _primitive(ident, "heartbeat", spec.agent)
     values = {
@@ -279,9 +274,7 @@ def remote_xml(
     ident: str, container: str, *, migratable: str | None = None, managed: str | None = None,
     start_timeout: str | None = None, server: str | None = None, port: str | None = None,
 ) -> etree._Element:
-    """The connection to Pacemaker Remote on a guest that `container` launches. What is None is not
-    written.
-    """
+    """The connection to Pacemaker Remote on a guest that `container` launches. What is None is not written."""
     resource = _primitive(ident, "pacemaker", "remote")
     meta = {"internal_rsc": "true", "container": container}
     if migratable is not None:

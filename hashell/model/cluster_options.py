@@ -47,12 +47,9 @@ class HealthStrategy(enum.StrEnum):
 class ClusterOptions:
     """Typed options; times are milliseconds. What is unset or invalid has its default.
 
-    `no_quorum_policy` is the effective one: `fence` falls back to `stop` where fencing is off or
-    the cluster never had
-    quorum. `have_fencing` is about the option have-watchdog alone; whether there is a fence device,
-    see
-    `Configuration.have_fencing`. `raw` holds what is written in the CIB, by name (the modern
-    names), rules evaluated.
+    `no_quorum_policy` is the effective one: `fence` falls back to `stop` where fencing is off or the cluster never
+    had quorum. `have_fencing` is about the option have-watchdog alone; whether there is a fence device, see
+    `Configuration.have_fencing`. `raw` holds what is written in the CIB, by name (the modern names), rules evaluated.
     """
 
     cluster_name: str | None = None
@@ -111,9 +108,7 @@ RED = -INFINITY
 
 
 def read_cluster_options(document: Document, *, has_quorum: bool) -> ClusterOptions:
-    """The options of the document's crm_config, for the moment; invalid ones count as unset and are
-    complained of.
-    """
+    """The options of the document's crm_config, for the moment; invalid ones count as unset and are complained of."""
     raw: dict[str, str] = {}
     parent = document.root.find("configuration/crm_config")
     document.unpack(

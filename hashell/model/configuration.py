@@ -31,17 +31,13 @@ from hashell.values.booleans import is_true
 class Configuration:
     """What is configured, at one moment (`now_s`, seconds since 1970).
 
-    `nodes` are sorted by name; `resources` are the top ones in the order of the document, implied
-    connections of guests after
-    the rest; `by_id` has every ResourceConfig. `constraints` are in the order of the document, all
-    kinds mixed.
-    `templates` are the resources made from each template, `tags` the ids under each tag.
-    `operations` tells meta-attributes and parameters of actions. `reader` reads resources that only
-    the history knows.
-    `have_fencing` says that a fence device is configured (or a watchdog), `enable_unfencing` that
-    some resource wants unfencing.
-    `recheck_at` is the next moment at which a rule that was read can change, None for never.
-    `problems` are complaints in Pacemaker's words. Reading the state adds to what `document` notes.
+    `nodes` are sorted by name; `resources` are the top ones in the order of the document, implied connections of
+    guests after the rest; `by_id` has every ResourceConfig. `constraints` are in the order of the document, all kinds
+    mixed. `templates` are the resources made from each template, `tags` the ids under each tag. `operations` tells
+    meta-attributes and parameters of actions. `reader` reads resources that only the history knows. `have_fencing`
+    says that a fence device is configured (or a watchdog), `enable_unfencing` that some resource wants unfencing.
+    `recheck_at` is the next moment at which a rule that was read can change, None for never. `problems` are
+    complaints in Pacemaker's words. Reading the state adds to what `document` notes.
     """
 
     version: Version
@@ -72,8 +68,8 @@ class Configuration:
 
 
 def read_configuration(cib: Cib, now_s: float, utc_offset_s: int = 0) -> Configuration:
-    """A CIB's configuration at a moment; `utc_offset_s` is the zone in which its times of day are
-    meant (seconds east).
+    """A CIB's configuration at a moment; `utc_offset_s` is the zone in which its times of day are meant (seconds
+    east).
 
     What makes no sense is left out or replaced by its default, with a complaint; nothing raises.
     """

@@ -88,8 +88,7 @@ def _read_set(element: etree._Element) -> ResourceSet:
 
 
 def _read_rule(element: etree._Element, document: Document) -> LocationRule:
-    """A rule of a location constraint; score and role are those of the rule that a reference names.
-    """
+    """A rule of a location constraint; score and role are those of the rule that a reference names."""
     real = document.dereference(element)
     if real is None:
         return LocationRule(None, None)

@@ -1,10 +1,9 @@
-"""Constraints: where, with whom, after whom and under which ticket, as written (sets kept,
-references not yet resolved).
+"""Constraints: where, with whom, after whom and under which ticket, as written (sets kept, references not yet
+resolved).
 
-A reference may name a resource, a template or a tag; which it is depends on the resources that
-exist, so the scheduler resolves it (`Configuration.templates`, `Configuration.tags`). Texts that
-may be wrong are kept as text beside their meaning, since what is wrong is reported by the one who
-uses it.
+A reference may name a resource, a template or a tag; which it is depends on the resources that exist, so the
+scheduler resolves it (`Configuration.templates`, `Configuration.tags`). Texts that may be wrong are kept as text
+beside their meaning, since what is wrong is reported by the one who uses it.
 
 Source: Pacemaker Explained, "Resource constraints";
 lib/pacemaker/pcmk_sched_{location,colocation,ordering,tickets}.c.
@@ -38,9 +37,7 @@ class ResourceSet:
 
 @dataclass(frozen=True, slots=True)
 class LocationRule:
-    """A rule of a location constraint; `score` is as written. `rule` is None where the reference
-    leads nowhere.
-    """
+    """A rule of a location constraint; `score` is as written. `rule` is None where the reference leads nowhere."""
 
     id: str | None
     rule: Rule | None

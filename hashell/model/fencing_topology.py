@@ -13,8 +13,8 @@ from hashell.values.integers import leading_integer
 
 @dataclass(frozen=True, slots=True)
 class FencingLevel:
-    """One level; of `target`, `target_pattern` and `target_attribute` with `target_value` one kind
-    is set. Index 1 is tried first.
+    """One level; of `target`, `target_pattern` and `target_attribute` with `target_value` one kind is set. Index 1 is
+    tried first.
     """
 
     id: str
@@ -31,9 +31,7 @@ INDEX_MIN, INDEX_MAX = 1, 9
 
 
 def read_fencing_levels(document: Document) -> tuple[FencingLevel, ...]:
-    """The levels in the order of the document; those that make no sense are complained of and left
-    out.
-    """
+    """The levels in the order of the document; those that make no sense are complained of and left out."""
     found = []
     parent = document.root.find("configuration/fencing-topology")
     for element in () if parent is None else parent.iterchildren("fencing-level"):

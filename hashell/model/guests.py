@@ -1,7 +1,6 @@
 """Remote and guest nodes: the nodes that resources imply, and the connections that guests imply.
 
-Source: Pacemaker Explained, "Pacemaker Remote nodes", "Guest nodes"; lib/pengine/unpack.c,
-unpack_remote_nodes.
+Source: Pacemaker Explained, "Pacemaker Remote nodes", "Guest nodes"; lib/pengine/unpack.c, unpack_remote_nodes.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from hashell.model.resource_reader import is_remote_connection
 def imply(resources: etree._Element | None, nodes: NodeList) -> list[etree._Element]:
     """Add the nodes that the resources bring to `nodes`; the implied connections of guests, as XML.
 
-    Guests are found in primitives at the top or in a group. As in Pacemaker, rules, references and
-    templates are not looked at.
+    Guests are found in primitives at the top or in a group. As in Pacemaker, rules, references and templates are not
+    looked at.
     """
     connections: list[etree._Element] = []
     for element in () if resources is None else resources.iterchildren(etree.Element):

@@ -17,9 +17,7 @@ from hashell.values.scores import parse_score
 
 
 class NodeKind(enum.StrEnum):
-    """What makes it a node: the cluster layer, a connection of its own, or a resource that launches
-    it.
-    """
+    """What makes it a node: the cluster layer, a connection of its own, or a resource that launches it."""
 
     CLUSTER = "cluster"
     REMOTE = "remote"
@@ -36,15 +34,11 @@ KIND_ATTRIBUTE = {
 class NodeConfig:
     """A node as configured.
 
-    `attributes` are the permanent ones with Pacemaker's own (#uname, #id, #kind, #is_dc,
-    #cluster-name, #site-name),
-    rules evaluated; a node that has no `node` element (`implied`) has #kind alone until its state
-    is read.
-    `score` is added to every resource's score there. `remote` is the id of the connection resource:
-    None for cluster nodes and for
-    entries that were left behind when the connection was deleted. `container` is the id of the
-    resource that launches a guest, `bundle`
-    that of the bundle.
+    `attributes` are the permanent ones with Pacemaker's own (#uname, #id, #kind, #is_dc, #cluster-name, #site-name),
+    rules evaluated; a node that has no `node` element (`implied`) has #kind alone until its state is read. `score` is
+    added to every resource's score there. `remote` is the id of the connection resource: None for cluster nodes and
+    for entries that were left behind when the connection was deleted. `container` is the id of the resource that
+    launches a guest, `bundle` that of the bundle.
     """
 
     id: str
@@ -61,9 +55,7 @@ class NodeConfig:
 
 @dataclass(slots=True)
 class NodeList:
-    """Nodes sorted by name as they are found; of equal names the later one comes first, as in
-    Pacemaker.
-    """
+    """Nodes sorted by name as they are found; of equal names the later one comes first, as in Pacemaker."""
 
     nodes: list[NodeConfig] = field(default_factory=list)
 
@@ -90,8 +82,7 @@ _DIGITS_MAX = 18
 
 
 def name_key(name: str) -> tuple[tuple[int, int, int], ...]:
-    """Sorts names in any case of letters, numbers in them as numbers: node9 before node10, 7 before
-    007.
+    """Sorts names in any case of letters, numbers in them as numbers: node9 before node10, 7 before 007.
 
     Source: lib/common/strings.c, pcmk__numeric_strcasecmp.
     """

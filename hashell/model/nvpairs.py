@@ -1,8 +1,8 @@
 """Name/value sets: instance_attributes, meta_attributes, utilization, cluster_property_set.
 
-A set may have a score, a rule and a reference to a set elsewhere. Of several sets that hold, the
-one with the highest score gives a name its value; of equals, the one that stands *last* in the
-document (in one set, the first pair of a name).
+A set may have a score, a rule and a reference to a set elsewhere. Of several sets that hold, the one with the highest
+score gives a name its value; of equals, the one that stands *last* in the document (in one set, the first pair of a
+name).
 
 Source: Pacemaker Explained, "Rules", "Reusing parts of the configuration"; lib/common/nvpair.c.
 """
@@ -32,11 +32,10 @@ class NameValueSet:
 
 @dataclass(slots=True)
 class Document:
-    """What reading sets needs of the whole document: references, the moment, and notes on what was
-    found.
+    """What reading sets needs of the whole document: references, the moment, and notes on what was found.
 
-    `changes_at` is the earliest moment at which a rule that was asked can change, `problems` the
-    complaints in order, each once.
+    `changes_at` is the earliest moment at which a rule that was asked can change, `problems` the complaints in order,
+    each once.
     """
 
     root: etree._Element
@@ -122,8 +121,8 @@ class Document:
     def unpack(
         self, sets: Iterable[NameValueSet], known: RuleInput, into: dict[str, str], first: str = "",
     ) -> None:
-        """Add the values of the sets that hold to `into`; what is there already stays. The set with
-        id `first` goes first.
+        """Add the values of the sets that hold to `into`; what is there already stays. The set with id `first` goes
+        first.
         """
         if first:
             sets = sorted(sets, key=lambda block: block.id != first)

@@ -51,8 +51,8 @@ class Requires(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OperationConfig:
-    """An `op` element, with what its own attributes say (sets of meta-attributes are not looked at
-    here, as in Pacemaker).
+    """An `op` element, with what its own attributes say (sets of meta-attributes are not looked at here, as in
+    Pacemaker).
 
     `meta_sets` and `parameter_sets` are the meta_attributes and instance_attributes below it.
     """
@@ -105,9 +105,7 @@ def find_operation(
     operations: Sequence[OperationConfig], task: str, interval: int, *,
     include_disabled: bool = True,
 ) -> OperationConfig | None:
-    """The first operation of that name and interval; for both halves of a migration, one called
-    `migrate` will do.
-    """
+    """The first operation of that name and interval; for both halves of a migration, one called `migrate` will do."""
     for operation in operations:
         if (
             operation.name == task and operation.interval_ms == interval
@@ -145,9 +143,8 @@ class OperationReader:
     ) -> Mapping[str, str]:
         """The effective meta-attributes of an action, `operation` being what is configured for it.
 
-        interval (only for recurring ones), timeout and start-delay are milliseconds as text.
-        `node_attributes` matter only for fence
-        devices, whose pcmk_monitor_timeout can depend on the node. Not to be changed by the caller.
+        interval (only for recurring ones), timeout and start-delay are milliseconds as text. `node_attributes` matter
+        only for fence devices, whose pcmk_monitor_timeout can depend on the node. Not to be changed by the caller.
         """
         fencing = config.standard.lower() in HAS_FENCE_PARAMETERS and (
             task == "start" or is_probe(task, interval)
@@ -163,8 +160,7 @@ class OperationReader:
     def parameters(
         self, operation: OperationConfig | None, node_attributes: Mapping[str, str] | None
     ) -> dict[str, str]:
-        """Instance attributes that hold for this operation alone, on a node with these attributes.
-        """
+        """Instance attributes that hold for this operation alone, on a node with these attributes."""
         found: dict[str, str] = {}
         if operation is not None and operation.parameter_sets:
             known = RuleInput(
@@ -216,9 +212,7 @@ class OperationReader:
         self, config: ResourceConfig, task: str, operation: OperationConfig | None,
         meta: dict[str, str],
     ) -> None:
-        """Drop an on-fail that the action cannot have, and give demotions that of the promoted
-        role's monitor.
-        """
+        """Drop an on-fail that the action cannot have, and give demotions that of the promoted role's monitor."""
         value = meta.get("on-fail")
         word = None if value is None else value.lower()
         if task == "stop" and word in ("standby", "demote", "stop"):

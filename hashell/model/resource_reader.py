@@ -1,7 +1,7 @@
 """Reading resources: XML elements → the tree of `ResourceConfig`, with all that is inherited.
 
-The order of reading is Pacemaker's, since it decides: how many nodes there are when a clone counts
-them (bundles read before it have added theirs), and which of two equal ids counts.
+The order of reading is Pacemaker's, since it decides: how many nodes there are when a clone counts them (bundles read
+before it have added theirs), and which of two equal ids counts.
 
 Source: lib/pengine/complex.c, group.c, clone.c, bundle.c, native.c.
 """
@@ -40,10 +40,8 @@ from hashell.values.scores import INFINITY, parse_score
 class _Parent:
     """What a resource inherits from the one that holds it.
 
-    `fixed` are the values that the parents themselves set, the nearest first; `meta` the parent's
-    whole table; `clone` and
-    `promotable` say what stands at the top of the tree, below a bundle. `tag` is the kind of the
-    parent.
+    `fixed` are the values that the parents themselves set, the nearest first; `meta` the parent's whole table;
+    `clone` and `promotable` say what stands at the top of the tree, below a bundle. `tag` is the kind of the parent.
     """
 
     meta: Mapping[str, str]
@@ -58,8 +56,7 @@ class _Parent:
 class ResourceReader:
     """Reads resources one after another; keeps what later ones depend on.
 
-    `node_count` is the number of nodes so far; `add_node` is told of each node that a bundle
-    brings.
+    `node_count` is the number of nodes so far; `add_node` is told of each node that a bundle brings.
     """
 
     document: Document
@@ -180,9 +177,7 @@ class ResourceReader:
         )
 
     def _meta(self, element: etree._Element, parent: _Parent | None) -> dict[str, str]:
-        """Attributes of the element, then own sets, sets of the parents, rsc_defaults, and all that
-        the parent has.
-        """
+        """Attributes of the element, then own sets, sets of the parents, rsc_defaults, and all that the parent has."""
         document = self.document
         meta = {
             str(name): str(value) for name, value in element.attrib.items()

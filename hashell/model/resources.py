@@ -1,7 +1,7 @@
 """Resources: primitives, groups, clones and bundles, with all that they inherit.
 
-Source: Pacemaker Explained, "Resources", "Advanced resource types"; lib/pengine/complex.c, group.c,
-clone.c, bundle.c.
+Source: Pacemaker Explained, "Resources", "Advanced resource types"; lib/pengine/complex.c, group.c, clone.c,
+bundle.c.
 """
 
 from __future__ import annotations
@@ -38,9 +38,7 @@ class MultipleActive(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CloneOptions:
-    """How many instances; `promoted_max` and `promoted_node_max` are 0 for clones that cannot be
-    promoted.
-    """
+    """How many instances; `promoted_max` and `promoted_node_max` are 0 for clones that cannot be promoted."""
 
     clone_max: int
     clone_node_max: int
@@ -52,9 +50,7 @@ class CloneOptions:
 
 @dataclass(frozen=True, slots=True)
 class BundleReplica:
-    """The resources that one replica of a bundle stands for. `node_id` is the guest node made by
-    `remote`.
-    """
+    """The resources that one replica of a bundle stands for. `node_id` is the guest node made by `remote`."""
 
     offset: int
     container: ResourceConfig
@@ -66,9 +62,7 @@ class BundleReplica:
 
 @dataclass(frozen=True, slots=True)
 class BundleConfig:
-    """`agent` is docker or podman. `instances` is the implied clone of the bundle's primitive, if
-    it has one.
-    """
+    """`agent` is docker or podman. `instances` is the implied clone of the bundle's primitive, if it has one."""
 
     agent: str
     image: str
@@ -83,18 +77,13 @@ class BundleConfig:
 class ResourceConfig:
     """A resource as configured, evaluated for the moment of reading.
 
-    `meta` is Pacemaker's table: attributes of the element (class, type, id …), own meta-attributes,
-    those of the parents, rsc_defaults.
-    `element` is the resource's XML with its template merged in; `template` is the template's id.
-    `managed`, `maintenance` and `unique` are what configuration alone says (the state may say
-    otherwise).
-    `target_role` is None where nothing restricts the role ("Started", "Promoted" and unset).
-    `requires_…` say what must be there before a start. `container` is the id of the resource that
-    launches this one.
-    `migration_threshold` is INFINITY where failures never ban. Times are milliseconds, scores
-    points.
-    `children` are the members of a group, the one member of a clone, and for a bundle those that
-    `bundle` names, in Pacemaker's order.
+    `meta` is Pacemaker's table: attributes of the element (class, type, id …), own meta-attributes, those of the
+    parents, rsc_defaults. `element` is the resource's XML with its template merged in; `template` is the template's
+    id. `managed`, `maintenance` and `unique` are what configuration alone says (the state may say otherwise).
+    `target_role` is None where nothing restricts the role ("Started", "Promoted" and unset). `requires_…` say what
+    must be there before a start. `container` is the id of the resource that launches this one. `migration_threshold`
+    is INFINITY where failures never ban. Times are milliseconds, scores points. `children` are the members of a
+    group, the one member of a clone, and for a bundle those that `bundle` names, in Pacemaker's order.
     """
 
     id: str
@@ -147,8 +136,8 @@ class ResourceConfig:
             yield from child.tree()
 
     def parameters(self, node_attributes: Mapping[str, str] | None = None) -> Mapping[str, str]:
-        """Instance attributes, own ones before those of the parents; with a node's attributes,
-        evaluated for that node.
+        """Instance attributes, own ones before those of the parents; with a node's attributes, evaluated for that
+        node.
         """
         if self.parameter_source is None:
             return {}

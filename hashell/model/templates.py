@@ -1,7 +1,7 @@
 """Templates: a primitive that refers to one is read as if it said itself what the template says.
 
-Source: Pacemaker Explained, "Reusing parts of the configuration", "Reusing resource definitions
-with templates"; lib/pengine/complex.c, unpack_template.
+Source: Pacemaker Explained, "Reusing parts of the configuration", "Reusing resource definitions with templates";
+lib/pengine/complex.c, unpack_template.
 """
 
 from __future__ import annotations
@@ -16,11 +16,9 @@ from hashell.model.nvpairs import Document
 def expand(element: etree._Element, document: Document) -> etree._Element | None:
     """The element with its template merged in: a copy, or the element itself where it has none.
 
-    The template's attributes (class, provider, type) hold, not the element's own; its sets stand
-    before those of the element, so
-    these win; an operation of the element replaces one of the template with the same name and role.
-    None where there is no such
-    template.
+    The template's attributes (class, provider, type) hold, not the element's own; its sets stand before those of the
+    element, so these win; an operation of the element replaces one of the template with the same name and role. None
+    where there is no such template.
     """
     reference = element.get("template")
     if reference is None:
@@ -51,9 +49,7 @@ def expand(element: etree._Element, document: Document) -> etree._Element | None
 
 
 def _merge_operations(merged: etree._Element, own_from: int) -> None:
-    """Leave one `operations` element: the resource's own, with those of the template that it does
-    not replace.
-    """
+    """Leave one `operations` element: the resource's own, with those of the template that it does not replace."""
     children = list(merged)
     theirs = next((child for child in children[:own_from] if child.tag == "operations"), None)
     own = next((child for child in children[own_from:] if child.tag == "operations"), None)

@@ -51,8 +51,8 @@ class DateSpec:
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, str]) -> Self | str:
-        """From the attributes of a `date_spec` element; the name of the first attribute that is no
-        range, if one is not.
+        """From the attributes of a `date_spec` element; the name of the first attribute that is no range, if one is
+        not.
         """
         found: dict[str, Range] = {}
         for field in fields(cls):
@@ -70,8 +70,7 @@ class DateSpec:
         return self._day_met(moment) and self._time_met(moment)
 
     def next_change(self, moment: Moment) -> Moment | None:
-        """The first moment after `moment` with the other answer; None if there is none for decades.
-        """
+        """The first moment after `moment` with the other answer; None if there is none for decades."""
         met = self.met_at(moment)
         by_day = (
             self.years, self.months, self.monthdays, self.yeardays, self.weekyears, self.weeks,
@@ -109,9 +108,7 @@ class DateSpec:
         )
 
     def _edges(self, after: int) -> Iterator[int]:
-        """Seconds of the day, rising, at which the answer can differ: no finer than the finest
-        range.
-        """
+        """Seconds of the day, rising, at which the answer can differ: no finer than the finest range."""
         if self.seconds is not None:
             step = 1
         elif self.minutes is not None:

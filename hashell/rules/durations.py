@@ -1,5 +1,4 @@
-"""Durations: years, months, weeks, days, hours, minutes and seconds, and adding them as Pacemaker
-does.
+"""Durations: years, months, weeks, days, hours, minutes and seconds, and adding them as Pacemaker does.
 
 Source: Pacemaker Explained, "Date/time expressions", duration; lib/common/iso8601.c.
 """

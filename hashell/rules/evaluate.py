@@ -1,7 +1,7 @@
 """Evaluating: expressions and what is known → met or not, and until when.
 
-A rule joined by "and" stops at the first condition that fails, one joined by "or" at the first that
-holds; moments of later conditions then do not count, as in Pacemaker.
+A rule joined by "and" stops at the first condition that fails, one joined by "or" at the first that holds; moments of
+later conditions then do not count, as in Pacemaker.
 
 Source: Pacemaker Explained, "Rules"; lib/common/rules.c.
 """
@@ -33,8 +33,7 @@ from hashell.values.integers import leading_integer
 
 
 class Verdict(NamedTuple):
-    """Whether it holds, and the next moment (seconds since 1970) at which that can change, None for
-    unknown or never.
+    """Whether it holds, and the next moment (seconds since 1970) at which that can change, None for unknown or never.
 
     As in Pacemaker, date specifications name no moment here; `DateSpec.next_change` can tell.
     """
@@ -47,9 +46,8 @@ class Verdict(NamedTuple):
 class RuleInput:
     """What a rule is evaluated against; what is not known is None, and comparisons with it fail.
 
-    `offset_s` is the zone in which date specifications are meant, seconds east of UTC. `pattern` is
-    the match of a location constraint's
-    rsc-pattern; %0 to %9 in attribute names stand for what it found.
+    `offset_s` is the zone in which date specifications are meant, seconds east of UTC. `pattern` is the match of a
+    location constraint's rsc-pattern; %0 to %9 in attribute names stand for what it found.
     """
 
     now_s: int
@@ -194,8 +192,7 @@ def _default_type(operation: Comparison, actual: str | None, reference: str | No
 
 
 def compare(one: str | None, other: str | None, kind: ValueType) -> int:
-    """-1, 0 or 1; nothing is less than something. Text that is no number is compared as text, in
-    any case of letters.
+    """-1, 0 or 1; nothing is less than something. Text that is no number is compared as text, in any case of letters.
     """
     if one is None or other is None:
         return (one is not None) - (other is not None)

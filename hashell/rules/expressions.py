@@ -40,9 +40,7 @@ class ValueType(enum.StrEnum):
 
 
 class ValueSource(enum.StrEnum):
-    """Where the value stands: in the rule itself, in a parameter or in a meta-attribute of the
-    resource.
-    """
+    """Where the value stands: in the rule itself, in a parameter or in a meta-attribute of the resource."""
 
     LITERAL = "literal"
     PARAM = "param"
@@ -58,9 +56,9 @@ class DateOperation(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AttributeExpression:
-    """A node attribute compared. `value_type` None means Pacemaker's default: number if one is a
-    decimal, else integer for
-    order comparisons, string for the rest."""
+    """A node attribute compared. `value_type` None means Pacemaker's default: number if one is a decimal, else
+    integer for order comparisons, string for the rest.
+    """
 
     id: str
     attribute: str

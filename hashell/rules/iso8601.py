@@ -1,5 +1,4 @@
-"""Moments: dates by calendar, by day of the year or by week, times of day, and zones, as ISO 8601
-spells them.
+"""Moments: dates by calendar, by day of the year or by week, times of day, and zones, as ISO 8601 spells them.
 
     2014-05-07 00:28:00    20140507T002800Z    2014-127T00:28+02:00    2014-W19-3    T11:30    epoch
 
@@ -48,9 +47,7 @@ def weeks_in_year(year: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A date with a time of day: `day` counts from 1 in the year, `offset_s` is seconds east of
-    UTC.
-    """
+    """A date with a time of day: `day` counts from 1 in the year, `offset_s` is seconds east of UTC."""
 
     year: int
     day: int
@@ -231,9 +228,7 @@ def _parse_offset(text: str, local_offset_s: int) -> int | None:
 
 
 def _scan(text: str, form: str) -> tuple[int, ...]:
-    """The numbers that C's scanf would find: a digit of `form` is a number at most so many digits
-    wide (0: any).
-    """
+    """The numbers that C's scanf would find: a digit of `form` is a number at most so many digits wide (0: any)."""
     found: list[int] = []
     at = 0
     for char in form:

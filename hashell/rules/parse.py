@@ -1,7 +1,6 @@
 """Parsing: a `rule` element → expressions.
 
-What cannot be understood becomes `Invalid`, with the words in which Pacemaker complains; it never
-holds.
+What cannot be understood becomes `Invalid`, with the words in which Pacemaker complains; it never holds.
 
 Source: Pacemaker Explained, "Rules"; lib/common/rules.c.
 """
@@ -47,8 +46,7 @@ def parse_rule(
 ) -> Rule | Invalid:
     """The rule of an element, or of the one that its id-ref names.
 
-    Zone and time of the caller are for dates that say neither. Never raises for what a CIB can
-    hold.
+    Zone and time of the caller are for dates that say neither. Never raises for what a CIB can hold.
     """
     reference = element.get("id-ref")
     if reference is not None:

@@ -33,12 +33,12 @@ class ClusterState:
     findings        what reading forces, in order
     tickets         those that the status section has, by id
     dc              node id, None where none is known
-    recheck_at      next moment (seconds since 1970) at which the answer may differ without an
-                    event; None for never
     have_fencing    whether any node can be fenced at all
+    recheck_at      next moment (seconds since 1970) at which the answer may differ without an event; None for never
     digests         digests computed while reading; ask it for more
     problems        complaints about the input, in Pacemaker's words
-    instances_total, disabled, blocked   counts of primitives as crm_mon shows them
+    instances_total, instances_disabled, instances_blocked    primitives, as crm_mon counts them
+    node_by_name    by name in lower case; see `node_named`
     """
 
     cib: Cib
@@ -61,16 +61,13 @@ class ClusterState:
     problems: tuple[str, ...] = ()
     digests: DigestCache = field(default_factory=DigestCache)
     node_by_name: Mapping[str, Node] = field(default_factory=dict)
-    """By name in lower case; see `node_named`."""
 
     def node_named(self, name: str) -> Node | None:
         """The node with this name, in any case of letters."""
         return self.node_by_name.get(name.lower())
 
     def find(self, name: str) -> Resource | None:
-        """The first resource with this id, or whose history goes by this name, in the order of
-        `resources`.
-        """
+        """The first resource with this id, or whose history goes by this name, in the order of `resources`."""
         for top in self.resources:
             for resource in top.tree():
                 if name in (resource.id, resource.history_id):
@@ -89,8 +86,7 @@ def read_cluster_state(
     """A CIB as it stands at a moment (seconds since 1970); see `read_configuration` for the zone.
 
     `configuration` spares reading it again, if it is of the same document and moment. What makes no sense is left out
-    or
-    replaced by its default, with a complaint; nothing raises.
+    or replaced by its default, with a complaint; nothing raises.
     """
     if configuration is None:
         configuration = read_configuration(cib, now_s, utc_offset_s)

@@ -56,8 +56,7 @@ class OperationDigests:
 @dataclass(slots=True)
 class DigestCache:
     """Digests that were computed once. As in Pacemaker, the first history entry asked about decides which parameters
-    count
-    for a restart.
+    count for a restart.
     """
 
     _digests: dict[tuple[str, str], OperationDigests] = field(default_factory=dict)

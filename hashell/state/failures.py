@@ -37,8 +37,8 @@ def action_requires(resource: Resource, task: str) -> Requires:
 def parse_on_fail(
     resource: Resource, task: str, interval_ms: int, text: str | None, *, fencing_enabled: bool, remote_node: bool
 ) -> OnFail:
-    """What a failure of the action asks for. `remote_node` says that the resource connects to a remote node that is no
-    guest.
+    """What a failure of the action asks for. `remote_node` says that the resource connects to a remote node that is
+    no guest.
     """
     found: OnFail | None = None
     word = None if text is None else text.lower()

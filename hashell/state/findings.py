@@ -1,12 +1,10 @@
 """Findings: what reading alone already forces, in the order in which it was found.
 
-The scheduler's first stage turns them into actions in this order, so that actions get Pacemaker's
-numbers. What a finding changes in nodes and resources (unclean, failed, scores …) is already done
-in the `ClusterState`.
+The scheduler's first stage turns them into actions in this order, so that actions get Pacemaker's numbers. What a
+finding changes in nodes and resources (unclean, failed, scores …) is already done in the `ClusterState`.
 
-`optional` and `runnable` of an action are what held at the moment of the finding: the resource's or
-node's state may have changed since, and Pacemaker does not look again unless a later stage asks for
-the same action.
+`optional` and `runnable` of an action are what held at the moment of the finding: the resource's or node's state may
+have changed since, and Pacemaker does not look again unless a later stage asks for the same action.
 
 Source: lib/pengine/unpack.c, pe_actions.c, failcounts.c.
 """
@@ -21,9 +19,9 @@ from hashell.state.resources import Resource
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FencingNeeded:
-    """Fence (or only mark, `reason` empty: the action is needed to order after it) this node.
-    `priority_delay`:
-    priority-fencing-delay counts."""
+    """Fence (or only mark, `reason` empty: the action is needed to order after it) this node. `priority_delay`:
+    priority-fencing-delay counts.
+    """
 
     node: str
     reason: str
@@ -32,8 +30,8 @@ class FencingNeeded:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ActionFound:
-    """An action of a resource on a node: stop or demote because something failed; a recurring
-    operation that is active (`optional`).
+    """An action of a resource on a node: stop or demote because something failed; a recurring operation that is
+    active (`optional`).
     """
 
     resource: Resource
@@ -54,8 +52,7 @@ class StopNotNeeded:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FailureCleared:
-    """Forget the failures of the resource on this node; not before the fencing of
-    `after_fencing_of`, if that is set.
+    """Forget the failures of the resource on this node; not before the fencing of `after_fencing_of`, if that is set.
     """
 
     resource: Resource
@@ -78,8 +75,8 @@ class HistoryCleared:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoreChanged:
-    """The resource (with all below it) got `score` on `node` (None: on all nodes). Already in
-    `Resource.allowed`; here for why.
+    """The resource (with all below it) got `score` on `node` (None: on all nodes). Already in `Resource.allowed`;
+    here for why.
     """
 
     resource: Resource
@@ -90,8 +87,8 @@ class ScoreChanged:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParametersToCheck:
-    """Whether the parameters changed since this failed start or monitor can be told only when it is
-    known where a container will run.
+    """Whether the parameters changed since this failed start or monitor can be told only when it is known where a
+    container will run.
     """
 
     resource: Resource

@@ -21,12 +21,9 @@ class HistoryEntry(NamedTuple):
     """An `lrm_rsc_op`; a tuple, since there can be a hundred thousand of them.
 
     Numbers that are missing or wrong: `call_id` -1, `interval_ms` 0, `status` and `rc` None. `target_rc` is the
-    expected
-    exit code (-1 where there is no valid transition key). `rescheduled` says that the failure of a recurring operation
-    has
-    expired and that it must be scheduled anew: its restart digest then fits nothing. `node` (a name) and `resource`
-    (the id
-    of the instance) say for whom it was read; they are set on failed ones.
+    expected exit code (-1 where there is no valid transition key). `rescheduled` says that the failure of a recurring
+    operation has expired and that it must be scheduled anew: its restart digest then fits nothing. `node` (a name)
+    and `resource` (the id of the instance) say for whom it was read; they are set on failed ones.
     """
 
     id: str
@@ -179,8 +176,7 @@ def age_order(one: HistoryEntry, other: HistoryEntry) -> int:
     """-1 where `one` happened before `other`, 1 where after, 0 where nobody can tell.
 
     On one node call ids count, and the time of the result where they are equal; between nodes the time. A pending
-    operation
-    has no call id: there the transition tells, and an operation without one comes last.
+    operation has no call id: there the transition tells, and an operation without one comes last.
     """
     same_node = (one.get("on_node") or "").lower() == (other.get("on_node") or "").lower()
     if same_node and one.id == other.id:

@@ -1,7 +1,8 @@
 """Migrations: live moves that were cut off half-way, and where that leaves the resource.
 
-A move is migrate_to on the source, migrate_from on the target, stop on the source. Without the second it is *partial*,
-without the third *dangling*. Either node's history may have been cleared meanwhile, and each may have newer news.
+A move is migrate_to on the source, migrate_from on the target, stop on the source. Without the second it is
+*partial*, without the third *dangling*. Either node's history may have been cleared meanwhile, and each may have
+newer news.
 
 Source: Pacemaker Explained, "Migrating resources"; lib/pengine/unpack.c.
 """

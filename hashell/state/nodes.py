@@ -20,17 +20,12 @@ if TYPE_CHECKING:
 class Node:
     """A node as it is now.
 
-    `attributes` are permanent and transient ones together (transient ones win), with #uname, #id,
-    #kind, #is_dc …
-    `score` is what each resource's score there starts from (-INFINITY for a node that is offline or
-    shutting down).
-    `priority` is the sum of the priorities of what runs there, for priority-fencing-delay.
-    `running` are the primitives active there.
-    `health` is below 0 for red, 0 for yellow, above 0 for green.
-    `remote` is the connection of a remote or guest node. `remote_reset`: a guest to be recovered or
-    a remote node to be fenced.
-    `remote_fenced`: fenced since it was last connected. `seen`: has a state of its own in this
-    cluster's lifetime.
+    `attributes` are permanent and transient ones together (transient ones win), with #uname, #id, #kind, #is_dc …
+    `score` is what each resource's score there starts from (-INFINITY for a node that is offline or shutting down).
+    `priority` is the sum of the priorities of what runs there, for priority-fencing-delay. `running` are the
+    primitives active there. `health` is below 0 for red, 0 for yellow, above 0 for green. `remote` is the connection
+    of a remote or guest node. `remote_reset`: a guest to be recovered or a remote node to be fenced. `remote_fenced`:
+    fenced since it was last connected. `seen`: has a state of its own in this cluster's lifetime.
     """
 
     id: str

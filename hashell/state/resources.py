@@ -1,7 +1,6 @@
 """Resources: every instance as it is now.
 
-See the door (`hashell/state/__init__.py`) for what an instance is. Source:
-include/crm/common/resources_internal.h.
+See the door (`hashell/state/__init__.py`) for what an instance is. Source: include/crm/common/resources_internal.h.
 """
 
 from __future__ import annotations
@@ -25,9 +24,7 @@ class ProbeMode(enum.StrEnum):
 
 @sealable
 class Replica:
-    """One replica of a bundle, by role. `child` is the instance inside the container; `node_id` the
-    guest node.
-    """
+    """One replica of a bundle, by role. `child` is the instance inside the container; `node_id` the guest node."""
 
     offset: int
     container: Resource
@@ -47,20 +44,17 @@ class Resource:
     role, next_role     now, and what configuration and failures ask for (UNKNOWN: nothing special)
     active_on           node ids where it is active, in the order in which history told of it
     known_on            node ids where its state is known (no probe needed), as keys
-    allowed             node id → score, as reading leaves it: 0 everywhere in a symmetric cluster,
-                        -INFINITY after a ban; a node that
-                        is missing is not allowed. Insertion order is kept. Constraints are not in
-                        it.
+    allowed             node id → score, as reading leaves it: 0 everywhere in a symmetric cluster, -INFINITY after a
+                        ban; a node that is missing is not allowed. Insertion order is kept; constraints are not in it
     probe_modes         node id → mode, only where it is not ALWAYS
     failed              marked FAILED; stop_if_failed: must be stopped (not only demoted)
     removed             not configured any more, or an instance above clone_max
     removed_launched    removed, and was launched by another resource
     pending_task        operation that is running now (`start` …), on `pending_on`
-    lock_node           held back for this node, which shut down cleanly at `lock_time`
-    partial_migration_* between migrate_to and migrate_from
-    dangling_migration_sources   nodes where a migrated resource still has to be stopped
-    launcher, launched  container and what it launches (guest connections, `container`
-                        meta-attribute)
+    lock_node           held back for this node, which shut down cleanly at `lock_time` (seconds since 1970)
+    partial_migration_source, _target   between migrate_to and migrate_from
+    dangling_migration_sources          nodes where a migrated resource still has to be stopped
+    launcher, launched  container and what it launches (guest connections, `container` meta-attribute)
     """
 
     id: str
@@ -136,8 +130,8 @@ class Resource:
 
     @property
     def top(self) -> Resource:
-        """The topmost parent below a bundle: the clone of an instance, the bundle's clone for what
-        is in it, else the resource itself.
+        """The topmost parent below a bundle: the clone of an instance, the bundle's clone for what is in it, else the
+        resource itself.
         """
         found = self
         while found.parent is not None and found.parent.kind is not ResourceKind.BUNDLE:

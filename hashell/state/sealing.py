@@ -4,7 +4,8 @@ Nodes and resources refer to each other in circles and change while the history 
 ones in the end would cost more than the reading. So a *draft* is an object of a subclass that may be written, and
 sealing it gives it the frozen class: the same object, read-only for everyone else.
 
-A type checker takes the fields for writable (it cannot know when an object is sealed); writing to a sealed one raises.
+A type checker takes the fields for writable (it cannot know when an object is sealed); writing to a sealed one
+raises.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Tickets: which of them this site holds.
 
-Source: Pacemaker Explained, "Multi-site clusters and tickets"; lib/pengine/unpack.c,
-unpack_ticket_state.
+Source: Pacemaker Explained, "Multi-site clusters and tickets"; lib/pengine/unpack.c, unpack_ticket_state.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from hashell.values.integers import leading_integer
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket as the status section has it. `last_granted` is seconds since 1970, -1 for never.
-    `state` holds all its attributes.
+    """A ticket as the status section has it. `last_granted` is seconds since 1970, -1 for never. `state` holds all
+    its attributes.
     """
 
     id: str

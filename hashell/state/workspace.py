@@ -1,7 +1,7 @@
 """Workspace: the tables that reading fills, and the few things that several of its steps do.
 
-While reading, nodes and resources are *drafts*: the same objects as later, still writable. `seal` freezes them, so that
-what the world sees cannot change, and nothing is copied.
+While reading, nodes and resources are *drafts*: the same objects as later, still writable. `seal` freezes them, so
+that what the world sees cannot change, and nothing is copied.
 
 Source: lib/pengine/unpack.c, utils.c, native.c.
 """
