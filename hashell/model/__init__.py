@@ -9,8 +9,8 @@ To change: a cluster option: options/cluster.py (its row: name, type, default, t
      resources imply: guests.py; constructs of older schemas: upgrade.py.
 
 **What a resource is here.** A `ResourceConfig` is a thing that somebody configured: one for each primitive, group,
-clone and bundle, one for the member of a clone (not one for each instance), and one for each resource that a bundle or a
-guest node implies (`implied`). Instances of clones are made in the room `state`, since how many there are depends on
+clone and bundle, one for the member of a clone (not one for each instance), and one for each resource that a bundle or
+a guest node implies (`implied`). Instances of clones are made in the room `state`, since how many there are depends on
 the history too.
 
 Meta-attributes and parameters are already evaluated for the moment (own sets, sets of the parents, rsc_defaults, in
