@@ -135,6 +135,8 @@ def location(env: Env, identity: str, spec: str, node: str, score: str, options:
     if discovery is not None and discovery not in _DISCOVERY:
         env.report(error("discovery", f"'{discovery}' is not a valid resource-discovery value, use 'always', 'exclusive', 'never'", forcible=True))
     unknown = [name for name in options if name != "resource-discovery"]
+    if unknown and not unknown[0].replace("-", "").isalnum():
+        raise BadUsage(f"{unknown[0]!r} cannot be the name of an option", "use letters, digits and -")
     if unknown:
         env.report(error("location-option", f"bad option '{unknown[0]}', use --force to override", forcible=True))
     section = env.section("constraints")

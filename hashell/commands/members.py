@@ -279,6 +279,8 @@ def _check_bundle(
         *(("port-map", one, _PORT_OPTIONS) for one in ports), *(("storage-map", one, _STORAGE_OPTIONS) for one in storage),
     ):
         for key in options:
+            if not key.replace("-", "").isalnum():
+                raise BadUsage(f"{key!r} cannot be the name of a {what} option", "use letters, digits and -")
             if key not in known:
                 allowed = ", ".join(f"'{one}'" for one in sorted(known))
                 env.report(error("bundle-option", f"invalid {what} option '{key}', allowed options are: {allowed}", forcible=True))

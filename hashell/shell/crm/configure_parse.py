@@ -25,6 +25,7 @@ from hashell.commands.facts import (
     with_unit,
 )
 from hashell.errors import BadUsage
+from hashell.shell.grammar.lexer import check_characters
 
 Element = etree._Element
 
@@ -448,6 +449,8 @@ def _bundle_part(cursor: Cursor, out: Element) -> None:
         name, value = pair.get("name") or "", pair.get("value")
         if name in ("port-mapping", "storage-mapping"):
             target = etree.SubElement(holder, name)
+        elif not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
+            cursor.fail(f"{name!r} cannot be the name of an option", start + 1)
         else:
             target.set(name, value or "")
 
@@ -471,7 +474,7 @@ def _location(cursor: Cursor) -> Element:
         out.extend(_resource_sets(cursor, inner, "role"))
     else:
         out.set("rsc", cursor.resource())
-    while match := cursor.accept(re.compile(r"\$?([^=]+)=(.*)")):
+    while match := cursor.accept(re.compile(r"\$?([A-Za-z_][\w.-]*)=(.*)")):
         out.set(match[1], cursor.role(match[2], match[1]))
     if match := cursor.accept(_SCORE):
         out.set(*_score(match[1]))
@@ -888,6 +891,7 @@ KEYWORDS = frozenset(_READERS)
 def parse_words(words: list[str], context: ParseContext | None = None) -> Element:
     """The sketch of one command's words, keyword first. Raises SyntaxProblem."""
     assert words
+    check_characters(words)
     words = [words[0].lower(), *words[1:]]
     reader = _READERS.get(words[0])
     if reader is None:

@@ -17,8 +17,23 @@ _PLAIN = re.compile(r"[\w.-]+")
 _ESCAPED = re.compile(r'\\(?=[\\"]|\Z)')
 
 
+#: Characters that no XML document may hold: control characters, halves of surrogate pairs.
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
 class UnclosedQuote(BadUsage):
     id = "quote-unclosed"
+
+
+class BadCharacter(BadUsage):
+    id = "character-bad"
+
+
+def check_characters(words: list[str]) -> None:
+    """Raises BadCharacter for a word that could never stand in a CIB."""
+    for word in words:
+        if _NOT_XML.search(word):
+            raise BadCharacter(f"{word!r} holds a character that no CIB can hold", "leave control characters out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +90,9 @@ def split_words(line: str) -> list[str]:
     tokens = lex(line)
     if tokens and not tokens[-1].closed:
         raise UnclosedQuote(f"no closing quotation in: {line.strip()}", "close the quote")
-    return [token.text for token in tokens]
+    words = [token.text for token in tokens]
+    check_characters(words)
+    return words
 
 
 def typed_words(arguments: list[str]) -> list[str]:
@@ -92,6 +109,7 @@ def typed_words(arguments: list[str]) -> list[str]:
         tokens = lex(argument)
         whole = len(tokens) == 1 and tokens[0].closed
         words.append(tokens[0].text if whole else argument)
+    check_characters(words)
     return words
 
 

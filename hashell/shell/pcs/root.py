@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from hashell.errors import BadUsage, HashellError, Refused
+from hashell.shell.grammar.lexer import check_characters
 from hashell.shell.grammar.words import Command, Danger
 from hashell.shell.pcs.call import Call, read_options
 
@@ -59,6 +60,7 @@ def run_pcs(session: Session, words: list[str]) -> int:
 
 
 def _run(session: Session, words: list[str]) -> int:
+    check_characters(words)
     plain, options = read_options(words)
     if "-f" in options:
         from hashell.client.choose import open_client
