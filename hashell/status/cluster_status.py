@@ -2,6 +2,8 @@
 
 Times are seconds since 1970. Names in here are names of nodes and ids of resources; "" stands for nothing where a
 text is.
+
+Records are msgspec structs: a dataclass takes some thirty times as long to define, and a one-shot status defines them all.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+import msgspec
 
 from hashell.status.options import StatusOptions
 from hashell.values.roles import Role
@@ -39,8 +43,7 @@ class Variant(enum.StrEnum):
     BUNDLE = "bundle"
 
 
-@dataclass(frozen=True, slots=True)
-class NodeStatus:
+class NodeStatus(msgspec.Struct, frozen=True):
     """One node. `running` are ids of primitives that are recorded as active there, in the order they were read.
 
     `feature_set` is None unless the node is fully up. For a guest, `container` is the resource that it lives in,
@@ -66,8 +69,7 @@ class NodeStatus:
     host: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Common:
+class Common(msgspec.Struct, frozen=True):
     """What every kind of resource has.
 
     `id` is unique (web:1); `name` is what people are shown, without an instance's number where instances are alike.
@@ -91,8 +93,7 @@ class Common:
     active_on: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PrimitiveStatus(Common):
+class PrimitiveStatus(Common, frozen=True):
     """One primitive, or one instance of it.
 
     `role` is what is shown (Started becomes Unpromoted in a promotable clone). `active` says whether the places where
@@ -126,8 +127,7 @@ class PrimitiveStatus(Common):
         return ":".join(part for part in parts if part)
 
 
-@dataclass(frozen=True, slots=True)
-class GroupStatus(Common):
+class GroupStatus(Common, frozen=True):
     members: tuple[PrimitiveStatus, ...]
 
     @property
@@ -135,8 +135,7 @@ class GroupStatus(Common):
         return Variant.GROUP
 
 
-@dataclass(frozen=True, slots=True)
-class CloneStatus(Common):
+class CloneStatus(Common, frozen=True):
     """`child` is the id of what is cloned, `candidates` the nodes where an instance may run, `probe_id` as in a
     primitive.
     """
@@ -152,8 +151,7 @@ class CloneStatus(Common):
         return Variant.CLONE
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaStatus:
+class ReplicaStatus(msgspec.Struct, frozen=True):
     """One copy of a bundle's container with what belongs to it. `address` is its own IP, if it has one."""
 
     number: int
@@ -169,8 +167,7 @@ class ReplicaStatus:
         return tuple(part for part in wanted if part is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class BundleStatus(Common):
+class BundleStatus(Common, frozen=True):
     container_type: str
     image: str
     replicas_max: int
@@ -184,8 +181,7 @@ class BundleStatus(Common):
 ResourceStatus = PrimitiveStatus | GroupStatus | CloneStatus | BundleStatus
 
 
-@dataclass(frozen=True, slots=True)
-class AttributeStatus:
+class AttributeStatus(msgspec.Struct, frozen=True):
     """A node attribute that people are shown. `expected` is what a ping resource there should reach, None for others.
     """
 
@@ -194,14 +190,12 @@ class AttributeStatus:
     expected: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class NodeAttributes:
+class NodeAttributes(msgspec.Struct, frozen=True):
     node: str
     attributes: tuple[AttributeStatus, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OperationStatus:
+class OperationStatus(msgspec.Struct, frozen=True):
     """One entry of the history, as recorded. `changed_s` is 0 where nothing is recorded; times in ms stay text."""
 
     call: str
@@ -213,8 +207,7 @@ class OperationStatus:
     queue_ms: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceHistory:
+class ResourceHistory(msgspec.Struct, frozen=True):
     """What one resource did on one node. `name` is shown with operations, `id` without (as crm_mon does).
 
     `threshold` is its migration-threshold in points.
@@ -228,14 +221,12 @@ class ResourceHistory:
     operations: tuple[OperationStatus, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NodeHistory:
+class NodeHistory(msgspec.Struct, frozen=True):
     node: str
     resources: tuple[ResourceHistory, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FailureStatus:
+class FailureStatus(msgspec.Struct, frozen=True):
     """A failed action, as recorded. `key` is its operation key, `has_key` whether it was recorded as such."""
 
     key: str
@@ -254,8 +245,7 @@ class FailureStatus:
     queue_ms: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class FailedProbe:
+class FailedProbe(msgspec.Struct, frozen=True):
     """A probe that could not be done because nothing is installed there: shown beside Stopped, not as a failure."""
 
     resource: str
@@ -263,8 +253,7 @@ class FailedProbe:
     rc: int
 
 
-@dataclass(frozen=True, slots=True)
-class TicketStatus:
+class TicketStatus(msgspec.Struct, frozen=True):
     """`attributes` are what else was set on it."""
 
     id: str
@@ -274,8 +263,7 @@ class TicketStatus:
     attributes: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BanStatus:
+class BanStatus(msgspec.Struct, frozen=True):
     """A location constraint keeps a resource (or its promoted role) off a node; `weight` in points."""
 
     id: str
@@ -285,8 +273,7 @@ class BanStatus:
     promoted_only: bool
 
 
-@dataclass(frozen=True, slots=True)
-class FencingEvent:
+class FencingEvent(msgspec.Struct, frozen=True):
     """Something that was done, or tried, to a node. `state`: success, failed or pending; times in seconds."""
 
     target: str
@@ -299,8 +286,7 @@ class FencingEvent:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(msgspec.Struct, frozen=True):
     """The head of a status. `daemon` is the state of the cluster's daemon, "" when nobody was asked."""
 
     stack: str

@@ -5,8 +5,7 @@ Source: lib/common/output_html.c; lib/pengine/pe_output.c, the messages of forma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 from lxml import etree
 
 from hashell.status import fencing, outline, text, words
@@ -31,8 +30,7 @@ STYLE = """\
 .warning { color: red; font-weight: bold }"""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """What stands round the status: title, a style sheet of one's own, seconds until it loads again (0: never)."""
 
     title: str = "Cluster Status"

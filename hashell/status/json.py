@@ -6,10 +6,10 @@ The shape is that of `ClusterStatus`, reduced to the sections and filters that w
 
 from __future__ import annotations
 
-import dataclasses
-import enum
 import json
 from typing import Any
+
+import msgspec
 
 from hashell.status import outline
 from hashell.status.cluster_status import ClusterStatus, ResourceStatus
@@ -69,10 +69,4 @@ def _resource(one: ResourceStatus) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, enum.Enum):
-        return value.value
-    return value
+    return msgspec.to_builtins(value)

@@ -6,7 +6,8 @@ Source: lib/pengine/pe_output.c, native.c, group.c, clone.c, bundle.c (the messa
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from hashell.status import words
 from hashell.status.cluster_status import (
@@ -30,16 +31,14 @@ from hashell.values.outcomes import exec_status_text
 from hashell.values.roles import Role
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """One line. `css` is the class that colours a resource; the theme of a terminal may use it too."""
 
     text: str
     css: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(msgspec.Struct, frozen=True):
     """A heading with what stands below it. `quiet`: the heading is a plain line (a replica's), no colon behind it."""
 
     heading: str
@@ -50,8 +49,7 @@ class Block:
 Entries = Iterator[Line | Block]
 
 
-@dataclass(frozen=True, slots=True)
-class Detail:
+class Detail(msgspec.Struct, frozen=True):
     """How much of a resource is said. `bare`: without its node, since it stands below that node."""
 
     inactive: bool

@@ -6,7 +6,8 @@ Source: lib/pacemaker/pcmk_sched_tickets.c; lib/pengine/pe_output.c, ticket_list
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from hashell.model.constraints import TicketConstraint
 from hashell.model.nodes import NodeKind
@@ -43,8 +44,7 @@ def tickets(state: ClusterState) -> tuple[TicketStatus, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Losses:
+class Losses(msgspec.Struct, frozen=True):
     """What the loss of tickets comes to at once: ids of resources that are frozen, of nodes that are to be fenced."""
 
     frozen: frozenset[str] = frozenset()

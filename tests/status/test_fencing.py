@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from hashell.cib.document import Cib
@@ -15,7 +16,7 @@ from hashell.status.cluster_status import FencingEvent
 from hashell.status.options import NOTHING, Section, StatusOptions
 
 DONE = FencingEvent("node2", "reboot", "success", "node1", "controller", "node1", completed_s=1_657_750_500)
-EARLIER = replace(DONE, completed_s=1_657_750_000)
+EARLIER = msgspec.structs.replace(DONE, completed_s=1_657_750_000)
 FAILED = FencingEvent(
     "node2", "reboot", "failed", "node1", "controller", "node1", completed_s=1_657_750_406, reason="no power"
 )
