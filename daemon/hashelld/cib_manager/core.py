@@ -79,6 +79,8 @@ from hashelld.core.events import (
 PENDING_MAX = 2_000
 #: Bytes of one change: it must fit into a message between nodes.
 WRITE_MAX = 6 * 1024 * 1024
+#: Entries applied in one go: 20 trees of a CIB of 1 MB are what a node has to spare, and other events get their turn.
+APPLY_MAX = 20
 #: Entries between two comparisons of digests.
 DIGEST_EVERY = 64
 #: Entries of a branch that are kept for the archive, and status entries for being asked again.
@@ -99,6 +101,11 @@ _T = TypeVar("_T")
 @dataclass(frozen=True, slots=True)
 class FetchAgain(Event):
     view: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyMore(Event):
+    """More entries are committed than were applied in one go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +204,7 @@ class CibManager:
         self._acks: dict[str, int] = {}
         self._acked = 0
         self._announced = 0
+        self._committed = 0
         self._counter = 0
         self._pending: OrderedDict[int, _Pending] = OrderedDict()
         self._pieces: dict[int, bytes] = {}
@@ -225,6 +233,8 @@ class CibManager:
             case FetchAgain(number):
                 if self.view and number == self.view.number and self.phase == "fetching":
                     self._fetch(out)
+            case ApplyMore():
+                self._commit(self._committed, out)
             case JournalAgain():
                 self._write_again(out)
             case Started():
@@ -273,6 +283,11 @@ class CibManager:
     # --- the start of a view ------------------------------------------------------------------
 
     def _new_view(self, view: View, out: list[Effect]) -> None:
+        # What is known to be committed is applied first: then those that go on together state the same. It is told as
+        # one change when the new view has begun.
+        if self.ledger.held and self.ledger.held[0].position.index <= self._committed:
+            self._untold = self._untold or Author("", self.node, "", "several changes at the end of a view")
+            self._commit(self._committed, out, most=len(self.ledger.held))
         self.view = view
         self.phase = "gathering"
         self._blocked = False
@@ -286,10 +301,12 @@ class CibManager:
         self._acks = {}
         self._acked = 0
         self._announced = 0
+        self._committed = 0
         self._first_index = 0
         self._pieces = {}
         self._digests.clear()
         out.append(CancelTimer("fetch"))
+        out.append(CancelTimer("apply"))
         out.append(Multicast(messages.STATE, encode(self._state(view))))
 
     def _state(self, view: View) -> State:
@@ -613,9 +630,14 @@ class CibManager:
 
     # --- committed ----------------------------------------------------------------------------
 
-    def _commit(self, index: int, out: list[Effect]) -> None:
-        # One at a time: what is stored with an entry says that this entry is the last applied.
-        while (entry := self.ledger.take_first(index)) is not None:
+    def _commit(self, index: int, out: list[Effect], most: int = APPLY_MAX) -> None:
+        self._committed = max(self._committed, index)
+        # One at a time: what is stored with an entry says that this entry is the last applied. A bounded number at a
+        # time: every version that is told keeps a whole tree alive until all have heard of it.
+        for _ in range(most):
+            entry = self.ledger.take_first(self._committed)
+            if entry is None:
+                return
             if entry.write is None:
                 self._start_of_view(entry, out)
             else:
@@ -628,6 +650,8 @@ class CibManager:
                 del self._branch[:-BRANCH_MAX]
             if entry.position.index % DIGEST_EVERY == 0:
                 self._remember_digest(entry.position.index, out)
+        if self.ledger.held and self.ledger.held[0].position.index <= self._committed:
+            out.append(StartTimer("apply", 0, ApplyMore()))
 
     def _start_of_view(self, entry: Entry, out: list[Effect]) -> None:
         version, highest = self.cib.version, Version(*entry.raise_to)

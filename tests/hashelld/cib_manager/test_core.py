@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hashell.cib.document import Cib
-from hashelld.cib_manager.core import PENDING_MAX, WRITE_MAX, CibManager, keeps_record, status_only
+from hashelld.cib_manager.core import APPLY_MAX, PENDING_MAX, WRITE_MAX, CibManager, keeps_record, status_only
 from hashelld.cib_manager.messages import Operation
-from hashelld.core.effects import JournalAppend, Multicast, Store, Stored, Tell
+from hashelld.core.effects import JournalAppend, Multicast, StartTimer, Store, Stored, Tell
 from hashelld.core.events import (
     Author,
     ChangeAnswered,
@@ -132,6 +132,27 @@ def test_what_is_too_big_or_too_much_is_refused_at_once():
     (refused,) = lonely.receive(ChangeWanted((), Author("", ""), "last"), 0, 0.0)
 
     assert refused.event.error_id == "busy"
+
+
+def test_a_pile_of_committed_changes_is_applied_a_few_at_a_time():
+    """Every version that is told keeps a whole tree alive: a thousand at once cost a gigabyte."""
+    alone = Alone(disk=False)
+    for effect in list(alone.waiting):
+        alone.feed(Stored(effect.token))
+    for number in range(200):
+        alone.want(CibOperation("modify", NVPAIR.replace(b'"1"', f'"v{number}"'.encode()), "crm_config"), request=str(number))
+    # The disk is done with the first last, so all are committed at once.
+    pending = [Stored(e.token) for e in reversed(alone.waiting) if isinstance(e, JournalAppend)]
+    worst = 0
+    while pending:
+        told = len(alone.told)
+        alone.feed(pending.pop(0))
+        worst = max(worst, sum(isinstance(e, CibChanged) for e in alone.told[told:]))
+        pending += [e.event for e in alone.effects if isinstance(e, StartTimer) and e.name == "apply"]
+        alone.effects.clear()
+
+    assert 1 < worst <= APPLY_MAX
+    assert str(alone.manager.cib.version) == "0.200.0"
 
 
 def test_after_a_restart_the_journal_brings_back_what_the_stored_cib_lacks():

@@ -185,8 +185,11 @@ class Transport:
         self._spawn(self._accept(self._socket), "accept")
 
     async def stop(self) -> None:
-        for task in list(self._tasks):
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
+        # The accepting task must be out of the loop before its socket is closed.
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._socket:
             self._socket.close()
         for connection in list(self._links.values()):
