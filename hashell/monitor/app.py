@@ -253,6 +253,9 @@ class HashellMonitor(App[int]):
         if "link" in dirty:
             for view in self.query(LineView):
                 view.show_stale(not self.model.connected)
+            if self.model.connected and self.model.moved:
+                self._say(self.model.moved, 15.0)
+                self.model.moved = ""
         self._draw_frame()
 
     @work(group="status", exit_on_error=False)
@@ -293,7 +296,8 @@ class HashellMonitor(App[int]):
         if not self.model.connected:
             link = (Span(self.model.link_text, "fail", True),)
         else:
-            link = (Span(f"{self.model.kind} {self.glyphs.ok} live", "ok"),)
+            name = self.model.node or self.model.kind
+            link = (Span(f"{name} {self.glyphs.ok} live", "ok"),)
             if self.model.kind == "file":
                 link = (Span("file", "maint"),)
         if self.options.read_only:
@@ -433,10 +437,10 @@ class HashellMonitor(App[int]):
             return None
         return line
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, seconds: float = 6.0) -> None:
         self._said = text
         self._draw_frame()
-        self.set_timer(6.0, lambda: self._unsay(text))
+        self.set_timer(seconds, lambda: self._unsay(text))
 
     def _unsay(self, text: str) -> None:
         if self._said == text:

@@ -36,7 +36,8 @@ def hear(model: ClusterModel, update: Update, now_s: float) -> None:
             if update.moved_from:
                 text = f"{update.why}: moved to {update.node}"
             model.node = update.node
-            model.moved = text if update.moved_from else ""
+            if update.moved_from:
+                model.moved = text
             model.hear_link(connected=True, where=update.where, text=text)
         case Disconnected():
             model.hear_link(

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from hashell.commands.running import active_on
 from hashell.lab.stage import LoopbackStage
 from hashell.testing.terminal import Terminal
 
@@ -28,6 +29,14 @@ def socket_of(stage: LoopbackStage, node: str) -> str:
 
 def line_of(text: str, word: str) -> str:
     return next((line for line in text.splitlines() if word in line), "")
+
+
+def runs(stage: LoopbackStage, resource: str) -> bool:
+    client = stage.cluster.client()
+    try:
+        return bool(active_on(client.cib(), resource))
+    finally:
+        client.close()
 
 
 def test_a_change_by_the_shell_is_seen_in_the_monitor_and_one_by_the_monitor_in_the_shell(stage):
@@ -88,7 +97,11 @@ def test_a_parameter_is_completed_with_its_description_committed_and_seen(stage)
         shell.send("\x15configure primitive extra ocf:hashell:Dummy\r")
         shell.send("configure show extra\r")
         shell.wait_for("primitive extra ocf:hashell:Dummy")
-        shell.send("status\r")
-        shell.wait_for(lambda text: "Started" in line_of(text, "extra"), 30)
+        shell.wait_for("edits staged")
+        shell.send("configure commit\r")
+        shell.wait_for(lambda text: "edits staged" not in text)
+        stage.cluster.wait_until(lambda: runs(stage, "extra"), "extra was not started", 30)
+        shell.send("resource status extra\r")
+        shell.wait_for("is running on")
         shell.send("quit\r")
         assert shell.wait_end() == 0
