@@ -14,9 +14,11 @@ from typing import Any
 
 import msgspec
 
+from hashell.cib.acl import acls_enabled
 from hashell.cib.document import Cib
+from hashell.errors import HashellError
 from hashell.wire import messages
-from hashell.wire.failures import failure
+from hashell.wire.failures import failure, failure_of
 from hashelld.core.effects import Effect, Multicast, Notify, ReadHistory, Reply, Tell
 from hashelld.core.events import (
     ActionChanged,
@@ -37,6 +39,7 @@ from hashelld.core.events import (
     TransitionStarted,
     View,
 )
+from hashelld.ipc.access import Access
 from hashelld.settings import Settings
 
 #: Events kept for those who come later; about a day of a quiet cluster, a few minutes of a storm.
@@ -59,6 +62,15 @@ class RequestArrived(Event):
     user: str
     may_write: bool
     body: Any
+    privileged: bool = True
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A notice of the CIB while access control lists count: only the privileged may have it whole."""
+
+    notice: messages.CibNotice
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +166,7 @@ class Ipc:
         notice = messages.CibNotice(
             str(event.after.version), event.patch, author.user, author.node, author.command, wall_s
         )
-        return [Notify(notice)]
+        return [Notify(Guarded(notice) if acls_enabled(event.after) else notice)]
 
     def _members_changed(self, view: View, wall_s: float) -> list[Effect]:
         before = {member.name: member for member in self._view.members} if self._view else {}
@@ -204,10 +216,20 @@ class Ipc:
     # --- what is asked
 
     def _request(self, event: RequestArrived) -> Iterable[Effect]:
+        try:
+            return list(self._answer(event))
+        except HashellError as error:
+            return [Reply(event.ticket, failure_of(error))]
+
+    def _access(self, event: RequestArrived) -> Access:
+        return Access.of(self._cib, event.user, event.groups, privileged=event.privileged)
+
+    def _answer(self, event: RequestArrived) -> Iterable[Effect]:
+        """Raises PermissionDenied, and what a change raises that cannot be done."""
         ticket, body = event.ticket, event.body
         match body:
             case messages.GetCib() | messages.Subscribe():
-                return [Reply(ticket, self._cib_is())]
+                return [Reply(ticket, self._cib_is(self._access(event)))]
             case messages.GetInfo():
                 return [Reply(ticket, self._info())]
             case messages.GetEvents(limit):
@@ -215,6 +237,9 @@ class Ipc:
                 return [Reply(ticket, messages.Events(tuple(kept)))]
             case messages.GetTransition():
                 return [Reply(ticket, self._transition_is())]
+            case messages.GetHistory() | messages.GetVersion():
+                self._access(event).check_other("the history")
+        match body:
             case messages.GetHistory(limit):
                 return [ReadHistory(ticket, max(0, limit))]
             case messages.GetVersion(version) if version:
@@ -230,6 +255,8 @@ class Ipc:
     def _wish(self, event: RequestArrived) -> Iterable[Effect]:
         """A request that changes something, by somebody who may."""
         ticket, body = event.ticket, event.body
+        if not isinstance(body, messages.ApplyChanges):
+            self._access(event).check_other(type(body).__name__)
         match body:
             case messages.ApplyChanges():
                 return self._apply(event, body)
@@ -268,8 +295,16 @@ class Ipc:
                     "use " + ", ".join(sorted(_KINDS)),
                 )
                 return [Reply(event.ticket, told)]
+        access = self._access(event)
+        access.check(body.changes)
+        # What was judged is this configuration: on another one the same edit might reach what is not theirs.
+        now = self._cib.version
         operations = tuple(
-            CibOperation(change.kind, change.xml, change.path, change.admin_epoch, change.epoch)
+            CibOperation(
+                change.kind, change.xml, change.path,
+                change.admin_epoch if change.epoch >= 0 or not access.restricted else now.admin_epoch,
+                change.epoch if change.epoch >= 0 or not access.restricted else now.epoch,
+            )
             for change in body.changes
         )
         author = Author(event.user, self._node, body.command, body.message)
@@ -286,7 +321,9 @@ class Ipc:
 
     # --- what this node knows
 
-    def _cib_is(self) -> messages.CibIs:
+    def _cib_is(self, access: Access) -> messages.CibIs:
+        if access.restricted:
+            return messages.CibIs(access.visible().to_bytes(), str(self._cib.version))
         if self._cib_bytes is None:
             self._cib_bytes = self._cib.to_bytes()
         return messages.CibIs(self._cib_bytes, str(self._cib.version))

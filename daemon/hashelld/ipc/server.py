@@ -24,7 +24,7 @@ from hashell.wire import codec, messages
 from hashell.wire.failures import failure, failure_of
 from hashelld.core.effects import Effect, Notify, Reply
 from hashelld.core.events import Event
-from hashelld.ipc.core import ClientGone, RequestArrived
+from hashelld.ipc.core import ClientGone, Guarded, RequestArrived
 from hashelld.ipc.subscriptions import Subscriptions
 from hashelld.ipc.users import Caller, caller_of, group_id
 from hashelld.settings import Settings
@@ -220,7 +220,7 @@ class IpcServer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
-            caller = caller_of(writer.get_extra_info("socket"))
+            caller = await asyncio.to_thread(caller_of, writer.get_extra_info("socket"))
         except OSError:
             writer.close()
             return
@@ -300,7 +300,9 @@ class IpcServer:
         self._asked[ticket] = _Asked(connection.number, frame.number, frame.body, deadline_s)
         connection.tickets[ticket] = frame.number
         caller = connection.caller
-        self._feed(COMPONENT, RequestArrived(ticket, caller.name, caller.may_write, frame.body))
+        self._feed(COMPONENT, RequestArrived(
+            ticket, caller.name, caller.may_write, frame.body, caller.privileged, caller.groups
+        ))
 
     def _patience_s(self, body: messages.Message) -> float:
         match body:
@@ -327,13 +329,18 @@ class IpcServer:
 
     def notify(self, body: Any) -> None:
         """Push a notice to everyone who subscribed to its kind; who reads too slowly is dropped."""
-        data: bytes | None = None
+        body, guarded = (body.notice, True) if isinstance(body, Guarded) else (body, False)
+        whole: bytes | None = None
         for number in self._subscriptions.who_hears(body):
             connection = self._connections.get(number)
             if connection is None or connection.closing:
                 continue
-            if data is None:
-                data = codec.encode(messages.ToClient(0, body))
+            if guarded and not connection.caller.privileged:
+                # What it may see of the change nobody has worked out: it is told to ask for the CIB as it may see it.
+                data = codec.encode(messages.ToClient(0, messages.CibNotice(body.version, b"", when_s=body.when_s)))
+            else:
+                whole = whole or codec.encode(messages.ToClient(0, body))
+                data = whole
             if len(connection.waiting) >= self._notices_max:
                 self._part(
                     connection, TooSlow(f"more than {self._notices_max} notices wait to be read")

@@ -20,16 +20,24 @@ _CREDENTIALS = struct.Struct("3i")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `name` is the user's name, or `uid 1234` where the system has none."""
+    """Who asks. `name` is the user's name, or `uid 1234` where the system has none.
+
+    To the privileged no access control list applies; `groups` are names, for the lists that speak of groups.
+    """
 
     name: str
     uid: int
     pid: int
     may_write: bool
+    privileged: bool = False
+    groups: tuple[str, ...] = ()
 
 
 def caller_of(connection: socket.socket) -> Caller:
-    """The process at the other end of a connected Unix socket, as the kernel recorded it at connect."""
+    """The process at the other end of a connected Unix socket, as the kernel recorded it at connect.
+
+    May block: where users come from the network, their names are asked for there.
+    """
     data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     pid, uid, gid = _CREDENTIALS.unpack(data)
     return judge(uid, gid, pid)
@@ -41,8 +49,9 @@ def judge(uid: int, gid: int, pid: int) -> Caller:
         name = pwd.getpwuid(uid).pw_name
     except KeyError:
         name = ""
-    may_write = uid in (0, os.geteuid()) or _in_group(name, gid)
-    return Caller(name or f"uid {uid}", uid, pid, may_write)
+    privileged = uid in (0, os.geteuid()) or name == "hacluster"
+    may_write = privileged or _in_group(name, gid)
+    return Caller(name or f"uid {uid}", uid, pid, may_write, privileged, _groups(name, gid))
 
 
 def _in_group(name: str, gid: int) -> bool:
@@ -51,6 +60,17 @@ def _in_group(name: str, gid: int) -> bool:
     except KeyError:
         return False
     return gid == group.gr_gid or bool(name and name in group.gr_mem)
+
+
+def _groups(name: str, gid: int) -> tuple[str, ...]:
+    """Names of the groups that a user is in, as far as the system knows names."""
+    found = []
+    for number in os.getgrouplist(name, gid) if name else [gid]:
+        try:
+            found.append(grp.getgrgid(number).gr_name)
+        except KeyError:
+            continue
+    return tuple(found)
 
 
 def group_id() -> int | None:
