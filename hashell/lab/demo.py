@@ -274,6 +274,7 @@ def _document(control: DemoControl, stage: ServiceStage, names: Sequence[str]) -
                 "problem": told.outcome.problem,
                 "seconds": round(told.outcome.ended_s - told.outcome.began_s, 3),
                 "owner": told.outcome.owner,
+                "longest_outage_ms": round(told.longest_s * 1000),
                 "outages": [
                     {
                         "at_s": round(gap.began_s - began_s, 3), "seconds": round(gap.seconds, 3),
