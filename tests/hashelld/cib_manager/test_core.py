@@ -140,7 +140,8 @@ def test_a_pile_of_committed_changes_is_applied_a_few_at_a_time():
     for effect in list(alone.waiting):
         alone.feed(Stored(effect.token))
     for number in range(200):
-        alone.want(CibOperation("modify", NVPAIR.replace(b'"1"', f'"v{number}"'.encode()), "crm_config"), request=str(number))
+        nvpair = NVPAIR.replace(b'"1"', f'"v{number}"'.encode())
+        alone.want(CibOperation("modify", nvpair, "crm_config"), request=str(number))
     # The disk is done with the first last, so all are committed at once.
     pending = [Stored(e.token) for e in reversed(alone.waiting) if isinstance(e, JournalAppend)]
     worst = 0

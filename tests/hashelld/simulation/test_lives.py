@@ -89,6 +89,22 @@ def test_a_silent_node_is_lost_after_about_a_second_and_comes_back_as_the_younge
     assert view(cluster, "node1").names == ("node2", "node3", "node1")
 
 
+def test_nodes_that_all_stood_still_together_stay_together():
+    world, cluster, checker = start(3)
+    views = len(checker.views)
+    for node in cluster.nodes.values():
+        node.pause()
+    world.run_for(1800)
+    for node in cluster.nodes.values():
+        node.resume()
+    world.run_for(1000)
+    write(cluster, "node3", "after")
+    world.run_for(500)
+
+    assert len(checker.views) == views
+    assert checker.acknowledged == {"after": True}
+
+
 def test_a_write_is_not_acknowledged_by_a_minority_as_the_majoritys():
     world, cluster, checker = start(3)
     cluster.network.cut("node1", "node2")

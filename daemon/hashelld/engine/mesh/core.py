@@ -77,6 +77,8 @@ from hashelld.settings import Settings
 
 #: What a node is in before its first view.
 NO_VIEW = ViewId()
+#: Heartbeats after a pause of our own in which members say whether they are still in our view.
+DOUBT_BEATS = 4
 #: Milliseconds by which each later name waits longer before it proposes: a proposal takes less.
 RANK_MS = 250
 #: Frames kept for a view that is promised and not yet installed here.
@@ -113,6 +115,13 @@ class RoundOverdue(Event):
 @dataclass(frozen=True, slots=True)
 class InstallOverdue(Event):
     ballot: ViewId
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtOver(Event):
+    """Time enough for the members to say where they are."""
+
+    view: ViewId
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +178,10 @@ class MeshEngine:
         self._peers: dict[str, _Peer] = {}
         self._view_links: dict[str, int] = {}
         self._early: list[tuple[str, int, Frame]] = []
+        self._doubting = False
+        self._doubtful: list[tuple[str, int, Submit | Order | Got | Direct]] = []
+        self._too_many = False
+        self._heard_since: set[str] = set()
         self._goodbyes: set[str] = set()
         self._unwilling: dict[str, tuple[int, int]] = {}
         self._complaints: dict[tuple[str, str], int] = {}
@@ -222,6 +235,8 @@ class MeshEngine:
                 if self._members.promised == ballot and self._members.is_between:
                     self._stuck = True
                     self._evaluate(now_ms, out)
+            case DoubtOver(view):
+                self._doubt_over(view, now_ms, out)
             case GotDue():
                 self._tell_got(out, now=True)
             case MessageOrdered(topic="engine.forget", payload=payload):
@@ -270,15 +285,37 @@ class MeshEngine:
                 self._give_up(name, now_ms, out)
 
     def _woke(self, paused_ms: int, now_ms: int, out: list[Effect]) -> None:
-        """We did not run for so long that the others went on without us: nothing from before may count."""
+        """We did not run for so long that the others may have gone on without us.
+
+        What waits in the sockets may be of a view that is no more, so it is kept and not delivered until every member
+        has said that it is still in ours. (Where all stood still together, as a machine under load does, nothing is
+        torn and the view goes on.)
+        """
         out.append(Log("warning", "this node did not run", {"paused_ms": paused_ms}))
-        self._happened(
-            "member", "warning", f"{self._me.name} did not run for {paused_ms} ms; joining anew", out
-        )
+        self._happened("member", "warning", f"{self._me.name} did not run for {paused_ms} ms", out)
         self._detector.tick(now_ms)
-        for peer in list(self._peers.values()):
-            out.append(LinkClose(peer.link))
-            self._link_closed(peer.link, "paused", now_ms, out)
+        if self._members.seats and not self._members.is_between:
+            self._doubting = True
+            self._too_many = False
+            self._heard_since.clear()
+            delay_ms = DOUBT_BEATS * self._settings.heartbeat_ms
+            out.append(StartTimer("doubt", delay_ms, DoubtOver(self._members.view)))
+
+    def _doubt_over(self, view: ViewId, now_ms: int, out: list[Effect]) -> None:
+        if not self._doubting or view != self._members.view or self._members.is_between:
+            return
+        others = self._members.names - {self._me.name}
+        whole = all(self._is_whole(name) for name in others)
+        if others <= self._heard_since and whole and not self._too_many:
+            self._doubting = False
+            doubtful, self._doubtful = self._doubtful, []
+            for origin, link, frame in doubtful:
+                self._in_view(origin, link, frame, out)
+        else:
+            # Nothing more is delivered in this view; a new one brings what we should have had of it.
+            self._doubtful.clear()
+            self._stuck = True
+            self._evaluate(now_ms, out)
 
     # --- links --------------------------------------------------------------------------------
 
@@ -474,6 +511,8 @@ class MeshEngine:
                 changed = not peer.beats or dict(reach) != peer.reach or view != peer.view
                 peer.reach, peer.view = dict(reach), view
                 peer.beats += 1
+                if view == self._members.view:
+                    self._heard_since.add(peer.name)
                 if changed:
                     # Whatever made it refuse us may be over.
                     self._unwilling.pop(peer.name, None)
@@ -508,6 +547,13 @@ class MeshEngine:
                     self._early.append((origin, link, frame))
                 else:
                     out.append(Log("error", "too many frames before the view is installed"))
+            return
+        if self._doubting:
+            if len(self._doubtful) < EARLY_MAX:
+                self._doubtful.append((origin, link, frame))
+            else:
+                # More than we keep: this view cannot go on for us.
+                self._too_many = True
             return
         if self._view_links.get(origin) != link:
             # Another connection than the view began with: something between is lost, so nothing after it counts.
@@ -687,6 +733,8 @@ class MeshEngine:
             out.append(Tell(Blocked()))
         members.promise(ballot)
         self._stuck = False
+        self._doubting = False
+        self._doubtful.clear()
         self._early.clear()
         if self._proposing_ms:
             self._proposing_ms = 0
