@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from hashell.errors import BadUsage
 from hashell.shell.grammar.words import Command
@@ -25,8 +26,7 @@ class WrongWords(BadUsage):
         self.place = place
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(msgspec.Struct, frozen=True):
     """A keyword."""
 
     text: str
@@ -35,8 +35,7 @@ class Word:
         return word.lower() == self.text.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(msgspec.Struct, frozen=True):
     """A value; `name` finds its source. One with `=` in its name must have one in its text, one that ends in a colon too."""
 
     name: str

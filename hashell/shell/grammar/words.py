@@ -9,8 +9,9 @@ from __future__ import annotations
 import enum
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from hashell.shell.session import Session
@@ -28,8 +29,7 @@ class Danger(enum.IntEnum):
     FENCES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """`usage` is what follows the name; `where` is MODULE:FUNCTION of the handler, imported when it is called."""
 
     name: str
@@ -52,8 +52,7 @@ class Command:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(msgspec.Struct, frozen=True):
     """A place with commands of its own; `levels` lists the names of those that can be entered from it."""
 
     name: str
@@ -67,8 +66,7 @@ class Level:
         return (self.name, *self.aliases)
 
 
-@dataclass(frozen=True, slots=True)
-class LevelName:
+class LevelName(msgspec.Struct, frozen=True):
     """A level that is not loaded yet: enough to find it and to list it."""
 
     name: str
