@@ -78,6 +78,11 @@ class Walk:
         if action.kind is ActionKind.PSEUDO:
             self.runner.confirm(action.id)
             return
+        if action.router_node and action.router_node != action.node:
+            # Done by the router, it would happen to the router itself.
+            yield Log("error", f"{action.key}: remote node {action.node} cannot be reached from here")
+            self.runner.confirm(action.id, failed=True)
+            return
         wait = not is_true(action.attributes.get("CRM_meta_op_no_wait"))
         if action.kind is ActionKind.RESOURCE:
             self._count(action, 1)

@@ -80,6 +80,8 @@ DELAY_FAKED_MS = 5 * 60 * 1000
 #: Bytes of a CIB's parameter that an agent's environment takes; the kernel's limit for one string.
 VALUE_MAX = 128 * 1024 - 1
 
+#: What a resource that connects to a remote node claims to be run by.
+REMOTE = AgentName("ocf", "pacemaker", "remote")
 #: Operations that change something, so that a new DC must know that they have begun. That somebody
 #: only looks (probes, monitors) tells nobody anything, and would double the writes of a start.
 _PENDING = frozenset({
@@ -320,10 +322,13 @@ class Executor:
         waiting = resource.running = resource.queue.popleft()
         resource.began_ms = now_ms
         operation = waiting.operation
+        known = None
         if operation.agent.standard == "stonith":
             known = self._device_answer(operation, resource)
-            if known is not None:
-                return self._finish(name, known, now_ms, wall_s)
+        elif operation.agent == REMOTE:
+            known = self._remote_answer(operation)
+        if known is not None:
+            return self._finish(name, known, now_ms, wall_s)
         token = f"op:{waiting.call_id}:{now_ms}"
         try:
             effect = self._call(operation, resource, token)
@@ -383,6 +388,18 @@ class Executor:
         if operation.task == "monitor" and not resource.started:
             return Answer(OcfCode.NOT_RUNNING, ExecStatus.DONE)
         return None
+
+    @staticmethod
+    def _remote_answer(operation: Operation) -> Answer:
+        """A connection to a remote node is no program: its agent only describes it."""
+        if operation.is_probe:
+            return Answer(OcfCode.NOT_RUNNING, ExecStatus.DONE)
+        if operation.task == "stop":
+            return Answer(OcfCode.OK, ExecStatus.DONE)
+        return Answer(
+            OcfCode.UNIMPLEMENT_FEATURE, ExecStatus.NOT_SUPPORTED,
+            "remote nodes are not supported",
+        )
 
     def _ended(self, event: AgentEnded, now_ms: int, wall_s: float) -> list[Effect]:
         agent = self._asking.pop(event.token, None)

@@ -24,6 +24,7 @@ from hashelld.core.events import (
     Started,
     View,
 )
+from hashelld.executor import history
 from hashelld.executor.core import QUEUE_MAX, Executor, RecurringDue
 from hashelld.settings import Settings
 
@@ -249,6 +250,19 @@ def test_a_fence_device_is_where_the_cluster_started_it(bench):
     bench.want("monitor", "fence", standard="stonith", rc=7)
     assert bench.entry("fence_last_0")["rc-code"] == "7"
     assert bench.running == []
+
+
+def test_a_connection_to_a_remote_node_is_refused_in_words(bench):
+    bench.executor._resolve = None
+    root = etree.fromstring(
+        '<rsc_op id="1" operation="start" operation_key="r_start_0" on_node="node1" on_node_uuid="1"'
+        ' transition-key="1:1:0:u"><primitive id="r" class="ocf" provider="pacemaker" type="remote"/>'
+        "<attributes/></rsc_op>"
+    )
+    bench.executor._metadata[history.AgentName("ocf", "pacemaker", "remote")] = None
+    bench.send(OperationWanted(etree.tostring(root), "node1"))
+    entry = bench.entry("r_last_failure_0")
+    assert (entry["op-status"], entry["exit-reason"]) == ("3", "remote nodes are not supported")
 
 
 def test_a_cib_that_lost_this_nodes_history_gets_it_again(bench):
