@@ -230,7 +230,8 @@ def _named_resources(state: ClusterState, wanted: str) -> tuple[str, ...] | None
 
 
 def _find(state: ClusterState, name: str) -> Resource | None:
-    """By id, by the name in the history, or by the name without an instance's number."""
-    return state.find(name) or next(
-        (one for one in state.all_resources() if one.id.partition(":")[0] == name), None
-    )
+    """The first resource with this id, this name in the history, or this name before an instance's number."""
+    for one in state.all_resources():
+        if name in (one.id, one.history_id, one.id.rpartition(":")[0]):
+            return one
+    return None

@@ -3,7 +3,8 @@
 Times are seconds since 1970. Names in here are names of nodes and ids of resources; "" stands for nothing where a
 text is.
 
-Records are msgspec structs: a dataclass takes some thirty times as long to define, and a one-shot status defines them all.
+Records are msgspec structs: a dataclass takes some thirty times as long to define, and a one-shot status defines all
+of them.
 """
 
 from __future__ import annotations

@@ -226,14 +226,14 @@ def _group(
 ) -> None:
     whole = passes(one.name, only) or (":" in one.id and passes(one.id, only))
     element = None
-    for place, member in enumerate(one.members):
+    for member in one.members:
         if outline.skips_member(
             view, member, view.status.options.inactive, only, whole=whole
         ):
             continue
         if element is None:
             element = _add(parent, "group", {
-                "id": one.id, "number_resources": len(one.members) - place, "managed": one.managed,
+                "id": one.id, "number_resources": len(one.members), "managed": one.managed,
                 "disabled": one.disabled, "description": _description(view, one),
             })
         _resource(element, view, member, only)
