@@ -12,16 +12,18 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hashell.cib.document import Cib
     from hashell.shell.session import Options as ShellOptions
 
+SHELL = "hashell.shell.one_shot"
+MONITOR = "hashell.monitor.one_shot"
 #: First word → module with `main(argv: list[str]) -> int`.
 PROGRAMS = {
     "chaos": "hashell.lab.chaos",
     "keygen": "hashell.lab.keygen",
-    "monitor": "hashell.monitor.one_shot",
+    "monitor": MONITOR,
     "simulate": "hashell.simulate.main",
 }
-SHELL = "hashell.shell.one_shot"
 #: Global options that may stand before the first word and take a value.
 _TAKE_VALUE = frozenset({"--cib", "--attach", "--theme", "-D", "--display", "-H", "--history", "-c", "-f", "--file"})
 
@@ -64,8 +66,16 @@ def run(argv: list[str]) -> int:
 
 def _serve(module: str, argv: list[str]) -> int:
     main = importlib.import_module(module).main
-    code: int = main(argv, _open_monitor) if module == SHELL else main(argv)
+    joined = {SHELL: _open_monitor, MONITOR: _crm_text}.get(module)
+    code: int = main(argv, joined) if joined is not None else main(argv)
     return code
+
+
+def _crm_text(cib: Cib) -> str:
+    """A configuration in the crm language, for the monitor: the shell owns the language."""
+    from hashell.shell.crm.configure_print import Printer, objects
+
+    return Printer(cib.root).show(objects(cib.root))
 
 
 def _open_monitor(options: ShellOptions) -> int:
@@ -75,6 +85,7 @@ def _open_monitor(options: ShellOptions) -> int:
     return run(
         Options(
             attach=options.attach, cib_file=options.cib_file, read_only=options.read_only, theme=options.theme,
+            crm_text=_crm_text,
         )
     )
 
@@ -86,7 +97,7 @@ def _demo(argv: list[str]) -> int:
     def open_monitor(socket: str, control: DemoControl) -> int:
         from hashell.monitor.app import Options, run
 
-        return run(Options(attach=socket, demo=control))
+        return run(Options(attach=socket, demo=control, crm_text=_crm_text))
 
     return main(argv, open_monitor)
 

@@ -17,12 +17,15 @@ from hashell.monitor.options import MonitorOptions, help_text, read
 from hashell.status.options import Format, Section
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hashell.cib.document import Cib
     from hashell.client.api import ClusterClient
     from hashell.status.cluster_status import ClusterStatus, FencingEvent
 
 
-def main(argv: list[str]) -> int:
-    """Serve one command line; the exit code."""
+def main(argv: list[str], crm_text: Callable[[Cib], str] | None = None) -> int:
+    """Serve one command line; the exit code. `crm_text` writes a configuration in the crm language, for the screen."""
     try:
         options = read(argv)
     except HashellError as error:
@@ -42,7 +45,7 @@ def main(argv: list[str]) -> int:
         return app.run(
             app.Options(
                 attach=options.attach, cib_file=options.cib, read_only=options.read_only,
-                theme=options.theme, status=options.status,
+                theme=options.theme, status=options.status, crm_text=crm_text,
             )
         )
     return print_once(options, shlex.join(["hashell", "monitor", *argv]))

@@ -1,0 +1,273 @@
+"""The keys that act on the cluster: each makes an act, shows its preview, and does it when told to.
+
+`ActingApp` is the half of the monitor that changes things; app.py is the half that shows them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from textual import work
+from textual.app import App
+
+from hashell.client.api import ClusterClient
+from hashell.errors import HashellError
+from hashell.monitor import configuration_lines, details, edits
+from hashell.monitor.acts import Act, Danger, preview
+from hashell.monitor.lines import Line
+from hashell.monitor.model import ClusterModel
+from hashell.monitor.screens.choose import ChooseScreen
+from hashell.monitor.screens.form import FormScreen
+from hashell.monitor.screens.preview import PreviewScreen
+from hashell.monitor.widgets.line_view import LineView
+from hashell.status.options import StatusOptions
+
+
+class DemoControl(Protocol):
+    """What `hashell demo` lends to the monitor: stories to break something with, and the client's
+    outages.
+    """
+
+    def stories(self) -> list[tuple[str, str]]:
+        """(name, what it does) of each story."""
+        ...
+
+    def break_(self, name: str) -> str:
+        """Begin a story; a line that says what was done. Blocks for at most a few seconds."""
+        ...
+
+    def outage_line(self) -> str:
+        """What the client sees now: `service ok on node1 · last outage 340 ms`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which cluster, and how it is shown."""
+
+    attach: str = ""
+    cib_file: str = ""
+    read_only: bool = False
+    theme: str = ""
+    ascii_only: bool = False
+    status: StatusOptions = field(default_factory=StatusOptions)
+    demo: DemoControl | None = None
+    crm_text: configuration_lines.CrmText | None = None
+    open_client: Callable[[], ClusterClient] | None = None
+
+
+class ActingApp(App[int]):
+    """What acting needs of the whole: the model, the view with the cursor, a client, a line to say things in."""
+
+    options: Options
+    model: ClusterModel
+    view: str
+
+    def client(self) -> ClusterClient:
+        """A connection for one act. Raises HashellError."""
+        raise NotImplementedError
+
+    def _say(self, text: str, seconds: float = 6.0) -> None:
+        raise NotImplementedError
+
+    def _selected(self, *kinds: str) -> Line | None:
+        """The row under the cursor if it is of a kind, else a word about what the key needs."""
+        line = self.query_one(f"#{self.view}", LineView).current
+        if line is None or line.kind not in kinds or not line.about:
+            self._say(f"put the cursor on a {' or '.join(kinds)} first")
+            return None
+        return line
+
+    async def _ask_and_do(self, act: Act, typed: str = "") -> None:
+        """Preview, then do: the one way by which anything is changed from the screen."""
+        if self.options.read_only and act.danger is not Danger.READS:
+            self.notify(
+                f"read-only: {act.title} is not done (start without --read-only)", severity="warning",
+                markup=False,
+            )
+            return
+        screen = PreviewScreen(act, typed)
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def settle(yes: bool | None) -> None:
+            if not answer.done():
+                answer.set_result(bool(yes))
+
+        self.push_screen(screen, callback=settle)
+        cib = self.model.cib
+        if cib is not None:
+            try:
+                shown = await asyncio.to_thread(preview, act, cib)
+                with contextlib.suppress(Exception):  # the screen may be gone by now
+                    screen.show_effect(shown.lines)
+            except HashellError as error:
+                with contextlib.suppress(Exception):
+                    screen.show_effect((), str(error))
+        if not await answer:
+            self._say(f"left as it is: {act.title}")
+            return
+        try:
+            said = await asyncio.to_thread(self._do, act)
+        except HashellError as error:
+            self.notify(str(error), severity="error", timeout=12, markup=False)
+            return
+        self._say(said)
+
+    def _do(self, act: Act) -> str:
+        client = self.client()
+        try:
+            return act.do(client)
+        finally:
+            if self.options.open_client is None:
+                client.close()
+
+    def _need_cib(self) -> bool:
+        if self.model.cib is None:
+            self._say("no cluster yet")
+        return self.model.cib is not None
+
+    @work(group="act", exit_on_error=False)
+    async def _run(self, make: Callable[[], Act | None], typed: str = "") -> None:
+        try:
+            act = make()
+        except HashellError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        if act is not None:
+            await self._ask_and_do(act, typed)
+
+    def action_standby(self) -> None:
+        line = self._selected("node")
+        cib = self.model.cib
+        if line is not None and cib is not None:
+            self._run(lambda: edits.toggle_standby(cib, line.about))
+
+    def action_cleanup(self) -> None:
+        line = self._selected("resource", "failure")
+        if line is not None:
+            self._run(lambda: edits.clean_up(line.about, line.node if line.kind == "failure" else ""))
+
+    def action_stop_start(self) -> None:
+        line = self._selected("resource")
+        cib = self.model.cib
+        if line is not None and cib is not None:
+            self._run(lambda: edits.toggle_stopped(cib, line.about))
+
+    def action_unmove(self) -> None:
+        line = self._selected("resource")
+        cib = self.model.cib
+        if line is not None and cib is not None:
+            self._run(lambda: edits.unmove(cib, line.about))
+
+    def action_fence(self) -> None:
+        line = self._selected("node")
+        if line is not None:
+            self._run(lambda: edits.fence(line.about), typed=line.about)
+
+    def action_undo(self) -> None:
+        if self._need_cib():
+            self._undo()
+
+    @work(group="act", exit_on_error=False)
+    async def _undo(self) -> None:
+        cib = self.model.cib
+        assert cib is not None
+        try:
+            act = await asyncio.to_thread(self._make_undo)
+        except HashellError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        await self._ask_and_do(act)
+
+    def _make_undo(self) -> Act:
+        client = self.client()
+        try:
+            return edits.undo(client)
+        finally:
+            if self.options.open_client is None:
+                client.close()
+
+    @work(group="act", exit_on_error=False)
+    async def action_move(self) -> None:
+        line = self._selected("resource")
+        cib = self.model.cib
+        if line is None or cib is None:
+            return
+        nodes = edits.nodes_of(cib)
+        chosen = await self.push_screen_wait(
+            ChooseScreen(f"Move {line.about} to", [(node, node) for node in nodes])
+        )
+        if chosen:
+            await self._guarded(lambda: edits.move(cib, line.about, chosen))
+
+    async def _guarded(self, make: Callable[[], Act]) -> None:
+        try:
+            act = make()
+        except HashellError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        await self._ask_and_do(act)
+
+    @work(group="act", exit_on_error=False)
+    async def action_edit(self, what: str) -> None:
+        line = self._selected("resource")
+        cib = self.model.cib
+        if line is None or cib is None:
+            return
+        try:
+            fields = await asyncio.to_thread(edits.fields_of, cib, line.about, what)
+        except HashellError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        title = f"{line.about}: {'meta-attributes' if what == 'meta' else 'parameters'}"
+        changed = await self.push_screen_wait(FormScreen(title, fields, add=True))
+        if not changed:
+            self._say("nothing changed")
+            return
+        await self._guarded(lambda: edits.set_attributes(cib, line.about, what, changed))
+
+    @work(group="act", exit_on_error=False)
+    async def action_constraint(self) -> None:
+        line = self._selected("resource", "constraint")
+        cib = self.model.cib
+        if line is None or cib is None:
+            return
+        if line.kind == "constraint":
+            await self._guarded(lambda: edits.delete_constraint(cib, line.about))
+            return
+        choices = [(f"delete {name}", f"delete: {words}") for name, words in details.constraints_of(cib, line.about)]
+        choices += [
+            ("location", f"add: {line.about} prefers (or avoids) a node"),
+            ("colocation", f"add: {line.about} together with another resource"),
+            ("order", f"add: {line.about} after another resource"),
+        ]
+        chosen = await self.push_screen_wait(ChooseScreen(f"Constraints of {line.about}", choices))
+        if not chosen:
+            return
+        if chosen.startswith("delete "):
+            await self._guarded(lambda: edits.delete_constraint(cib, chosen.removeprefix("delete ")))
+            return
+        fields = edits.constraint_fields(cib, chosen, line.about)
+        values = await self.push_screen_wait(FormScreen(f"{chosen} of {line.about}", fields))
+        if values is None:
+            return
+        filled = {item.name: item.value for item in fields} | values
+        await self._guarded(lambda: edits.add_constraint(cib, chosen, line.about, filled))
+
+    @work(group="demo", exit_on_error=False)
+    async def action_break_something(self) -> None:
+        demo = self.options.demo
+        if demo is None:
+            self._say("! breaks things in `hashell demo` only")
+            return
+        chosen = await self.push_screen_wait(
+            ChooseScreen(
+                "Break something", demo.stories(), "The client asks the service every 10 ms: its outage is below."
+            )
+        )
+        if chosen:
+            self._say(await asyncio.to_thread(demo.break_, chosen))
