@@ -1,0 +1,122 @@
+"""The edge to the disk: in order, durable before it says so, and honest when the disk fails."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from hashell.cib.document import Cib
+from hashell.wire import messages
+from hashelld.core.effects import Archive, JournalAppend, ReadHistory, Reply, Store, Stored, StoreValue
+from hashelld.core.events import Happened
+from hashelld.storage.edge import StorageEdge
+from hashelld.storage.restore import restore
+
+
+def cib(epoch):
+    return f'<cib epoch="{epoch}" num_updates="0" admin_epoch="0"><configuration/><status/></cib>'.encode()
+
+
+class Disk:
+    def __init__(self, folder):
+        self.folder = folder
+        self.heard = asyncio.Queue()
+
+    async def __aenter__(self):
+        _, generations, journal = restore(self.folder, "node1")
+        self.edge = StorageEdge(self.folder, generations, journal, lambda record, lineage: False)
+        self.edge.reply = lambda component, effect: self.heard.put_nowait((component, effect))
+        await self.edge.start(lambda component, event: self.heard.put_nowait((component, event)))
+        return self
+
+    async def __aexit__(self, *_):
+        await self.edge.stop()
+
+    def do(self, *effects):
+        for effect in effects:
+            self.edge.performs[type(effect)]("cib_manager", effect)
+
+    async def hear(self):
+        return await asyncio.wait_for(self.heard.get(), 10)
+
+
+async def test_what_was_said_to_be_stored_is_there_at_the_next_start(tmp_path):
+    async with Disk(tmp_path / "s") as disk:
+        disk.do(JournalAppend("a", b"one"), JournalAppend("b", b"two"), StoreValue("v", "roster", b"names"))
+        assert [(await disk.hear())[1] for _ in range(3)] == [Stored("a"), Stored("b"), Stored("v")]
+        disk.do(Store("c", "0.4.0", cib(4), "root", lineage={"base": 2}, urgent=True))
+        assert (await disk.hear())[1] == Stored("c")
+    restored, _, journal = restore(tmp_path / "s", "node1")
+    journal.close()
+
+    assert restored.journal == (b"one", b"two")
+    assert restored.values["roster"] == b"names"
+    assert str(restored.cib.version) == "0.4.0"
+    assert restored.lineage == {"base": 2}
+
+
+async def test_of_many_cibs_the_newest_is_stored_and_each_is_in_the_history(tmp_path):
+    async with Disk(tmp_path / "s") as disk:
+        disk.do(*(
+            Store(f"s{n}", f"0.{n}.0", cib(n), "root", command=f"crm {n}", node="node1") for n in range(1, 6)
+        ))
+        for _ in range(5):
+            assert not (await disk.hear())[1].error
+        disk.do(ReadHistory(7, limit=3), ReadHistory(8, version="0.2.0"), ReadHistory(9, version="0.99.0"))
+        rows, one, none = [(await disk.hear())[1] for _ in range(3)]
+
+    assert [(row.version, row.command) for row in rows.body.rows] == [
+        ("0.5.0", "crm 5"), ("0.4.0", "crm 4"), ("0.3.0", "crm 3")
+    ]
+    assert isinstance(one, Reply) and one.client == 8
+    assert str(Cib.parse(one.body.xml).version) == "0.2.0"
+    assert isinstance(none.body, messages.Failure)
+
+
+async def test_a_full_disk_is_an_error_in_the_answer_and_told_once_and_so_is_its_end(tmp_path, monkeypatch):
+    async with Disk(tmp_path / "s") as disk:
+        def full(handle):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "fdatasync", full)
+        disk.do(JournalAppend("a", b"one"))
+        failed, told = await disk.hear(), await disk.hear()
+        disk.do(JournalAppend("a", b"one"))
+        again = await disk.hear()
+        monkeypatch.undo()
+        disk.do(JournalAppend("a", b"one"))
+        good, news = await disk.hear(), await disk.hear()
+
+    assert "No space left" in failed[1].error and "No space left" in again[1].error
+    assert isinstance(told[1], Happened) and told[1].level == "error"
+    assert good[1] == Stored("a")
+    assert news[1].level == "notice"
+    assert disk.edge._journal.records == [b"one"]
+
+
+async def test_a_lost_branch_is_kept_where_a_person_finds_it(tmp_path):
+    async with Disk(tmp_path / "s") as disk:
+        disk.do(Archive("node1-0.9.0", cib(9), b"<diff/>", {"winner": "node2"}))
+    (kept,) = (tmp_path / "s" / "archive").iterdir()
+
+    assert kept.name.endswith("node1-0.9.0")
+    assert (kept / "cib.xml").read_bytes() == cib(9)
+    assert b"node2" in (kept / "about.json").read_bytes()
+
+
+async def test_scheduler_inputs_are_kept_by_name(tmp_path):
+    async with Disk(tmp_path / "s") as disk:
+        assert await disk.edge.keep_input(cib(1)) == "pe-input-0.bz2"
+        assert await disk.edge.keep_input(cib(2)) == "pe-input-1.bz2"
+
+
+async def test_nothing_is_lost_between_two_starts_however_often(tmp_path):
+    for number in range(3):
+        async with Disk(tmp_path / "s") as disk:
+            disk.do(JournalAppend("a", str(number).encode()))
+            await disk.hear()
+    restored, _, journal = restore(tmp_path / "s", "node1")
+    journal.close()
+
+    assert restored.journal == (b"0", b"1", b"2")
+    assert restored.identity.boot == 4
