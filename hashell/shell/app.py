@@ -132,11 +132,11 @@ class Shell:
         info = client.info()
         up = sum(one.state == "member" for one in info.members)
         if client.kind == "file":
-            where = f"the file {client.where}"
+            where = f"file {client.where}"
         else:
-            quorum = "with quorum" if info.quorate else "WITHOUT quorum"
-            where = f"{info.cluster or 'the cluster'} through {info.node or client.kind}: {up} of {len(info.members)} nodes, {quorum}"
-        self.session.err(f"hashell {__version__} on {where}. Tab completes, help explains, Ctrl-D leaves.")
+            quorum = "quorum" if info.quorate else "NO QUORUM"
+            where = f"{info.cluster or 'cluster'} at {info.node or client.kind}, {up} of {len(info.members)} nodes, {quorum}"
+        self.session.err(f"hashell {__version__}: {where}. help explains, Ctrl-D leaves.")
 
     # --- news, from the follower's thread
 
@@ -217,7 +217,7 @@ class Shell:
             auto_suggest=SafeSuggest(place) if settings.is_on("suggest") else None,
             enable_history_search=Condition(lambda: place.prefix_search),
             key_bindings=key_bindings(place),
-            prompt_continuation="  > ",
+            prompt_continuation=lambda width, line, wrapped: "" if wrapped else "  > ",
             bottom_toolbar=self.toolbar,
             enable_open_in_editor=True,
             tempfile_suffix=".crm",
@@ -318,8 +318,13 @@ class Shell:
         faults = self.place.sources.snapshot.faults
         info = view.info
         if client.kind == "file" or info is None:
-            name = f" file {client.where}" if client.kind == "file" else " connecting …" if not view.why_lost else " not connected"
-            return [("class:toolbar.muted", _cut(name, columns - 1))]
+            known = self.place.sources.snapshot
+            if client.kind == "file":
+                name = f"{len(known.nodes)} nodes, {len(known.resources)} resources; a file: nothing runs here"
+            else:
+                name = "not connected" if view.why_lost else "connecting …"
+            staged = "; edits staged" if self.session.staged else ""
+            return [("class:toolbar.muted", _cut(f" {name}{staged}", columns - 1))]
         up, every = view.nodes_up
         parts: list[tuple[str, str]] = []
         if not view.connected:
@@ -355,7 +360,7 @@ class Shell:
 
     def choose(self, question: str, answers: tuple[str, ...]) -> str:
         """One of the words, or its beginning. Ctrl-D means the last one, which is the harmless one."""
-        asker: PromptSession[str] = PromptSession()
+        asker: PromptSession[str] = PromptSession(reserve_space_for_menu=0)
         while True:
             try:
                 text = asker.prompt(f"{question} [{'/'.join(answers)}] ").strip().lower()

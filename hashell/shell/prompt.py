@@ -5,7 +5,8 @@ Every part reads a `Place`: where the person is, and what is known of the cluste
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from prompt_toolkit.application import get_app
@@ -14,7 +15,7 @@ from prompt_toolkit.auto_suggest import AutoSuggest, AutoSuggestFromHistory, Sug
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.filters import Condition, completion_is_selected, has_focus, vi_insert_mode, vi_mode
+from prompt_toolkit.filters import Condition, completion_is_selected, has_focus
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
@@ -51,6 +52,8 @@ class GrammarCompleter(Completer):
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         before = document.text_before_cursor
+        if not complete_event.completion_requested and document.current_char.strip():
+            return  # In the middle of a word a menu is in the way, unless it is asked for.
         for one in offers(self._place, before):
             typed = before[one.start :]
             if not complete_event.completion_requested and one.text == typed:
@@ -142,8 +145,6 @@ def key_bindings(place: Place) -> KeyBindings:
     """Enter, Tab, Ctrl-C, Ctrl-D, Up, Down as the shell means them."""
     keys = KeyBindings()
     typing = has_focus(DEFAULT_BUFFER)
-    runs = typing & ~vi_mode | typing & vi_insert_mode | typing & Condition(lambda: True)
-
     @keys.add("enter", filter=typing & completion_is_selected)
     def take_selected(event: KeyPressEvent) -> None:
         """The chosen word is taken, the line does not run yet."""
@@ -151,7 +152,7 @@ def key_bindings(place: Place) -> KeyBindings:
         buffer.complete_state = None
         _blank_after(place, buffer)
 
-    @keys.add("enter", filter=runs & ~completion_is_selected)
+    @keys.add("enter", filter=typing & ~completion_is_selected)
     def enter(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
         if is_unfinished(buffer.document.text_before_cursor) and is_unfinished(buffer.text):
@@ -177,7 +178,8 @@ def key_bindings(place: Place) -> KeyBindings:
     def tab(event: KeyPressEvent) -> None:
         """The only word is taken; of several what they have in common, and the menu opens."""
         buffer = event.current_buffer
-        if buffer.complete_state is not None and buffer.complete_state.completions:
+        menu = buffer.complete_state
+        if menu is not None and menu.current_completion is not None and len(menu.completions) > 1:
             buffer.complete_next()
             return
         before = buffer.document.text_before_cursor
@@ -188,29 +190,55 @@ def key_bindings(place: Place) -> KeyBindings:
         if len(found) == 1:
             buffer.delete_before_cursor(len(typed))
             buffer.insert_text(found[0].text)
+            buffer.complete_state = None
             if not found[0].open:
                 _blank_after(place, buffer)
             return
         common = _common([one.text for one in found])
         if common.startswith(typed) and len(common) > len(typed):
             buffer.insert_text(common[len(typed) :])
-        buffer.start_completion(select_first=False)
+            buffer.start_completion(select_first=False)
+        elif menu is not None and menu.completions:
+            buffer.complete_next()
+        else:
+            buffer.start_completion(select_first=False)
 
     @keys.add("up", filter=typing)
     def up(event: KeyPressEvent) -> None:
-        _search(place, event.current_buffer, lambda buffer: buffer.auto_up(count=event.arg))
+        """In a menu only once a word of it is chosen; else lines of the history that begin like this one."""
+        buffer = event.current_buffer
+        if buffer.complete_state is not None and buffer.complete_state.current_completion is None:
+            buffer.cancel_completion()
+        search_back(place, buffer, event.arg)
 
     @keys.add("down", filter=typing)
     def down(event: KeyPressEvent) -> None:
-        _search(place, event.current_buffer, lambda buffer: buffer.auto_down(count=event.arg))
+        search_on(place, event.current_buffer, event.arg)
 
     return keys
 
 
-def _search(place: Place, buffer: Buffer, step: Callable[[Buffer], None]) -> None:
+def search_back(place: Place, buffer: Buffer, count: int = 1) -> None:
+    """Up: a row up in a text of several, else an older line that begins like this one."""
+    with _prefix_search(place):
+        buffer.auto_up(count=count)
+
+
+def search_on(place: Place, buffer: Buffer, count: int = 1) -> None:
+    """Down: the other way round."""
+    with _prefix_search(place):
+        buffer.auto_down(count=count)
+
+
+@contextmanager
+def _prefix_search(place: Place) -> Iterator[None]:
+    """While this lasts, moving in the history looks for what is typed.
+
+    The library's switch for it is not simply left on, since completion while typing is off as long as it is on.
+    """
     place.prefix_search = True
     try:
-        step(buffer)
+        yield
     finally:
         place.prefix_search = False
 

@@ -9,25 +9,10 @@ from pathlib import Path
 
 from prompt_toolkit.history import FileHistory
 
+from hashell.shell.scrub import scrub
+
 #: Bytes of a history that are kept; older lines go when a session begins.
 SIZE_MAX = 512 * 1024
-#: Words whose value is a secret. Source: crmsh's `obscure_pattern`, and names that fence agents use.
-_SECRET = r"[\w-]*(?:passw|secret|token|community|private_key)[\w-]*|pin"
-_PAIR = re.compile(rf"(?i)\b({_SECRET})=(\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|\S+)")
-#: The other way to give one: `resource param NAME set passwd VALUE`.
-_SET = re.compile(rf"(?i)\b(set\s+(?:{_SECRET}))(\s+)(\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|\S+)")
-_WORD = re.compile(r"(?i)(\bsecret\s+\S+\s+set\s+\S+)(\s+)(\S.*)")
-_DOTTED = re.compile(rf"(?i)(\bset\s+\S*\.(?:{_SECRET}))(\s+)(\S.*)")
-_XML = re.compile(rf"(?i)(name=[\"'](?:{_SECRET})[\"'][^>]*?value=)([\"'])[^\"']*")
-
-
-def scrub(line: str) -> str:
-    """The line with the values of secrets starred."""
-    line = _PAIR.sub(lambda found: found[0] if found[2] == "***" else f"{found[1]}=***", line)
-    line = _XML.sub(r"\1\2***", line)
-    for form in (_WORD, _DOTTED, _SET):
-        line = form.sub(r"\1\2***", line)
-    return line
 
 
 def history_path(cluster: str) -> Path:

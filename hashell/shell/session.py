@@ -24,6 +24,10 @@ class NoSuchCommand(BadUsage):
     id = "no-such-command"
 
 
+#: Characters of a command that are kept beside a version.
+COMMAND_LINE_MAX = 2_000
+
+
 @dataclass(slots=True)
 class Options:
     """What the command line said about this run."""
@@ -67,8 +71,9 @@ class Session:
     _client: ClusterClient | None = None
     _env: Env | None = None
     _settings: Settings | None = None
-    #: True while configuration edits wait for a commit.
+    #: True while configuration edits wait for a commit; the lines that made them.
     staged: bool = False
+    staged_lines: list[str] = field(default_factory=list)
 
     # --- the cluster -----------------------------------------------------------------------------------
 
@@ -129,8 +134,15 @@ class Session:
             self._env.say = lambda text: self.err(f"INFO: {text}")
             self._env.warn = lambda text: self.err(f"WARNING: {text}")
         self._env.force = self.options.force
-        self._env.command_line = self.line
+        self._env.command_line = self.command_line
         return self._env
+
+    @property
+    def command_line(self) -> str:
+        """What is kept beside the version that a commit makes: the lines that were staged, without secrets."""
+        from hashell.shell.scrub import scrub
+
+        return scrub("; ".join(self.staged_lines) if self.staged_lines else self.line)[:COMMAND_LINE_MAX]
 
     @property
     def staged_env(self) -> Env | None:
@@ -139,11 +151,13 @@ class Session:
 
     def drop_staged(self) -> None:
         self._env, self.staged = None, False
+        self.staged_lines.clear()
 
     def close(self) -> None:
         if self._client is not None:
             self._client.close()
-        self._client, self._env, self.staged = None, None, False
+        self._client = None
+        self.drop_staged()
 
     def finish(self, env: Env, message: str = "") -> None:
         """Commit what a command outside configure edited; while edits are staged it joins them."""
@@ -249,7 +263,10 @@ class Session:
             from hashell.shell.grammar.pattern import check
 
             check(command, words)
-        return command.handler()(self, words) or 0
+        code = command.handler()(self, words) or 0
+        if self.staged and command.danger is not Danger.READS:
+            self.staged_lines.append(self.line)
+        return code
 
 
 def _write(stream: object, text: str) -> None:

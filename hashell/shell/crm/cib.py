@@ -177,7 +177,7 @@ def commit(session: Session, words: list[str]) -> int:
     mine = shadow.open_shadow(name, True).cib()
     client = _live(session)
     try:
-        env = Env.open(client, force=session.options.force, command_line=session.line)
+        env = Env.open(client, force=session.options.force, command_line=session.command_line)
         versions.restore(env, mine)
         env.commit(f"from shadow {name}")
         if session.options.wait and client.kind != "file":

@@ -111,7 +111,7 @@ def about(text: str, cursor: int, path: Path, sources: Sources) -> str:
             return LEVELS[part.token.text].help if part.token.text in LEVELS else ""
         if part.kind == "value":
             return sources.explain(part.name, line, part.token.text) or _expectation(line, part)
-        return ""
+        return _expectation(line)
     return ""
 
 

@@ -266,6 +266,9 @@ def _own_check(text: str, tokens: tuple[Token, ...], path: Path, command: Comman
     except SyntaxProblem as problem:
         at = tokens[problem.place] if 0 <= problem.place < len(tokens) else None
         end = len(text.rstrip())
+        opened = sum(token.text in ("(", "[", "{") for token in tokens)
+        if opened > sum(token.text in (")", "]", "}") for token in tokens):
+            at = None  # Its other half is still to come: something is missing at the end.
         start, stop = (at.start, at.end) if at is not None else (end, end)
         return Wrong(start, stop, problem.message, problem.hint)
     except HashellError:
