@@ -191,6 +191,7 @@ class MeshEngine:
         self._stuck = False
         self._leaving = False
         self._port = settings.port
+        self._local = "localhost"
         self._quorate: bool | None = None
 
     # --- events -------------------------------------------------------------------------------
@@ -205,7 +206,8 @@ class MeshEngine:
                 self._tick(now_ms, out)
             case FrameCame(link, frame):
                 self._frame(link, frame, now_ms, out)
-            case LinkOpened(link, address, dialed):
+            case LinkOpened(link, address, dialed, local):
+                self._local = local or self._local
                 self._links[link] = _Link(address, dialed)
                 self._send_to_link(link, self._hello(), out)
             case LinkClosed(link, reason):
@@ -783,7 +785,7 @@ class MeshEngine:
         self._installed(install, now_ms, out)
 
     def _own_address(self) -> str:
-        return f"{self._settings.address or 'localhost'}:{self._port}"
+        return f"{self._settings.address or self._local}:{self._port}"
 
     def _installed(self, install: Install, now_ms: int, out: list[Effect]) -> None:
         members, ordering = self._members, self._ordering

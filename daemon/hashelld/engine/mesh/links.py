@@ -13,11 +13,12 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class LinkOpened(Event):
-    """A connection inside TLS; both ends have the key. `dialed`: by us."""
+    """A connection inside TLS; both ends have the key. `dialed`: by us. `local`: our own address on it."""
 
     link: int
     address: Address
     dialed: bool
+    local: str = ""
 
 
 @dataclass(frozen=True, slots=True)

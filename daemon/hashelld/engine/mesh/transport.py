@@ -218,7 +218,7 @@ class Transport:
             if self._strangers >= STRANGERS_MAX:
                 accepted.close()
                 continue
-            self._spawn(self._welcome(accepted, (address[0], address[1])), "welcome")
+            self._spawn(self._welcome(accepted, (_plain_ip(address[0]), address[1])), "welcome")
 
     async def _welcome(self, accepted: socket.socket, address: tuple[str, int]) -> None:
         loop = asyncio.get_running_loop()
@@ -278,7 +278,10 @@ class Transport:
         self._next += 1
         connection.link = self._next
         self._links[connection.link] = connection
-        self.feed("engine", LinkOpened(connection.link, connection.address, connection.dialed))
+        local = connection.transport.get_extra_info("sockname") or ("",)
+        self.feed("engine", LinkOpened(
+            connection.link, connection.address, connection.dialed, _plain_ip(str(local[0]))
+        ))
 
     def closed(self, connection: _Connection, reason: str) -> None:
         if self._links.pop(connection.link, None) is not None:
@@ -308,6 +311,11 @@ class Transport:
 
 #: What OpenSSL says when the other side does not speak TLS at all.
 _PLAIN = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_MESSAGE", "RECORD_LAYER_FAILURE"}
+
+
+def _plain_ip(address: str) -> str:
+    """An IPv4 address as such, also when an IPv6 socket took the connection."""
+    return address.removeprefix("::ffff:")
 
 
 def _reason(exc: Exception | None) -> str:
