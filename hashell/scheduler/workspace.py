@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -155,6 +155,27 @@ class Location:
     probe_mode: ProbeMode = ProbeMode.ALWAYS
 
 
+@dataclass(frozen=True, slots=True)
+class NodeValues:
+    """A node attribute in small letters, by node id, of nodes that no container launches.
+
+    `distinct` where these are all nodes, and each has a value of its own.
+    """
+
+    table: Mapping[str, str | None]
+    distinct: bool
+
+    @staticmethod
+    def read(nodes: Sequence[Node], attribute: str) -> NodeValues:
+        table: dict[str, str | None] = {}
+        for node in nodes:
+            if node.launcher is None:
+                value = node.attributes.get(attribute)
+                table[node.id] = None if value is None else value.lower()
+        values = set(table.values())
+        return NodeValues(table, None not in values and len(values) == len(nodes))
+
+
 class Workspace:
     """All tables of one run."""
 
@@ -194,7 +215,15 @@ class Workspace:
         self.have_fencing = state.have_fencing
         self.enable_unfencing = state.configuration.enable_unfencing
         self.recheck_at = state.recheck_at
+        self._values: dict[str, NodeValues] = {}
         self.no_quorum_policy: NoQuorumPolicy = self.options.no_quorum_policy
+
+    def values_of(self, attribute: str) -> NodeValues:
+        """A node attribute on all nodes that no container launches."""
+        found = self._values.get(attribute)
+        if found is None:
+            found = self._values[attribute] = NodeValues.read(self.nodes, attribute)
+        return found
 
     def recheck(self, when_s: float) -> None:
         """Remember a moment at which the answer can differ without any event."""

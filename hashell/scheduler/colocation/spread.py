@@ -9,7 +9,7 @@ Source: lib/pacemaker/pcmk_sched_colocation.c (pcmk__add_colocated_node_scores a
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from hashell.scheduler.colocation.relations import Colocation, this_with, with_this
@@ -72,49 +72,85 @@ def _scores_for_member(colocation: Colocation | None, source: Resource) -> Mappi
     return table
 
 
+def _value(node: Node, attribute: str, resource: Resource) -> str | None:
+    value = node_value(node, attribute, resource)
+    return None if value is None else value.lower()
+
+
 def _best_by_value(
     source: Resource, attribute: str, table: Mapping[str, int]
 ) -> dict[str | None, int]:
     """For each value of the attribute, the best points on a node that has it."""
     nodes = source.workspace.node_by_id
+    values = source.workspace.values_of(attribute).table
     best: dict[str | None, int] = {}
     for name, score in table.items():
-        node = nodes[name]
-        if score <= -INFINITY or not node.can_run:
+        if score <= -INFINITY or not nodes[name].can_run:
             continue
-        value = node_value(node, attribute, source)
-        key = None if value is None else value.lower()
+        key = values[name] if name in values else _value(nodes[name], attribute, source)
         if score > best.get(key, -INFINITY):
             best[key] = score
     return best
+
+
+def _offers(
+    source: Resource, target: Resource, colocation: Colocation, names: Iterable[str]
+) -> list[int]:
+    """For each node, the source's best points on a node with the same value of the attribute."""
+    workspace = source.workspace
+    attribute = colocation.node_attribute
+    table = _scores_for_member(colocation, source)
+    values = workspace.values_of(attribute)
+    nodes = workspace.node_by_id
+    if values.distinct:
+        # Each node only compares with itself.
+        return [
+            score if (score := table.get(name, -INFINITY)) <= -INFINITY or nodes[name].can_run
+            else -INFINITY
+            for name in names
+        ]
+    best = _best_by_value(source, attribute, table)
+    known = values.table
+    return [
+        best.get(
+            known[name] if name in known else _value(nodes[name], attribute, target), -INFINITY
+        )
+        for name in names
+    ]
 
 
 def _allowed_on_one(resource: Resource) -> bool:
     return sum(score >= 0 for score in resource.allowed.values()) == 1
 
 
+def _change(score: int, factor: float, colocation: Colocation) -> int | None:
+    """What points on a node come to behind a colocation; None where they do not count."""
+    if factor < 0 and score < 0 and (
+        colocation.primary.stickiness >= -score or not colocation.has_influence()
+        or not _allowed_on_one(colocation.dependent)
+    ):
+        # Two refusals make no wish.
+        return None
+    weighted = single(factor * score)
+    change = int(weighted - 0.5) if weighted < 0 else int(weighted + 0.5)
+    if change == 0 and score != 0 and factor != 0:
+        return 1 if factor > 0 else -1
+    return change
+
+
 def _add_matching(
     table: dict[str, int], source: Resource, target: Resource, colocation: Colocation,
     factor: float, *, only_positive: bool,
 ) -> None:
-    nodes = source.workspace.node_by_id
-    attribute = colocation.node_attribute
-    best = _best_by_value(source, attribute, _scores_for_member(colocation, source))
-    for name, old in table.items():
-        value = node_value(nodes[name], attribute, target)
-        score = best.get(None if value is None else value.lower(), -INFINITY)
-        if factor < 0 and score < 0 and (
-            colocation.primary.stickiness >= -score or not colocation.has_influence()
-            or not _allowed_on_one(colocation.dependent)
-        ):
-            # Two refusals make no wish.
+    changes: dict[int, int | None] = {}
+    for (name, old), score in zip(
+        list(table.items()), _offers(source, target, colocation, table), strict=True
+    ):
+        if score not in changes:
+            changes[score] = _change(score, factor, colocation)
+        change = changes[score]
+        if change is None or old == _UNUSABLE:
             continue
-        if old == _UNUSABLE:
-            continue
-        weighted = single(factor * score)
-        change = int(weighted - 0.5) if weighted < 0 else int(weighted + 0.5)
-        if change == 0 and score != 0:
-            change = 1 if factor > 0 else (-1 if factor < 0 else 0)
         new = add(change, old)
         if only_positive and new < 0:
             if old > 0:
