@@ -101,6 +101,7 @@ class Coordinator:
         self._pause_ms = self._fence_pause_ms = ASK_AGAIN_MS
         self._join_over = False
         self._grace_over = False
+        self._fenced: set[str] = set()
         self._retrying = False
         self._written: dict[str, str] = {}
         self._writes = 0
@@ -157,6 +158,10 @@ class Coordinator:
         ]
         return self._write((*operations, *self._unsaid(view)))
 
+    def _living(self, view: View) -> tuple[Member, ...]:
+        """Members but for those just fenced: the view has not noticed yet."""
+        return tuple(one for one in view.members if one.name not in self._fenced)
+
     def _unsaid(self, view: View) -> tuple[CibOperation, ...]:
         """What the CIB must be told before it agrees with the view; empty when it does."""
         me = self._me()
@@ -165,8 +170,9 @@ class Coordinator:
             "have-watchdog": "false", "dc-version": f"{__version__}+hashell",
             "cluster-infrastructure": "hashell", "cluster-name": self._cluster,
         }
-        operations = membership.present(self._cib, me, view.members, view.quorate, properties)
-        here = {str(one.id) for one in view.members}
+        members = self._living(view)
+        operations = membership.present(self._cib, me, members, view.quorate, properties)
+        here = {str(one.id) for one in members}
         states = membership.states(self._cib)
         gone = {
             node_id: state.get("uname", "") for node_id, state in states.items()
@@ -245,7 +251,7 @@ class Coordinator:
         if "state" in self._written.values() or self._unsaid(self._view):
             # A decision on a CIB that still has a lost node online would be no decision.
             return ("the CIB",)
-        waiting = membership.waiting_for(self._cib, self._view.members)
+        waiting = membership.waiting_for(self._cib, self._living(self._view))
         me = [name for name in waiting if name == self._node]
         if waiting and (me or not self._join_over):
             return waiting
@@ -453,6 +459,8 @@ class Coordinator:
                 effects.append(StartTimer("ask", pause, TimeIsUp("ask")))
             return effects + self._next(now_ms, wall_s)
         self._fence_pause_ms = ASK_AGAIN_MS
+        if event.action != "on" and self._member(event.target) and event.target != self._node:
+            self._fenced.add(event.target)
         node_id = next(
             (i for i, name in membership.configured(self._cib).items() if name == event.target),
             action.node_id if action is not None else "",

@@ -137,6 +137,8 @@ class Controller(Coordinator):
         restarted = [
             one for one in view.members if self._boots.get(one.name, one.boot) != one.boot
         ]
+        # Who is in a new view is alive, whatever a fence agent said.
+        self._fenced.clear()
         self._boots.update((one.name, one.boot) for one in view.members)
         effects: list[Effect] = []
         if before is None or before.dc != view.dc:

@@ -55,10 +55,12 @@ def present(
     found += _properties(cib, properties)
     there = states(cib)
     for member in members:
-        state = {
-            "uname": member.name, "in_ccm": "true", "crmd": "online", "expected": "member",
-        }
-        found += _state(there.get(str(member.id)), str(member.id), state)
+        state = {"uname": member.name, "in_ccm": "true", "crmd": "online"}
+        old = there.get(str(member.id))
+        if old is None or old.get("expected") is None or old.get("in_ccm") != "true":
+            # Only of one that comes: who was told to leave is expected to be down while it is here.
+            state["expected"] = "member"
+        found += _state(old, str(member.id), state)
     return tuple(found)
 
 
