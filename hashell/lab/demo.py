@@ -172,7 +172,9 @@ def main(argv: Sequence[str], open_monitor: OpenMonitor | None = None) -> int:
     try:
         options = parser().parse_args(argv)
         stories = [scenario.load_story(scenario.folder() / f"{name}.toml") for name in (*STORIES, TUTORIAL)]
-        wanted = options.story or (["all"] if options.headless or options.json else [])
+        # Without a terminal there is no screen to show the monitor on.
+        headless = options.headless or options.json or open_monitor is None or not sys.stdout.isatty()
+        wanted = options.story or (["all"] if headless else [])
         names = list(STORIES) if "all" in wanted else wanted
         scenario.check_names(names, (*STORIES, TUTORIAL))
         if TUTORIAL in names and len(names) > 1:
@@ -181,7 +183,6 @@ def main(argv: Sequence[str], open_monitor: OpenMonitor | None = None) -> int:
             for story in stories:
                 print(f"{story.name:10} {story.title}. {story.about}")
             return 0
-        headless = options.headless or options.json or open_monitor is None
         if TUTORIAL in names:
             code = in_user_namespace([sys.executable, "-m", "hashell", "demo", *argv])
             if code is not None:

@@ -54,6 +54,17 @@ def test_two_nodes_are_enough():
     assert json.loads(out)["nodes"] == ["node1", "node2"]
 
 
+def test_faults_by_chance_are_survived():
+    process = subprocess.run(
+        [sys.executable, "-m", "hashell", "chaos", "--seed", "7", "--faults", "4", "--json"], check=False,
+        capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": import_path()},
+    )
+    assert process.returncode == 0, process.stderr
+    told = json.loads(process.stdout)
+    assert (told["good"], told["faults"], told["two_owners"]) == (True, 4, [])
+
+
 def test_ctrl_c_leaves_nothing_behind():
     with tempfile.TemporaryDirectory(prefix="hsh") as folder:
         process = demo("--headless", "--story", "all", temporary=folder)
