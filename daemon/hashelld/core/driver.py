@@ -208,8 +208,8 @@ class Driver:
 
     def _exit(self, name: str, effect: Effect) -> None:
         assert isinstance(effect, Exit)
-        self._log.info("ending", reason=effect.reason, code=effect.code, by=name)
         if self._end and not self._end.done():
+            self._log.info("ending", reason=effect.reason, code=effect.code, by=name)
             self._end.set_result(effect.code)
 
     def happened(self, kind: str, level: str, text: str) -> None:
