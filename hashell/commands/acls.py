@@ -1,4 +1,6 @@
-"""Access control: roles with permissions, users and groups with roles. Source: Pacemaker Explained, "ACLs"; pcs(8), "acl"."""
+"""Access control: roles with permissions, users and groups with roles. Source: Pacemaker Explained, "ACLs"; pcs(8),
+"acl".
+"""
 
 from __future__ import annotations
 
@@ -60,10 +62,15 @@ def _check(env: Env, right: str, kind: str, value: str) -> None:
 def add_permissions(env: Env, role: Element, permissions: list[tuple[str, str, str]]) -> None:
     for right, kind, value in permissions:
         _check(env, right, kind, value)
-        etree.SubElement(role, "acl_permission", {
-            "id": env.ids.numbered(f"{role.get('id')}-{right.lower()}"), "kind": right.lower(),
-            "xpath" if kind.lower() == "xpath" else "reference": value,
-        })
+        etree.SubElement(
+            role,
+            "acl_permission",
+            {
+                "id": env.ids.numbered(f"{role.get('id')}-{right.lower()}"),
+                "kind": right.lower(),
+                "xpath" if kind.lower() == "xpath" else "reference": value,
+            },
+        )
 
 
 def delete_permission(env: Env, name: str) -> None:

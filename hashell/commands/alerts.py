@@ -62,7 +62,9 @@ def delete(env: Env, names: list[str]) -> None:
     env.forget_ids()
 
 
-def add_recipient(env: Env, name: str, given: Mapping[str, str], options: Mapping[str, str], meta: Mapping[str, str]) -> None:
+def add_recipient(
+    env: Env, name: str, given: Mapping[str, str], options: Mapping[str, str], meta: Mapping[str, str]
+) -> None:
     alert = need(env, name)
     _only(given, ("id", "value", "description"))
     if not given.get("value"):
@@ -77,7 +79,9 @@ def add_recipient(env: Env, name: str, given: Mapping[str, str], options: Mappin
     creation.add_set(env, recipient, "instance_attributes", options)
 
 
-def update_recipient(env: Env, name: str, given: Mapping[str, str], options: Mapping[str, str], meta: Mapping[str, str]) -> None:
+def update_recipient(
+    env: Env, name: str, given: Mapping[str, str], options: Mapping[str, str], meta: Mapping[str, str]
+) -> None:
     recipient = need_recipient(env, name)
     _only(given, ("value", "description"))
     if given.get("value") == "":
@@ -99,7 +103,11 @@ def delete_recipients(env: Env, names: list[str]) -> None:
 def _refuse_twin(env: Env, alert: Element, value: str, but: Element | None) -> None:
     for one in alert.findall("recipient"):
         if one is not but and one.get("value") == value:
-            env.report(error("recipient-twice", f"Recipient '{value}' in alert '{alert.get('id')}' already exists", forcible=True))
+            env.report(
+                error(
+                    "recipient-twice", f"Recipient '{value}' in alert '{alert.get('id')}' already exists", forcible=True
+                )
+            )
 
 
 def _only(given: Mapping[str, str], known: tuple[str, ...]) -> None:

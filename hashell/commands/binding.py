@@ -21,22 +21,53 @@ Element = etree._Element
 MEMBER = "member"
 #: What an element's own id is called after its owner's id.
 _SUFFIX = {
-    "instance_attributes": "instance_attributes", "meta_attributes": "meta_attributes",
-    "utilization": "utilization", "operations": "ops", "rule": "rule", "expression": "expression",
-    "date_expression": "expression", "duration": "duration", "date_spec": "date_spec", "read": "read",
-    "write": "write", "deny": "deny",
+    "instance_attributes": "instance_attributes",
+    "meta_attributes": "meta_attributes",
+    "utilization": "utilization",
+    "operations": "ops",
+    "rule": "rule",
+    "expression": "expression",
+    "date_expression": "expression",
+    "duration": "duration",
+    "date_spec": "date_spec",
+    "read": "read",
+    "write": "write",
+    "deny": "deny",
 }
 #: Elements that have no id, or whose id is somebody else's.
-_NO_ID = frozenset({
-    "operations", "fencing-topology", "network", "docker", "podman", "rkt", "storage", "select",
-    "select_attributes", "select_fencing", "select_nodes", "select_resources", "resource_ref", "obj_ref",
-    "role", "role_ref", "rsc_defaults", "op_defaults", MEMBER,
-})
+_NO_ID = frozenset(
+    {
+        "operations",
+        "fencing-topology",
+        "network",
+        "docker",
+        "podman",
+        "rkt",
+        "storage",
+        "select",
+        "select_attributes",
+        "select_fencing",
+        "select_nodes",
+        "select_resources",
+        "resource_ref",
+        "obj_ref",
+        "role",
+        "role_ref",
+        "rsc_defaults",
+        "op_defaults",
+        MEMBER,
+    }
+)
 #: Attributes that say that two elements are the same thing in two versions of an object.
 _SAME = {
-    "node": ("uname",), "nvpair": ("name",), "op": ("name", "interval"),
-    "rule": ("score", "score-attribute", "role"), "expression": ("attribute", "operation", "value"),
-    "fencing-level": ("target", "devices"), "alert": ("path",), "recipient": ("value",),
+    "node": ("uname",),
+    "nvpair": ("name",),
+    "op": ("name", "interval"),
+    "rule": ("score", "score-attribute", "role"),
+    "expression": ("attribute", "operation", "value"),
+    "fencing-level": ("target", "devices"),
+    "alert": ("path",),
+    "recipient": ("value",),
 }
 _TOP_PREFIX = {"fencing-topology": "fencing"}
 _VALID_ID = re.compile(r"[A-Za-z_][\w.-]*")
@@ -143,8 +174,10 @@ def _same(element: Element, old: Element | None, used: set[Element]) -> Element 
     if element.get("id"):
         names = (*names, "id")
     for child in old:
-        if child.tag == element.tag and child not in used and all(
-            child.get(name) == element.get(name) for name in names
+        if (
+            child.tag == element.tag
+            and child not in used
+            and all(child.get(name) == element.get(name) for name in names)
         ):
             used.add(child)
             return child
@@ -164,8 +197,8 @@ def resolve_references(element: Element, root: Element) -> None:
     """An `id-ref` that names an object means the object's first set of that kind. Raises NotFound."""
     for holder in select(element, "descendant-or-self::*[@id-ref]"):
         wanted = holder.get("id-ref")
-        found = select(root, "configuration//*[@id=$id]", id=wanted) or select(element,
-            "descendant-or-self::*[@id=$id]", id=wanted
+        found = select(root, "configuration//*[@id=$id]", id=wanted) or select(
+            element, "descendant-or-self::*[@id=$id]", id=wanted
         )
         if not found:
             if holder.tag == "nvpair":

@@ -1,6 +1,7 @@
 """Checks: what of a configuration makes no sense, before it goes to the cluster.
 
-Errors stop a commit unless it is forced; warnings are told. Only what changed is checked against the agents, since asking
+Errors stop a commit unless it is forced; warnings are told. Only what changed is checked against the agents, since
+asking
 each takes a process; references are checked everywhere.
 """
 
@@ -53,9 +54,7 @@ def check_changes(env: Env) -> list[Problem]:
     names = {element.get("id") for element in changed}
     for element in changed:
         problems += _object(env, element)
-    problems += [
-        problem for problem in _references(env) if problem.severity > 1 or problem.about in names
-    ]
+    problems += [problem for problem in _references(env) if problem.severity > 1 or problem.about in names]
     return problems
 
 
@@ -74,7 +73,13 @@ def _schema(env: Env) -> Iterator[Problem]:
     except ImportError:
         return
     for finding in validate(env.cib):
-        yield error("schema", f"{finding.element} {finding.id}: {finding.message}".strip(), finding.hint, finding.id, forcible=False)
+        yield error(
+            "schema",
+            f"{finding.element} {finding.id}: {finding.message}".strip(),
+            finding.hint,
+            finding.id,
+            forcible=False,
+        )
 
 
 def _object(env: Env, element: Element) -> Iterator[Problem]:
@@ -87,7 +92,11 @@ def _object(env: Env, element: Element) -> Iterator[Problem]:
     if tag == "group":
         for member in element.iterfind("primitive"):
             if member.get("class") == "ocf" and member.get("type") == "remote":
-                yield error("remote-in-group", f"cannot put remote resource {member.get('id')} in a group", about=element.get("id") or "")
+                yield error(
+                    "remote-in-group",
+                    f"cannot put remote resource {member.get('id')} in a group",
+                    about=element.get("id") or "",
+                )
     if tag in RESOURCES:
         yield from _meta(element)
     if tag == "rsc_location":
@@ -103,7 +112,9 @@ def _meta(element: Element) -> Iterator[Problem]:
     for pair in element.iterfind("meta_attributes/nvpair"):
         name = pair.get("name")
         if name and name not in known and name != "resource-stickiness":
-            yield warning("meta-unknown", f"{element.get('id')}: unknown attribute '{name}'", about=element.get("id") or "")
+            yield warning(
+                "meta-unknown", f"{element.get('id')}: unknown attribute '{name}'", about=element.get("id") or ""
+            )
 
 
 def _options(env: Env, element: Element) -> Iterator[Problem]:
@@ -133,14 +144,24 @@ def _agent(env: Env, element: Element) -> Iterator[Problem]:
     if found is None:
         if not agents.can_ask():
             return
-        yield error("agent-missing", f"{agent}: no such resource agent", "install it here, or force the commit", name, forcible=True)
+        yield error(
+            "agent-missing",
+            f"{agent}: no such resource agent",
+            "install it here, or force the commit",
+            name,
+            forcible=True,
+        )
         return
     holders = [element, *select(env.root, "configuration/resources/template[@id=$t]", t=template or "")]
     given = {
-        pair.get("name") or "" for holder in holders for pair in holder.iterfind("instance_attributes/nvpair") if pair.get("name")
+        pair.get("name") or ""
+        for holder in holders
+        for pair in holder.iterfind("instance_attributes/nvpair")
+        if pair.get("name")
     }
     referenced = any(
-        holder.find("instance_attributes[@id-ref]") is not None or holder.find("instance_attributes/nvpair[@id-ref]") is not None
+        holder.find("instance_attributes[@id-ref]") is not None
+        or holder.find("instance_attributes/nvpair[@id-ref]") is not None
         for holder in holders
     )
     known = {one.name for one in found.parameters}
@@ -150,13 +171,29 @@ def _agent(env: Env, element: Element) -> Iterator[Problem]:
             if one.required and one.name not in given and not (fencing and one.name in _SUPPLIED):
                 if one.deprecated:
                     continue
-                yield error("parameter-missing", f"{name}: required parameter \"{one.name}\" not defined", about=name, forcible=True)
+                yield error(
+                    "parameter-missing",
+                    f'{name}: required parameter "{one.name}" not defined',
+                    about=name,
+                    forcible=True,
+                )
     for one_name in sorted(given):
-        if one_name in known or (fencing and one_name.startswith("pcmk_")) or one_name in _FENCING_PARAMETERS and fencing:
+        if (
+            one_name in known
+            or (fencing and one_name.startswith("pcmk_"))
+            or (one_name in _FENCING_PARAMETERS
+            and fencing)
+        ):
             continue
         if one_name in ("trace_ra", "trace_file", "trace_dir", "OCF_CHECK_LEVEL"):
             continue
-        yield error("parameter-unknown", f"{name}: parameter \"{one_name}\" is not known", _nearest(one_name, known), name, forcible=True)
+        yield error(
+            "parameter-unknown",
+            f'{name}: parameter "{one_name}" is not known',
+            _nearest(one_name, known),
+            name,
+            forcible=True,
+        )
     yield from _timeouts(element, found)
 
 
@@ -179,19 +216,25 @@ def _timeouts(element: Element, found: agents.AgentMetadata) -> Iterator[Problem
         given = one.get("timeout")
         if advised and given and interval_ms(given) < interval_ms(advised):
             yield warning(
-                "timeout-small", f"{element.get('id')}: timeout {given} for {action} is smaller than the advised {advised}",
+                "timeout-small",
+                f"{element.get('id')}: timeout {given} for {action} is smaller than the advised {advised}",
                 about=element.get("id") or "",
             )
 
 
 def _location(env: Env, element: Element) -> Iterator[Problem]:
     names = {name.lower() for name in env.node_names()}
-    wanted = [element.get("node"), *(
-        one.get("value") for one in element.iterfind("rule/expression") if one.get("attribute") == "#uname"
-    )]
+    wanted = [
+        element.get("node"),
+        *(one.get("value") for one in element.iterfind("rule/expression") if one.get("attribute") == "#uname"),
+    ]
     for node in wanted:
         if node and names and node.lower() not in names:
-            yield warning("node-missing", f"{element.get('id')}: referenced node {node} does not exist", about=element.get("id") or "")
+            yield warning(
+                "node-missing",
+                f"{element.get('id')}: referenced node {node} does not exist",
+                about=element.get("id") or "",
+            )
 
 
 def _references(env: Env) -> Iterator[Problem]:
@@ -213,11 +256,27 @@ def _references(env: Env) -> Iterator[Problem]:
                 yield error("resource-missing", f"{name}: resource {one} does not exist", about=name, forcible=True)
                 continue
             parent = found.getparent() if found is not None else None
-            if found is not None and element.tag != "rsc_location" and found.get("class") == "ocf" and found.get("type") == "remote":
-                yield error("remote-in-constraint", f"{name}: cannot put remote resource {one} in a constraint", about=name)
+            if (
+                found is not None
+                and element.tag != "rsc_location"
+                and found.get("class") == "ocf"
+                and found.get("type") == "remote"
+            ):
+                yield error(
+                    "remote-in-constraint", f"{name}: cannot put remote resource {one} in a constraint", about=name
+                )
             if parent is not None and parent.tag in CONTAINERS - {"group"}:
-                yield warning("resource-ambiguous", f"{name}: resource {one} ambiguous, apply constraints to container", about=name)
+                yield warning(
+                    "resource-ambiguous",
+                    f"{name}: resource {one} ambiguous, apply constraints to container",
+                    about=name,
+                )
         if element.tag == "rsc_colocation" and element.get("rsc"):
             ends = (element.get("rsc"), element.get("with-rsc"))
             if all(end in tags or (end in resources and resources[end].tag == "template") for end in ends):
-                yield error("templates-colocated", f"{name}: two templates or tags cannot be colocated", "use a resource set", name)
+                yield error(
+                    "templates-colocated",
+                    f"{name}: two templates or tags cannot be colocated",
+                    "use a resource set",
+                    name,
+                )

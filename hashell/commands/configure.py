@@ -1,6 +1,7 @@
 """Configuration objects: put in, merged, replaced, renamed, moved and taken out, with all that hangs on them.
 
-An object is a node, a resource, a constraint, a set of options, the fencing topology, a tag, an alert, a role or target of
+An object is a node, a resource, a constraint, a set of options, the fencing topology, a tag, an alert, a role or
+target of
 the ACLs. Sketches are settled by binding.py.
 """
 
@@ -19,14 +20,29 @@ from hashell.errors import AlreadyExists, BadInput, NotFound, Refused
 
 CONSTRAINTS = frozenset({"rsc_location", "rsc_colocation", "rsc_order", "rsc_ticket"})
 SECTION_OF = {
-    "node": "nodes", "primitive": "resources", "group": "resources", "clone": "resources", "master": "resources",
-    "template": "resources", "bundle": "resources", "rsc_location": "constraints", "rsc_colocation": "constraints",
-    "rsc_order": "constraints", "rsc_ticket": "constraints", "cluster_property_set": "crm_config",
-    "acl_role": "acls", "acl_user": "acls", "acl_target": "acls", "acl_group": "acls", "tag": "tags",
+    "node": "nodes",
+    "primitive": "resources",
+    "group": "resources",
+    "clone": "resources",
+    "master": "resources",
+    "template": "resources",
+    "bundle": "resources",
+    "rsc_location": "constraints",
+    "rsc_colocation": "constraints",
+    "rsc_order": "constraints",
+    "rsc_ticket": "constraints",
+    "cluster_property_set": "crm_config",
+    "acl_role": "acls",
+    "acl_user": "acls",
+    "acl_target": "acls",
+    "acl_group": "acls",
+    "tag": "tags",
     "alert": "alerts",
 }
 _DEFAULT_SET = {
-    "cluster_property_set": "cib-bootstrap-options", "rsc_defaults": "rsc-options", "op_defaults": "op-options",
+    "cluster_property_set": "cib-bootstrap-options",
+    "rsc_defaults": "rsc-options",
+    "op_defaults": "op-options",
 }
 #: Attributes of constraints that name a resource.
 _ENDS = ("rsc", "with-rsc", "first", "then")
@@ -58,7 +74,8 @@ def create(env: Env, sketch: Element, *, defaults: bool = True) -> Element:
         taken = env.by_id(name)
         if taken is not None:
             raise AlreadyExists(
-                f"cannot create {tag} {name}: there is a {taken.tag} with this id", "choose another id, or edit that one"
+                f"cannot create {tag} {name}: there is a {taken.tag} with this id",
+                "choose another id, or edit that one",
             )
     element = _settle(env, sketch, None)
     _place(env, element)
@@ -105,7 +122,9 @@ def _place(env: Env, element: Element) -> None:
 
 
 def _clone_defaults(env: Env, clone: Element) -> None:
-    """Copies of a primitive start and stop one by one unless told otherwise; a promotable agent makes a promotable clone."""
+    """Copies of a primitive start and stop one by one unless told otherwise; a promotable agent makes a promotable
+    clone.
+    """
     from hashell.commands import agents
 
     primitive = clone.find("primitive")
@@ -145,9 +164,9 @@ def set_pair(env: Env, holder: Element, name: str, value: str) -> None:
         if pair.get("name") == name:
             pair.set("value", value)
             return
-    holder.append(etree.Element(
-        "nvpair", {"id": env.ids.make(f"{holder.get('id')}-{name}"), "name": name, "value": value}
-    ))
+    holder.append(
+        etree.Element("nvpair", {"id": env.ids.make(f"{holder.get('id')}-{name}"), "name": name, "value": value})
+    )
 
 
 def _merge_options(env: Env, sketch: Element) -> Element:
@@ -259,9 +278,7 @@ def need_object(env: Env, name: str) -> Element:
 
 
 def object_names(env: Env) -> list[str]:
-    names = [
-        one.get("id") or "" for one in env.configuration().iter(etree.Element) if one.get("id") and is_object(one)
-    ]
+    names = [one.get("id") or "" for one in env.configuration().iter(etree.Element) if one.get("id") and is_object(one)]
     return [*names, *env.node_names()]
 
 
@@ -334,7 +351,9 @@ def constraints_on(env: Env, name: str) -> list[Element]:
     section = env.root.find("configuration/constraints")
     found: list[Element] = []
     for element in section if section is not None else ():
-        if any(element.get(end) == name for end in _ENDS) or select(element, "resource_set/resource_ref[@id=$n]", n=name):
+        if any(element.get(end) == name for end in _ENDS) or select(
+            element, "resource_set/resource_ref[@id=$n]", n=name
+        ):
             found.append(element)
     return found
 
@@ -519,7 +538,7 @@ def set_value(env: Env, path: str, value: str) -> None:
         operation = _operation(element, rest)
         operation.set(name, value)
         return
-    pairs = [pair for pair in select(element, "descendant::nvpair[@name=$n]", n=name)]
+    pairs = list(select(element, "descendant::nvpair[@name=$n]", n=name))
     if len(pairs) > 1:
         raise BadInput(f"{path} is there {len(pairs)} times", "edit the object")
     if not pairs:

@@ -51,11 +51,13 @@ def check_resource(env: Env, name: str, *, exists: bool = True) -> Element | Non
     while parent is not None and parent.tag in CONTAINERS:
         if parent.tag in ("clone", "master", "bundle"):
             kind = "clone" if parent.tag != "bundle" else "bundle"
-            env.report(error(
-                "inside-container",
-                f"{name} is a {kind} resource, you should use the {kind} id: {parent.get('id')} when adding constraints",
-                forcible=True,
-            ))
+            env.report(
+                error(
+                    "inside-container",
+                    f"{name} is a {kind} resource, you should use the {kind} id: {parent.get('id')} when adding constraints",  # noqa: E501
+                    forcible=True,
+                )
+            )
             break
         parent = parent.getparent()
     return found
@@ -72,7 +74,10 @@ def role(env: Env, text: str) -> str:
     """A role in the spelling that the schema knows. Raises BadUsage."""
     word = text[:1].upper() + text[1:].lower()
     if word not in ROLES:
-        raise BadUsage(f"invalid role value '{text}', allowed values are: 'Promoted', 'Started', 'Stopped', 'Unpromoted'", "name a role")
+        raise BadUsage(
+            f"invalid role value '{text}', allowed values are: 'Promoted', 'Started', 'Stopped', 'Unpromoted'",
+            "name a role",
+        )
     return settle_role("role", word, knows_promoted(env.validate_with), convert=True)
 
 
@@ -87,7 +92,11 @@ def _identity(env: Env, wanted: str, given: str = "") -> str:
 def _refuse_twin(env: Env, element: Element, names: tuple[str, ...]) -> None:
     """The same constraint twice is an accident unless forced."""
     for one in env.section("constraints").findall(str(element.tag)):
-        if one is not element and all(one.get(name) == element.get(name) for name in names) and one.find("resource_set") is None:
+        if (
+            one is not element
+            and all(one.get(name) == element.get(name) for name in names)
+            and one.find("resource_set") is None
+        ):
             env.report(error("duplicate", f"duplicate constraint already exists: {one.get('id')}", forcible=True))
             return
 
@@ -133,7 +142,13 @@ def location(env: Env, identity: str, spec: str, node: str, score: str, options:
         check_resource(env, value)
     discovery = options.get("resource-discovery")
     if discovery is not None and discovery not in _DISCOVERY:
-        env.report(error("discovery", f"'{discovery}' is not a valid resource-discovery value, use 'always', 'exclusive', 'never'", forcible=True))
+        env.report(
+            error(
+                "discovery",
+                f"'{discovery}' is not a valid resource-discovery value, use 'always', 'exclusive', 'never'",
+                forcible=True,
+            )
+        )
     unknown = [name for name in options if name != "resource-discovery"]
     if unknown and not unknown[0].replace("-", "").isalnum():
         raise BadUsage(f"{unknown[0]!r} cannot be the name of an option", "use letters, digits and -")
@@ -172,7 +187,9 @@ def _put_rule(env: Env, element: Element, sketch: Element, options: Mapping[str,
     if options.get("role"):
         word = role(env, options["role"])
         if word not in ("Promoted", "Unpromoted", "Master", "Slave"):
-            raise BadUsage(f"invalid role '{options['role']}', use 'promoted' or 'unpromoted'", "name a role of a promotable clone")
+            raise BadUsage(
+                f"invalid role '{options['role']}', use 'promoted' or 'unpromoted'", "name a role of a promotable clone"
+            )
         sketch.set("role", word)
     rule_id = _identity(env, f"{element.get('id')}-rule", options.get("id", ""))
     element.append(rules.settle(env, sketch, rule_id))
@@ -190,14 +207,19 @@ def add_rule(env: Env, constraint: str, sketch: Element, options: Mapping[str, s
 # --- colocation, order, ticket -------------------------------------------------------------------------
 
 
-def colocation(env: Env, first: str, second: str, score: str, roles: tuple[str, str], options: Mapping[str, str]) -> None:
+def colocation(
+    env: Env, first: str, second: str, score: str, roles: tuple[str, str], options: Mapping[str, str]
+) -> None:
     """`first` where `second` is; a role on one side makes the other Started."""
     check_resource(env, first)
     check_resource(env, second)
     score = check_score(score)
     for name, value in options.items():
         if name not in ("id", "influence", "node-attribute", "score"):
-            raise BadUsage(f"invalid option '{name}', allowed options are: 'id', 'influence', 'node-attribute', 'score'", "leave it out")
+            raise BadUsage(
+                f"invalid option '{name}', allowed options are: 'id', 'influence', 'node-attribute', 'score'",
+                "leave it out",
+            )
         if name == "influence" and value.lower() not in ("true", "false"):
             raise BadInput(f"'{value}' is not a valid influence value, use 'true' or 'false'", "give a boolean")
     identity = _identity(env, clean_id(f"colocation-{first}-{second}-{score}"), options.get("id", ""))
@@ -217,7 +239,10 @@ def order(env: Env, first: str, then: str, actions: tuple[str, str], options: Ma
     given = dict(options)
     for name, value in given.items():
         if name not in ("id", "kind", "symmetrical", "require-all", "score"):
-            raise BadUsage(f"invalid order option '{name}', allowed options are: 'id', 'kind', 'require-all', 'symmetrical'", "leave it out")
+            raise BadUsage(
+                f"invalid order option '{name}', allowed options are: 'id', 'kind', 'require-all', 'symmetrical'",
+                "leave it out",
+            )
         if name in ("symmetrical", "require-all") and value.lower() not in ("true", "false"):
             raise BadInput(f"'{value}' is not a valid {name} value, use 'true' or 'false'", "give a boolean")
     kind = given.pop("kind", "")
@@ -225,12 +250,19 @@ def order(env: Env, first: str, then: str, actions: tuple[str, str], options: Ma
     if kind:
         matching = [one for one in KINDS if one.lower() == kind.lower()]
         if not matching:
-            raise BadInput(f"invalid kind value '{kind}', allowed values are: 'Mandatory', 'Optional', 'Serialize'", "name a kind")
+            raise BadInput(
+                f"invalid kind value '{kind}', allowed values are: 'Mandatory', 'Optional', 'Serialize'", "name a kind"
+            )
         kind = matching[0]
     elif given.get("score"):
         suffix = given["score"]
     identity = _identity(env, clean_id(f"order-{first}-{then}-{suffix}"), given.pop("id", ""))
-    attributes = {"first": first, "then": then, "first-action": actions[0] or "start", "then-action": actions[1] or "start"}
+    attributes = {
+        "first": first,
+        "then": then,
+        "first-action": actions[0] or "start",
+        "then-action": actions[1] or "start",
+    }
     if kind:
         attributes["kind"] = kind
     element = etree.SubElement(env.section("constraints"), "rsc_order", {**attributes, **given, "id": identity})
@@ -258,11 +290,14 @@ def ticket(env: Env, name: str, resource: str, role_text: str, options: Mapping[
 def _check_loss(options: Mapping[str, str]) -> None:
     policy = options.get("loss-policy", "stop")
     if policy not in ("stop", "demote", "fence", "freeze"):
-        raise BadInput(f"invalid loss-policy value '{policy}', allowed values are: 'demote', 'fence', 'freeze', 'stop'", "name one")
+        raise BadInput(
+            f"invalid loss-policy value '{policy}', allowed values are: 'demote', 'fence', 'freeze', 'stop'", "name one"
+        )
 
 
 _SET_OPTIONS = {
-    "rsc_colocation": {"id", "score", "influence"}, "rsc_order": {"id", "kind", "symmetrical"},
+    "rsc_colocation": {"id", "score", "influence"},
+    "rsc_order": {"id", "kind", "symmetrical"},
     "rsc_ticket": {"id", "ticket", "loss-policy"},
 }
 
@@ -284,10 +319,15 @@ def sets(env: Env, tag: str, members: list[Members], options: Mapping[str, str])
     if tag == "rsc_order" and "kind" in attributes:
         kinds = [one for one in KINDS if one.lower() == attributes["kind"].lower()]
         if not kinds:
-            raise BadInput(f"'{attributes['kind']}' is not a valid kind value, use 'Mandatory', 'Optional', 'Serialize'", "name a kind")
+            raise BadInput(
+                f"'{attributes['kind']}' is not a valid kind value, use 'Mandatory', 'Optional', 'Serialize'",
+                "name a kind",
+            )
         attributes["kind"] = kinds[0]
     if tag == "rsc_order" and attributes.get("symmetrical", "true").lower() not in ("true", "false"):
-        raise BadInput(f"'{attributes['symmetrical']}' is not a valid symmetrical value, use 'true', 'false'", "give a boolean")
+        raise BadInput(
+            f"'{attributes['symmetrical']}' is not a valid symmetrical value, use 'true', 'false'", "give a boolean"
+        )
     if tag == "rsc_ticket":
         if not attributes.get("ticket"):
             raise BadInput("required option 'ticket' is missing", "give setoptions ticket=…")
@@ -313,10 +353,15 @@ def _set_options(env: Env, tag: str, options: Mapping[str, str]) -> dict[str, st
             checked[name] = role(env, value)
         elif name == "action":
             if value not in ACTIONS:
-                raise BadInput(f"'{value}' is not a valid action value, use 'demote', 'promote', 'start', 'stop'", "name an action")
+                raise BadInput(
+                    f"'{value}' is not a valid action value, use 'demote', 'promote', 'start', 'stop'", "name an action"
+                )
             checked[name] = value
         else:
-            raise BadUsage(f"invalid set option '{name}', allowed options are: 'action', 'require-all', 'role', 'sequential'", "leave it out")
+            raise BadUsage(
+                f"invalid set option '{name}', allowed options are: 'action', 'require-all', 'role', 'sequential'",
+                "leave it out",
+            )
     return checked
 
 
@@ -350,7 +395,8 @@ def drop(element: Element) -> None:
 def remove_pair(env: Env, tag: str, names: tuple[str, str], first: str, second: str) -> None:
     """Every constraint between two resources, whichever way round. Raises NotFound."""
     found = [
-        one for one in env.section("constraints").findall(tag)
+        one
+        for one in env.section("constraints").findall(tag)
         if {one.get(names[0]), one.get(names[1])} == {first, second}
     ]
     if not found:
@@ -364,7 +410,9 @@ def remove_orders(env: Env, names: list[str]) -> None:
     """Resources out of all orders, sets included. Raises NotFound for one that is in none."""
     orders = env.section("constraints").findall("rsc_order")
     for name in names:
-        if not any(name in (one.get("first"), one.get("then"), *texts(one, "resource_set/resource_ref/@id")) for one in orders):
+        if not any(
+            name in (one.get("first"), one.get("then"), *texts(one, "resource_set/resource_ref/@id")) for one in orders
+        ):
             raise NotFound(f"No matching resources found in ordering list: {name}", "see constraint --full")
     for name in names:
         for one in env.section("constraints").findall("rsc_order"):

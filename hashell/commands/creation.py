@@ -20,8 +20,18 @@ from hashell.values.agent_names import AgentName
 
 #: Attributes that an operation may be given; OCF_CHECK_LEVEL becomes a parameter of it.
 OP_OPTIONS = (
-    "OCF_CHECK_LEVEL", "description", "enabled", "id", "interval", "interval-origin", "name", "on-fail",
-    "record-pending", "role", "start-delay", "timeout",
+    "OCF_CHECK_LEVEL",
+    "description",
+    "enabled",
+    "id",
+    "interval",
+    "interval-origin",
+    "name",
+    "on-fail",
+    "record-pending",
+    "role",
+    "start-delay",
+    "timeout",
 )
 #: Actions that the cluster never schedules.
 _NO_OPERATION = frozenset({"meta-data", "validate-all", "status", "monitor-all", "methods", "usage"})
@@ -76,10 +86,15 @@ def create(env: Env, wanted: Wanted) -> Element:
     agent = find_agent(env, wanted.agent, fencing=wanted.fencing)
     said = agents.metadata(agent)
     if said is None:
-        env.report(error(
-            "agent-missing", f"Agent '{agent}' is not installed or does not provide valid metadata",
-            "install it here", wanted.name, forcible=True,
-        ))
+        env.report(
+            error(
+                "agent-missing",
+                f"Agent '{agent}' is not installed or does not provide valid metadata",
+                "install it here",
+                wanted.name,
+                forcible=True,
+            )
+        )
     env.problems += list(check_parameters(said, agent, wanted.parameters, complete=True))
     attributes = {"id": wanted.name, "class": agent.standard, "type": agent.type}
     if agent.provider:
@@ -107,7 +122,10 @@ def check_free(env: Env, name: str, what: str) -> None:
     try:
         check_id(name)
     except BadInput as problem:
-        raise BadUsage(f"invalid {what} '{name}', '{name[:1]}' is not a valid first character or another is not valid", problem.hint) from None
+        raise BadUsage(
+            f"invalid {what} '{name}', '{name[:1]}' is not a valid first character or another is not valid",
+            problem.hint,
+        ) from None
     if name in env.ids:
         raise AlreadyExists(f"'{name}' already exists", "choose another name")
 
@@ -124,13 +142,22 @@ def check_parameters(
         extra = name in _TRACE or (fencing and name.startswith(_FENCING_EXTRA))
         if name not in known and not extra:
             allowed = ", ".join(f"'{one}'" for one in sorted([*known, *(_TRACE if not fencing else ())]))
-            yield error("parameter-unknown", f"invalid resource option '{name}', allowed options are: {allowed}", about=name, forcible=True)
+            yield error(
+                "parameter-unknown",
+                f"invalid resource option '{name}', allowed options are: {allowed}",
+                about=name,
+                forcible=True,
+            )
     if not complete:
         return
     replacement = {one.replaced_by: one.name for one in said.parameters if one.replaced_by}
     missing = [
-        one.name for one in said.parameters
-        if one.required and not one.deprecated and one.name not in given and replacement.get(one.name, "") not in given
+        one.name
+        for one in said.parameters
+        if one.required
+        and not one.deprecated
+        and one.name not in given
+        and replacement.get(one.name, "") not in given
         and not (fencing and one.name in ("action", "port", "plug"))
     ]
     if missing:
@@ -140,9 +167,7 @@ def check_parameters(
         yield error("parameter-missing", f"required resource option{plural} {names} {verb} missing", forcible=True)
 
 
-def _operations(
-    env: Env, wanted: Wanted, said: agents.AgentMetadata | None, agent: AgentName
-) -> list[dict[str, str]]:
+def _operations(env: Env, wanted: Wanted, said: agents.AgentMetadata | None, agent: AgentName) -> list[dict[str, str]]:
     """Those that were asked for, and those that the agent advises under other names; sorted by name."""
     asked = [dict(one) for one in wanted.operations]
     _check_operations(env, asked, said, agent)
@@ -208,18 +233,48 @@ def _check_operations(
         name = one["name"]
         if said is not None and name not in known:
             allowed = ", ".join(f"'{action}'" for action in sorted(known - _NO_OPERATION))
-            env.report(error("operation-unknown", f"'{name}' is not a valid operation name value, use {allowed}", forcible=True))
+            env.report(
+                error(
+                    "operation-unknown", f"'{name}' is not a valid operation name value, use {allowed}", forcible=True
+                )
+            )
         for key, value in one.items():
             if key not in OP_OPTIONS:
                 allowed = ", ".join(f"'{option}'" for option in OP_OPTIONS if option != "name")
-                env.report(error("operation-option", f"invalid resource operation option '{key}', allowed options are: {allowed}"))
+                env.report(
+                    error(
+                        "operation-option", f"invalid resource operation option '{key}', allowed options are: {allowed}"
+                    )
+                )
             if key in ("interval", "timeout") and parse_interval_ms(value) is None:
-                env.report(error("operation-time", f"'{value}' is not a valid {key} value, use time interval (e.g. 1, 2s, 3m, 4h, ...)"))
-            if key == "role" and _title(value) not in ("Started", "Stopped", "Promoted", "Unpromoted", "Master", "Slave"):
-                env.report(error("operation-role", f"'{value}' is not a valid role value, use 'Promoted', 'Started', 'Stopped', 'Unpromoted'"))
+                env.report(
+                    error(
+                        "operation-time",
+                        f"'{value}' is not a valid {key} value, use time interval (e.g. 1, 2s, 3m, 4h, ...)",
+                    )
+                )
+            if key == "role" and _title(value) not in (
+                "Started",
+                "Stopped",
+                "Promoted",
+                "Unpromoted",
+                "Master",
+                "Slave",
+            ):
+                env.report(
+                    error(
+                        "operation-role",
+                        f"'{value}' is not a valid role value, use 'Promoted', 'Started', 'Stopped', 'Unpromoted'",
+                    )
+                )
         pair = (name, parse_interval_ms(one.get("interval", "60s" if name == "monitor" else "0s")))
         if pair in seen:
-            env.report(error("operation-twice", f"multiple specification of the same operation with the same interval: {name} with interval {one.get('interval', '0s')}"))
+            env.report(
+                error(
+                    "operation-twice",
+                    f"multiple specification of the same operation with the same interval: {name} with interval {one.get('interval', '0s')}",  # noqa: E501
+                )
+            )
         seen.add(pair)
 
 
@@ -233,9 +288,15 @@ def add_set(
     names = sorted(pairs) if ordered else list(pairs)
     for one in names:
         if pairs[one] != "":
-            etree.SubElement(element, "nvpair", {
-                "id": env.ids.numbered(f"{element.get('id')}-{one}"), "name": one, "value": pairs[one],
-            })
+            etree.SubElement(
+                element,
+                "nvpair",
+                {
+                    "id": env.ids.numbered(f"{element.get('id')}-{one}"),
+                    "name": one,
+                    "value": pairs[one],
+                },
+            )
     if not len(element):
         return None
     operations = holder.find("operations")
@@ -258,8 +319,16 @@ def add_operation(env: Env, resource: str, holder: Element, attributes: Mapping[
     element = etree.SubElement(holder, "op", {**{key: plain[key] for key in order}, "id": identity})
     level = attributes.get("OCF_CHECK_LEVEL")
     if level:
-        inner = etree.SubElement(element, "instance_attributes", {"id": env.ids.numbered(f"{identity}-instance_attributes")})
-        etree.SubElement(inner, "nvpair", {
-            "id": env.ids.numbered(f"{inner.get('id')}-OCF_CHECK_LEVEL"), "name": "OCF_CHECK_LEVEL", "value": level,
-        })
+        inner = etree.SubElement(
+            element, "instance_attributes", {"id": env.ids.numbered(f"{identity}-instance_attributes")}
+        )
+        etree.SubElement(
+            inner,
+            "nvpair",
+            {
+                "id": env.ids.numbered(f"{inner.get('id')}-OCF_CHECK_LEVEL"),
+                "name": "OCF_CHECK_LEVEL",
+                "value": level,
+            },
+        )
     return element

@@ -21,8 +21,16 @@ from hashell.errors import Conflict, NotFound
 Element = etree._Element
 
 _SECTIONS = (
-    "crm_config", "nodes", "resources", "constraints", "fencing-topology", "op_defaults", "rsc_defaults",
-    "acls", "tags", "alerts",
+    "crm_config",
+    "nodes",
+    "resources",
+    "constraints",
+    "fencing-topology",
+    "op_defaults",
+    "rsc_defaults",
+    "acls",
+    "tags",
+    "alerts",
 )
 
 
@@ -112,9 +120,7 @@ class Env:
 
     def option(self, name: str) -> str | None:
         """The value of a cluster option, from the first set that has it."""
-        for value in texts(self.root,
-            "configuration/crm_config/cluster_property_set/nvpair[@name=$n]/@value", n=name
-        ):
+        for value in texts(self.root, "configuration/crm_config/cluster_property_set/nvpair[@name=$n]/@value", n=name):
             return str(value)
         return None
 

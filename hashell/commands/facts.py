@@ -9,13 +9,35 @@ import re
 
 RESOURCE_ROLES = ("Stopped", "Started", "Promoted", "Unpromoted", "Master", "Slave")
 RESOURCE_ACTIONS = ("start", "promote", "demote", "stop")
-OP_ATTRIBUTES = frozenset({
-    "name", "interval", "timeout", "role", "on-fail", "enabled", "record-pending", "start-delay", "interval-origin",
-    "description", "id", "requires",
-})
+OP_ATTRIBUTES = frozenset(
+    {
+        "name",
+        "interval",
+        "timeout",
+        "role",
+        "on-fail",
+        "enabled",
+        "record-pending",
+        "start-delay",
+        "interval-origin",
+        "description",
+        "id",
+        "requires",
+    }
+)
 DATE_SPEC_FIELDS = (
-    "seconds", "minutes", "hours", "monthdays", "weekdays", "yeardays", "yearsdays", "months", "weeks", "years",
-    "weekyears", "moon",
+    "seconds",
+    "minutes",
+    "hours",
+    "monthdays",
+    "weekdays",
+    "yeardays",
+    "yearsdays",
+    "months",
+    "weeks",
+    "years",
+    "weekyears",
+    "moon",
 )
 #: Short names of ACLs → XPath, in parts; `@@` is a hole, and a part is used while there are arguments to fill it.
 ACL_SHORTCUTS: dict[str, tuple[str, ...]] = {

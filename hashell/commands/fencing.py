@@ -66,21 +66,35 @@ def add_level(env: Env, index: str, target_text: str, devices: list[str]) -> Non
     if not devices:
         raise BadUsage("name at least one device", "stonith level add LEVEL TARGET DEVICE…")
     if target.attributes[0][0] == "target" and env.node(target.name) is None:
-        env.report(error("node-missing", f"Node '{target.name}' does not appear to exist in configuration", forcible=True))
+        env.report(
+            error("node-missing", f"Node '{target.name}' does not appear to exist in configuration", forcible=True)
+        )
     missing = []
     for one in devices:
         found = find_resource(env.root, one)
         if found is None or found.get("class") != "stonith":
             missing.append(one)
     if missing:
-        env.report(error("device-missing", "Stonith resource(s) '" + "', '".join(missing) + "' do not exist", forcible=True))
+        env.report(
+            error("device-missing", "Stonith resource(s) '" + "', '".join(missing) + "' do not exist", forcible=True)
+        )
     for level in levels(env):
         if target.fits(level) and level.get("index") == str(int(index)) and level.get("devices") == ",".join(devices):
-            raise AlreadyExists(f"Fencing level for '{target}' at level '{index}' with device(s) '{','.join(devices)}' already exists", "choose another level")
+            raise AlreadyExists(
+                f"Fencing level for '{target}' at level '{index}' with device(s) '{','.join(devices)}' already exists",
+                "choose another level",
+            )
     identity = env.ids.numbered(clean_id(f"fl-{target.name}-{int(index)}"))
-    etree.SubElement(env.section("fencing-topology"), "fencing-level", {
-        **dict(target.attributes), "index": str(int(index)), "devices": ",".join(devices), "id": identity,
-    })
+    etree.SubElement(
+        env.section("fencing-topology"),
+        "fencing-level",
+        {
+            **dict(target.attributes),
+            "index": str(int(index)),
+            "devices": ",".join(devices),
+            "id": identity,
+        },
+    )
 
 
 def remove_levels(env: Env, index: str = "", target_text: str = "", devices: list[str] | None = None) -> None:
@@ -88,8 +102,10 @@ def remove_levels(env: Env, index: str = "", target_text: str = "", devices: lis
     target = Target.parse(target_text) if target_text else None
     wanted = ",".join(one for word in devices or [] for one in word.split(","))
     found = [
-        level for level in levels(env)
-        if (not index or level.get("index") == index) and (target is None or target.fits(level))
+        level
+        for level in levels(env)
+        if (not index or level.get("index") == index)
+        and (target is None or target.fits(level))
         and (not wanted or level.get("devices") == wanted)
     ]
     if not found:
@@ -128,5 +144,3 @@ def forget_device(env: Env, name: str) -> None:
             level.getparent().remove(level)  # type: ignore[union-attr]
         else:
             level.set("devices", ",".join(devices))
-
-

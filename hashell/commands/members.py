@@ -46,12 +46,20 @@ def group_add(env: Env, name: str, members: list[str], *, before: str = "", afte
         if element.tag != "primitive" or (parent is not None and parent.tag in CLONES | {"bundle"}):
             raise BadInput(f"'{one}' is not a resource that can be put into a group", "name plain primitives")
         if element.get("class") == "stonith":
-            env.report(error("fencing-in-group", f"'{one}' is a stonith resource, it should not be put into a group", forcible=True))
+            env.report(
+                error(
+                    "fencing-in-group",
+                    f"'{one}' is a stonith resource, it should not be put into a group",
+                    forcible=True,
+                )
+            )
         elements.append(element)
     if group is None:
         creation.check_free(env, name, "group name")
         if before or after:
-            raise BadInput(f"there is no resource '{before or after}' in the group '{name}'", "leave out --before and --after")
+            raise BadInput(
+                f"there is no resource '{before or after}' in the group '{name}'", "leave out --before and --after"
+            )
         group = etree.SubElement(env.section("resources"), "group", {"id": name})
         env.ids.take(name)
     if before or after:
@@ -94,7 +102,9 @@ def group_remove(env: Env, name: str, members: list[str]) -> None:
     inside = {child.get("id"): child for child in group.iterfind("primitive")}
     missing = [one for one in members if one not in inside]
     if missing:
-        raise NotFound(f"resource(s) {', '.join(missing)} not in group {name}", "its members: " + ", ".join(map(str, inside)))
+        raise NotFound(
+            f"resource(s) {', '.join(missing)} not in group {name}", "its members: " + ", ".join(map(str, inside))
+        )
     chosen = members or [str(one) for one in inside]
     parent = group.getparent()
     assert parent is not None
@@ -149,8 +159,14 @@ def _drop_constraints(env: Env, name: str) -> None:
 
 
 def clone(
-    env: Env, name: str, clone_id: str = "", meta: Mapping[str, str] | None = None, *, promotable: bool = False,
-    master: bool = False, always_set: bool = False,
+    env: Env,
+    name: str,
+    clone_id: str = "",
+    meta: Mapping[str, str] | None = None,
+    *,
+    promotable: bool = False,
+    master: bool = False,
+    always_set: bool = False,
 ) -> Element:
     """A clone around a primitive or a group, in its place. `master`: the element of that name, for old schemas."""
     resource = need(env, name)
@@ -159,7 +175,9 @@ def clone(
     if resource.tag not in ("primitive", "group"):
         raise BadInput(f"'{name}' is a {resource.tag}, cannot be cloned", "name a primitive or a group")
     if parent.tag in CLONES or parent.tag == "bundle":
-        raise BadInput(f"{name} is already a {'clone' if parent.tag in CLONES else 'bundle'} resource", "unclone it first")
+        raise BadInput(
+            f"{name} is already a {'clone' if parent.tag in CLONES else 'bundle'} resource", "unclone it first"
+        )
     if resource.get("class") == "stonith":
         env.report(error("fencing-cloned", f"'{name}' is a stonith resource, it cannot be cloned", forcible=True))
     if parent.tag == "group":
@@ -189,11 +207,14 @@ def _check_promotable(env: Env, resource: Element) -> None:
     for primitive in resource.iter("primitive"):
         said = agents.metadata_of(env, primitive)
         if said is not None and not (said.supports("promote") and said.supports("demote")):
-            env.report(error(
-                "not-promotable",
-                f"Clone option 'promotable' is not compatible with '{agents.agent_name(env, primitive)}' resource agent of "
-                f"resource '{primitive.get('id')}'", forcible=True,
-            ))
+            env.report(
+                error(
+                    "not-promotable",
+                    f"Clone option 'promotable' is not compatible with '{agents.agent_name(env, primitive)}' resource agent of "  # noqa: E501
+                    f"resource '{primitive.get('id')}'",
+                    forcible=True,
+                )
+            )
 
 
 def unclone(env: Env, name: str) -> None:
@@ -224,17 +245,32 @@ def unclone(env: Env, name: str) -> None:
 # --- bundles -------------------------------------------------------------------------------------------
 
 _CONTAINERS = ("docker", "podman", "rkt")
-_CONTAINER_OPTIONS = frozenset({
-    "image", "masters", "promoted-max", "network", "options", "replicas", "replicas-per-host", "run-command",
-})
+_CONTAINER_OPTIONS = frozenset(
+    {
+        "image",
+        "masters",
+        "promoted-max",
+        "network",
+        "options",
+        "replicas",
+        "replicas-per-host",
+        "run-command",
+    }
+)
 _NETWORK_OPTIONS = frozenset({"control-port", "host-interface", "host-netmask", "ip-range-start", "add-host"})
 _PORT_OPTIONS = frozenset({"id", "port", "internal-port", "range"})
 _STORAGE_OPTIONS = frozenset({"id", "options", "source-dir", "source-dir-root", "target-dir"})
 
 
 def bundle_create(
-    env: Env, name: str, kind: str, container: Mapping[str, str], network: Mapping[str, str],
-    ports: list[dict[str, str]], storage: list[dict[str, str]], meta: Mapping[str, str],
+    env: Env,
+    name: str,
+    kind: str,
+    container: Mapping[str, str],
+    network: Mapping[str, str],
+    ports: list[dict[str, str]],
+    storage: list[dict[str, str]],
+    meta: Mapping[str, str],
 ) -> Element:
     creation.check_free(env, name, "bundle name")
     if kind not in _CONTAINERS:
@@ -271,19 +307,28 @@ def _mapping(env: Env, holder: Element, tag: str, bundle: str, options: Mapping[
 
 
 def _check_bundle(
-    env: Env, container: Mapping[str, str], network: Mapping[str, str], ports: list[dict[str, str]],
+    env: Env,
+    container: Mapping[str, str],
+    network: Mapping[str, str],
+    ports: list[dict[str, str]],
     storage: list[dict[str, str]],
 ) -> None:
     for what, options, known in (
-        ("container", container, _CONTAINER_OPTIONS), ("network", network, _NETWORK_OPTIONS),
-        *(("port-map", one, _PORT_OPTIONS) for one in ports), *(("storage-map", one, _STORAGE_OPTIONS) for one in storage),
+        ("container", container, _CONTAINER_OPTIONS),
+        ("network", network, _NETWORK_OPTIONS),
+        *(("port-map", one, _PORT_OPTIONS) for one in ports),
+        *(("storage-map", one, _STORAGE_OPTIONS) for one in storage),
     ):
         for key in options:
             if not key.replace("-", "").isalnum():
                 raise BadUsage(f"{key!r} cannot be the name of a {what} option", "use letters, digits and -")
             if key not in known:
                 allowed = ", ".join(f"'{one}'" for one in sorted(known))
-                env.report(error("bundle-option", f"invalid {what} option '{key}', allowed options are: {allowed}", forcible=True))
+                env.report(
+                    error(
+                        "bundle-option", f"invalid {what} option '{key}', allowed options are: {allowed}", forcible=True
+                    )
+                )
     for key in ("replicas", "replicas-per-host"):
         value = container.get(key)
         if value and not (value.isdigit() and int(value) > 0):
@@ -295,7 +340,13 @@ def _check_bundle(
     for key, top in (("control-port", 65535), ("host-netmask", 32)):
         value = network.get(key)
         if value and not (value.isdigit() and 1 <= int(value) <= top):
-            env.report(error("bundle-number", f"'{value}' is not a valid {key} value, use a number (1..{top})", forcible=key == "host-netmask"))
+            env.report(
+                error(
+                    "bundle-number",
+                    f"'{value}' is not a valid {key} value, use a number (1..{top})",
+                    forcible=key == "host-netmask",
+                )
+            )
     for one in ports:
         if not one:
             env.report(error("bundle-map", "No port-map options specified"))
@@ -304,7 +355,12 @@ def _check_bundle(
         elif one.get("port") and one.get("range"):
             env.report(error("bundle-map", "Only one of port-map options 'port' and 'range' can be used"))
         elif one.get("internal-port") and not one.get("port"):
-            env.report(error("bundle-map", "If port-map option 'internal-port' is specified, port-map option 'port' must be specified as well"))
+            env.report(
+                error(
+                    "bundle-map",
+                    "If port-map option 'internal-port' is specified, port-map option 'port' must be specified as well",
+                )
+            )
         port = one.get("port", "1")
         if not (port.isdigit() and 1 <= int(port) <= 65535):
             env.report(error("bundle-map", f"'{port}' is not a valid port value, use a port number (1..65535)"))
@@ -315,15 +371,29 @@ def _check_bundle(
         if not one.get("target-dir"):
             env.report(error("bundle-map", "required storage-map option 'target-dir' is missing"))
         if bool(one.get("source-dir")) == bool(one.get("source-dir-root")):
-            env.report(error("bundle-map", "exactly one of storage-map options 'source-dir', 'source-dir-root' has to be specified"))
+            env.report(
+                error(
+                    "bundle-map",
+                    "exactly one of storage-map options 'source-dir', 'source-dir-root' has to be specified",
+                )
+            )
 
 
 def bundle_update(
-    env: Env, name: str, container: Mapping[str, str], network: Mapping[str, str], add_ports: list[dict[str, str]],
-    drop_ports: list[str], add_storage: list[dict[str, str]], drop_storage: list[str], meta: Mapping[str, str],
+    env: Env,
+    name: str,
+    container: Mapping[str, str],
+    network: Mapping[str, str],
+    add_ports: list[dict[str, str]],
+    drop_ports: list[str],
+    add_storage: list[dict[str, str]],
+    drop_storage: list[str],
+    meta: Mapping[str, str],
 ) -> None:
     bundle = need_bundle(env, name)
-    _check_bundle(env, {k: v for k, v in container.items() if v}, {k: v for k, v in network.items() if v}, add_ports, add_storage)
+    _check_bundle(
+        env, {k: v for k, v in container.items() if v}, {k: v for k, v in network.items() if v}, add_ports, add_storage
+    )
     inner = next((child for child in bundle if child.tag in _CONTAINERS), None)
     if inner is None:
         raise BadInput(f"bundle '{name}' uses an unsupported container", "edit it as XML")
@@ -341,9 +411,15 @@ def bundle_update(
         if element is not None:
             _set_attributes(element, options)
         for one in dropped:
-            found = [child for child in (element if element is not None else ()) if child.tag == mapping and child.get("id") == one]
+            found = [
+                child
+                for child in (element if element is not None else ())
+                if child.tag == mapping and child.get("id") == one
+            ]
             if not found:
-                raise NotFound(f"{mapping.removesuffix('ping')} '{one}' does not exist in bundle '{name}'", "see resource config")
+                raise NotFound(
+                    f"{mapping.removesuffix('ping')} '{one}' does not exist in bundle '{name}'", "see resource config"
+                )
             assert element is not None
             element.remove(found[0])
         env.forget_ids()
@@ -358,8 +434,13 @@ def bundle_update(
 
 
 def bundle_reset(
-    env: Env, name: str, container: Mapping[str, str], network: Mapping[str, str],
-    ports: list[dict[str, str]], storage: list[dict[str, str]], meta: Mapping[str, str],
+    env: Env,
+    name: str,
+    container: Mapping[str, str],
+    network: Mapping[str, str],
+    ports: list[dict[str, str]],
+    storage: list[dict[str, str]],
+    meta: Mapping[str, str],
 ) -> None:
     """All options as given here, everything else gone; the primitive inside stays."""
     bundle = need_bundle(env, name)
@@ -410,13 +491,19 @@ def bundle_put(env: Env, name: str, primitive: Element) -> None:
     """A primitive into a bundle that is empty and has a network."""
     bundle = need_bundle(env, name)
     if bundle.find("primitive") is not None:
-        raise BadInput(f"bundle '{name}' already contains resource '{bundle.find('primitive').get('id')}'", "a bundle holds one")  # type: ignore[union-attr]
+        raise BadInput(
+            f"bundle '{name}' already contains resource '{bundle.find('primitive').get('id')}'", "a bundle holds one"
+        )  # type: ignore[union-attr]
     network = bundle.find("network")
     if network is None or not (network.get("ip-range-start") or network.get("control-port")):
-        env.report(error(
-            "bundle-unreachable", f"Resource '{primitive.get('id')}' will not be accessible by the cluster inside bundle "
-            f"'{name}', at least one of bundle options 'control-port' or 'ip-range-start' has to be specified", forcible=True,
-        ))
+        env.report(
+            error(
+                "bundle-unreachable",
+                f"Resource '{primitive.get('id')}' will not be accessible by the cluster inside bundle "
+                f"'{name}', at least one of bundle options 'control-port' or 'ip-range-start' has to be specified",
+                forcible=True,
+            )
+        )
     bundle.append(primitive)
 
 
@@ -426,5 +513,3 @@ def _set_attributes(element: Element, options: Mapping[str, str]) -> None:
             element.attrib.pop(key, None)
         else:
             element.set(key, value)
-
-

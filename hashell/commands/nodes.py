@@ -1,6 +1,7 @@
 """Nodes: standby, maintenance, attributes and utilization.
 
-Permanent attributes stand in the configuration; transient ones go through the client. Source: crm_attribute, crm_standby.
+Permanent attributes stand in the configuration; transient ones go through the client. Source: crm_attribute,
+crm_standby.
 """
 
 from __future__ import annotations
@@ -69,8 +70,11 @@ def _drop_transient(env: Env, name: str) -> None:
 
 def transient(env: Env, node: str, name: str) -> str | None:
     """A transient attribute, from the status section."""
-    for value in texts(env.root,
-        "status/node_state[@uname=$u]/transient_attributes/instance_attributes/nvpair[@name=$n]/@value", u=node, n=name
+    for value in texts(
+        env.root,
+        "status/node_state[@uname=$u]/transient_attributes/instance_attributes/nvpair[@name=$n]/@value",
+        u=node,
+        n=name,
     ):
         return str(value)
     return None
@@ -94,7 +98,8 @@ def lines(env: Env, only: str = "") -> list[str]:
         identity = f"({element.get('id')})" if element.get("id") != name else ""
         found.append(f"{name}{identity}: {kind}{offline}")
         pairs = [
-            f"{pair.get('name')}={pair.get('value')}" for pair in select(element, "instance_attributes/nvpair | utilization/nvpair")
+            f"{pair.get('name')}={pair.get('value')}"
+            for pair in select(element, "instance_attributes/nvpair | utilization/nvpair")
         ]
         if pairs:
             found.append("\t" + " ".join(pairs))

@@ -50,7 +50,13 @@ def set_options(env: Env, options: Mapping[str, str]) -> None:
         row = BY_NAME.get(name)
         if row is None:
             allowed = ", ".join(f"'{one}'" for one in sorted(BY_NAME))
-            env.report(error("option-unknown", f"invalid cluster property option '{name}', allowed options are: {allowed}", forcible=True))
+            env.report(
+                error(
+                    "option-unknown",
+                    f"invalid cluster property option '{name}', allowed options are: {allowed}",
+                    forcible=True,
+                )
+            )
         elif row.generated:
             env.report(error("option-generated", f"'{name}' is set by the cluster", forcible=True))
         elif not row.fits(value):
@@ -70,9 +76,16 @@ def set_options(env: Env, options: Mapping[str, str]) -> None:
             else:
                 pair.set("value", value)
         if not known and value != "":
-            holder.append(etree.Element("nvpair", {
-                "id": env.ids.numbered(f"{holder.get('id')}-{name}"), "name": name, "value": value,
-            }))
+            holder.append(
+                etree.Element(
+                    "nvpair",
+                    {
+                        "id": env.ids.numbered(f"{holder.get('id')}-{name}"),
+                        "name": name,
+                        "value": value,
+                    },
+                )
+            )
 
 
 def unset_options(env: Env, names: list[str]) -> None:
@@ -82,7 +95,10 @@ def unset_options(env: Env, names: list[str]) -> None:
     missing = [name for name in names if name not in present]
     if missing and not env.force:
         quoted = ", ".join(f"'{name}'" for name in missing)
-        raise NotFound(f"Cannot remove {'properties' if len(missing) > 1 else 'property'} {quoted}, not present in property set '{holder.get('id')}'", "--force ignores that")
+        raise NotFound(
+            f"Cannot remove {'properties' if len(missing) > 1 else 'property'} {quoted}, not present in property set '{holder.get('id')}'",  # noqa: E501
+            "--force ignores that",
+        )
     for pair in holder.findall("nvpair"):
         if pair.get("name") in names:
             holder.remove(pair)
@@ -98,7 +114,8 @@ def update_defaults(env: Env, section: str, pairs: Mapping[str, str]) -> None:
     sets = holder.findall("meta_attributes")
     if len(sets) > 1:
         raise BadUsage(
-            "Several options sets exist: " + ", ".join(str(one.get("id")) for one in sets), "use `set update ID` to say which"
+            "Several options sets exist: " + ", ".join(str(one.get("id")) for one in sets),
+            "use `set update ID` to say which",
         )
     if not sets:
         if not any(pairs.values()):
@@ -117,9 +134,15 @@ def _update(env: Env, element: Element, pairs: Mapping[str, str]) -> None:
             else:
                 pair.set("value", value)
         if not known and value != "":
-            etree.SubElement(element, "nvpair", {
-                "id": env.ids.numbered(f"{element.get('id')}-{name}"), "name": name, "value": value,
-            })
+            etree.SubElement(
+                element,
+                "nvpair",
+                {
+                    "id": env.ids.numbered(f"{element.get('id')}-{name}"),
+                    "name": name,
+                    "value": value,
+                },
+            )
     env.forget_ids()
 
 
@@ -147,9 +170,15 @@ def create_defaults(
         element.append(rules.settle(env, rule, env.ids.numbered(f"{identity}-rule")))
     for name in sorted(pairs):
         if pairs[name] != "":
-            etree.SubElement(element, "nvpair", {
-                "id": env.ids.numbered(f"{identity}-{name}"), "name": name, "value": pairs[name],
-            })
+            etree.SubElement(
+                element,
+                "nvpair",
+                {
+                    "id": env.ids.numbered(f"{identity}-{name}"),
+                    "name": name,
+                    "value": pairs[name],
+                },
+            )
 
 
 def need_defaults(env: Env, section: str, name: str) -> Element:

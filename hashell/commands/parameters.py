@@ -1,4 +1,6 @@
-"""What a resource that is there is given: parameters, meta-attributes, utilization, operations. An empty value removes."""
+"""What a resource that is there is given: parameters, meta-attributes, utilization, operations. An empty value
+removes.
+"""
 
 from __future__ import annotations
 
@@ -29,28 +31,42 @@ def update_set(env: Env, holder: Element, tag: str, pairs: Mapping[str, str], *,
             element = creation.add_set(env, holder, tag, {one: value}, name=name)
             sets = [element] if element is not None else []
             continue
-        element.append(etree.Element("nvpair", {
-            "id": env.ids.numbered(f"{element.get('id')}-{one}"), "name": one, "value": value,
-        }))
+        element.append(
+            etree.Element(
+                "nvpair",
+                {
+                    "id": env.ids.numbered(f"{element.get('id')}-{one}"),
+                    "name": one,
+                    "value": value,
+                },
+            )
+        )
 
 
 def update(
-    env: Env, primitive: Element, parameters: Mapping[str, str], meta: Mapping[str, str],
+    env: Env,
+    primitive: Element,
+    parameters: Mapping[str, str],
+    meta: Mapping[str, str],
     operations: list[dict[str, str]],
 ) -> None:
     """A primitive's parameters, meta-attributes and operations; checks are reported."""
     agent = agents.agent_name(env, primitive)
     if agent is not None and parameters:
         said = agents.metadata(agent)
-        env.problems += list(creation.check_parameters(
-            said, agent, {key: value for key, value in parameters.items() if value != ""}, complete=False
-        ))
+        env.problems += list(
+            creation.check_parameters(
+                said, agent, {key: value for key, value in parameters.items() if value != ""}, complete=False
+            )
+        )
         if said is not None:
             for one in said.parameters:
                 if one.required and not one.deprecated and parameters.get(one.name) == "":
                     from hashell.commands.problems import error
 
-                    env.report(error("parameter-missing", f"required resource option '{one.name}' is missing", forcible=True))
+                    env.report(
+                        error("parameter-missing", f"required resource option '{one.name}' is missing", forcible=True)
+                    )
     update_set(env, primitive, "instance_attributes", parameters)
     update_set(env, primitive, "meta_attributes", meta)
     for one in operations:
@@ -68,7 +84,8 @@ def put_operation(env: Env, primitive: Element, attributes: dict[str, str]) -> N
     same = [one for one in holder.findall("op") if one.get("name") == name]
     if name == "monitor" and len(same) > 1:
         same = [
-            one for one in same
+            one
+            for one in same
             if interval_ms(one.get("interval")) == interval_ms(attributes.get("interval"))
             or ("role" in attributes and one.get("role") == attributes["role"])
         ]
@@ -116,7 +133,8 @@ def delete_operation(env: Env, resource: Element | None, words: list[str]) -> No
     else:
         options = dict(word.partition("=")[::2] for word in words[1:])
         found = [
-            one for one in resource.iterfind("operations/op")
+            one
+            for one in resource.iterfind("operations/op")
             if one.get("name") == words[0] and all(_value(one, key) == value for key, value in options.items())
         ]
         if not found:

@@ -91,7 +91,10 @@ def set_role(env: Env, name: str, *, promoted: bool) -> None:
     """Promote or demote a promotable clone."""
     resource = top_of(need_resource(env, name))
     promotable = resource.tag == "master" or bool(
-        select(resource, "meta_attributes/nvpair[@name='promotable' and (@value='true' or @value='yes' or @value='1' or @value='on')]")
+        select(
+            resource,
+            "meta_attributes/nvpair[@name='promotable' and (@value='true' or @value='yes' or @value='1' or @value='on')]",  # noqa: E501
+        )
     )
     if not promotable and resource.tag != "bundle":
         raise BadInput(f"{name} is not a promotable resource", "make it a clone with meta promotable=true")
@@ -144,9 +147,7 @@ def until(lifetime: str, now_s: float) -> str:
     if re.match(r"\d{4}-", lifetime):
         return lifetime
     text = lifetime if lifetime.startswith("P") else f"P{lifetime}"
-    match = re.fullmatch(
-        r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", text
-    )
+    match = re.fullmatch(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", text)
     if match is None or not any(match.groups()):
         raise BadUsage(f"{lifetime!r} is no duration", "write it as PT5M, P1D, PT2H30M")
     years, months, weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
@@ -177,9 +178,17 @@ def _constraint(
         element.set("score", score)
         return
     rule = etree.SubElement(element, "rule", {"id": ids[1], "score": score, "boolean-op": "and"})
-    etree.SubElement(rule, "expression", {
-        "id": ids[2], "attribute": "#uname", "operation": "eq", "value": node, "type": "string",
-    })
+    etree.SubElement(
+        rule,
+        "expression",
+        {
+            "id": ids[2],
+            "attribute": "#uname",
+            "operation": "eq",
+            "value": node,
+            "type": "string",
+        },
+    )
     etree.SubElement(rule, "date_expression", {"id": ids[3], "operation": "lt", "end": end})
 
 
@@ -188,7 +197,12 @@ def prefer(env: Env, name: str, node: str, *, end: str = "", promoted: bool = Fa
     need_resource(env, name)
     node = need_node(env, node).get("uname") or node
     clear(env, name)
-    ids = (f"cli-prefer-{name}", f"cli-prefer-rule-{name}", f"cli-prefer-expr-{name}", f"cli-prefer-lifetime-end-{name}")
+    ids = (
+        f"cli-prefer-{name}",
+        f"cli-prefer-rule-{name}",
+        f"cli-prefer-expr-{name}",
+        f"cli-prefer-lifetime-end-{name}",
+    )
     _constraint(env, name, _role(env, promoted), node, "INFINITY", ids, end)
 
 
@@ -202,7 +216,15 @@ def ban(env: Env, name: str, node: str, *, end: str = "", promoted: bool = False
             old.get("node") == node or select(old, "rule/expression[@attribute='#uname' and @value=$n]", n=node)
         ):
             env.section("constraints").remove(old)
-    _constraint(env, name, _role(env, promoted), node, "-INFINITY", (base, f"{base}-rule", f"{base}-expr", f"{base}-lifetime"), end)
+    _constraint(
+        env,
+        name,
+        _role(env, promoted),
+        node,
+        "-INFINITY",
+        (base, f"{base}-rule", f"{base}-expr", f"{base}-lifetime"),
+        end,
+    )
 
 
 def _role(env: Env, promoted: bool) -> str:
@@ -220,7 +242,9 @@ def clear(env: Env, name: str, node: str = "") -> list[str]:
         own = element.get("id") or ""
         if element.get("rsc") != name or not own.startswith(("cli-prefer-", "cli-ban-", "cli-standby-")):
             continue
-        about = element.get("node") or str(next(iter(texts(element, "rule/expression[@attribute='#uname']/@value")), ""))
+        about = element.get("node") or str(
+            next(iter(texts(element, "rule/expression[@attribute='#uname']/@value")), "")
+        )
         if not node or about == node:
             section.remove(element)
             gone.append(own)
@@ -250,7 +274,7 @@ def constraints_text(env: Env, name: str) -> list[str]:
 
     need_resource(env, name)
     return [
-        f"{one.get('id')} ({str(one.tag).removeprefix('rsc_')}{', ' + (one.get('score') or one.get('kind') or '') if one.get('score') or one.get('kind') else ''})"
+        f"{one.get('id')} ({str(one.tag).removeprefix('rsc_')}{', ' + (one.get('score') or one.get('kind') or '') if one.get('score') or one.get('kind') else ''})"  # noqa: E501
         for one in constraints_on(env, name)
     ]
 
@@ -266,15 +290,29 @@ def trace(env: Env, name: str, operation: str = "", interval: str = "", folder: 
     operations = primitive.find("operations")
     if operations is None:
         operations = etree.SubElement(primitive, "operations")
-    wanted = [operation] if operation else list(dict.fromkeys(["start", "stop", *(one.get("name") or "" for one in operations)]))
+    wanted = (
+        [operation]
+        if operation
+        else list(dict.fromkeys(["start", "stop", *(one.get("name") or "" for one in operations)]))
+    )
     for task in wanted:
-        matching = [one for one in operations.findall("op") if one.get("name") == task and interval in ("", one.get("interval"))]
+        matching = [
+            one for one in operations.findall("op") if one.get("name") == task and interval in ("", one.get("interval"))
+        ]
         if not matching:
             if task == "monitor" and not interval:
                 raise NotFound(f"{name} has no monitor operation", f"add one: configure monitor {name} 10s")
-            matching = [etree.SubElement(operations, "op", {
-                "id": env.ids.make(f"{name}-{task}-{interval or '0'}"), "name": task, "interval": interval or "0",
-            })]
+            matching = [
+                etree.SubElement(
+                    operations,
+                    "op",
+                    {
+                        "id": env.ids.make(f"{name}-{task}-{interval or '0'}"),
+                        "name": task,
+                        "interval": interval or "0",
+                    },
+                )
+            ]
         for one in matching:
             set_in_first_set(env, one, "instance_attributes", "trace_ra", "1")
             if folder:
@@ -285,17 +323,25 @@ def untrace(env: Env, name: str, operation: str = "", interval: str = "") -> Non
     """Take tracing back; operations that were only there for it go too."""
     primitive = need_resource(env, name)
     for one in list(primitive.iterfind("operations/op")):
-        if operation and one.get("name") != operation or interval and one.get("interval") != interval:
+        if (operation and one.get("name") != operation) or (interval and one.get("interval") != interval):
             continue
         traced = False
-        for pair in select(one, "instance_attributes/nvpair[@name='trace_ra' or @name='trace_dir' or @name='trace_file']"):
+        for pair in select(
+            one, "instance_attributes/nvpair[@name='trace_ra' or @name='trace_dir' or @name='trace_file']"
+        ):
             holder = pair.getparent()
             holder.remove(pair)
             traced = True
             if not len(holder):
                 one.remove(holder)
         parent = one.getparent()
-        if traced and parent is not None and not len(one) and set(one.attrib) <= {"id", "name", "interval"} and one.get("interval") == "0":
+        if (
+            traced
+            and parent is not None
+            and not len(one)
+            and set(one.attrib) <= {"id", "name", "interval"}
+            and one.get("interval") == "0"
+        ):
             parent.remove(one)
             if not len(parent) and not parent.attrib and parent.getparent() is not None:
                 parent.getparent().remove(parent)  # type: ignore[union-attr]

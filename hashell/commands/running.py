@@ -53,6 +53,8 @@ def running_resources(cib: Cib) -> tuple[str, ...]:
         if active_on(cib, name):
             found.append(name)
             found.extend(
-                parent.get("id", "") for parent in primitive.iterancestors() if parent.tag in ("group", "clone", "master", "bundle")
+                parent.get("id", "")
+                for parent in primitive.iterancestors()
+                if parent.tag in ("group", "clone", "master", "bundle")
             )
     return tuple(dict.fromkeys(found))

@@ -53,12 +53,17 @@ def update(env: Env, name: str, add: list[str], remove: list[str], *, before: st
         _check_members(env, add)
     anchor_name = before or after
     if anchor_name and anchor_name not in here:
-        raise NotFound(f"There is no reference id '{anchor_name}' in the tag '{name}', cannot put reference ids next to it", "name a member")
-    if anchor_name in add or anchor_name in remove and anchor_name:
+        raise NotFound(
+            f"There is no reference id '{anchor_name}' in the tag '{name}', cannot put reference ids next to it",
+            "name a member",
+        )
+    if anchor_name in add or (anchor_name in remove and anchor_name):
         raise BadUsage(f"Cannot put '{anchor_name}' next to itself", "name another one")
     present = [one for one in add if one in here]
     if present and not anchor_name:
-        raise BadInput("Cannot add reference id already in the tag: " + ", ".join(present), "give --before or --after to move them")
+        raise BadInput(
+            "Cannot add reference id already in the tag: " + ", ".join(present), "give --before or --after to move them"
+        )
     anchor = here.get(anchor_name)
     elements = [here.get(one) if one in here else etree.Element("obj_ref", {"id": one}) for one in add]
     for element in reversed(elements) if after else elements:
@@ -81,7 +86,10 @@ def delete(env: Env, names: list[str]) -> None:
     for element in [need(env, name) for name in names]:
         users = [one.get("id") for one in constraints_on(env, element.get("id") or "")]
         if users:
-            raise BadInput(f"Cannot remove tag '{element.get('id')}' because it is referenced in constraints: {', '.join(map(str, users))}", "delete these first")
+            raise BadInput(
+                f"Cannot remove tag '{element.get('id')}' because it is referenced in constraints: {', '.join(map(str, users))}",  # noqa: E501
+                "delete these first",
+            )
         element.getparent().remove(element)  # type: ignore[union-attr]
     env.forget_ids()
 

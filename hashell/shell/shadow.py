@@ -45,5 +45,7 @@ def open_shadow(name: str, read_only: bool) -> ClusterClient:
 
     path = path_of(name)
     if not path.is_file():
-        raise NotFound(f"no shadow CIB is called {name}", "there are " + (", ".join(names()) or "none; make one with `cib new`"))
+        raise NotFound(
+            f"no shadow CIB is called {name}", "there are " + (", ".join(names()) or "none; make one with `cib new`")
+        )
     return FileClient(str(path), read_only=read_only)

@@ -104,7 +104,11 @@ def test_a_move_replaces_the_move_before_and_clear_takes_it_back(env):
 
 @pytest.mark.parametrize(
     ("lifetime", "end"),
-    [("PT5M", "1970-01-01 00:05:00 +00:00"), ("P1M", "1970-02-01 00:00:00 +00:00"), ("P1DT1H", "1970-01-02 01:00:00 +00:00")],
+    [
+        ("PT5M", "1970-01-01 00:05:00 +00:00"),
+        ("P1M", "1970-02-01 00:00:00 +00:00"),
+        ("P1DT1H", "1970-01-02 01:00:00 +00:00"),
+    ],
 )
 def test_a_lifetime_ends_so_long_from_now(lifetime, end):
     assert resources.until(lifetime, 0.0) == end

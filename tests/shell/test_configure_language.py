@@ -82,7 +82,11 @@ def test_what_a_line_makes_is_printed_so_that_it_makes_the_same_again(line):
 
 
 def test_an_element_that_the_language_cannot_say_is_printed_as_xml():
-    cib = Cib.parse(BASE.replace("<constraints/>", '<constraints><rsc_order id="o" first="A" then="B" require-all="false"/></constraints>'))
+    cib = Cib.parse(
+        BASE.replace(
+            "<constraints/>", '<constraints><rsc_order id="o" first="A" then="B" require-all="false"/></constraints>'
+        )
+    )
     text = Printer(cib.root).show(objects(cib.root))
     assert 'xml <rsc_order id="o" first="A" then="B" require-all="false"/>' in text
 
@@ -96,8 +100,13 @@ def test_a_password_is_starred_when_shown_and_whole_when_saved():
 @pytest.mark.parametrize(
     ("line", "word"),
     [
-        ("order o Mandatory: ( A ( B C ) )", "("), ("order o Mandatory: [ A B )", ")"), ("colocation c 10: ( A B", "B"),
-        ("location l A", ""), ("group g A A", "A"), ("role r error", "error"), ("tag t::  A", "t::"),
+        ("order o Mandatory: ( A ( B C ) )", "("),
+        ("order o Mandatory: [ A B )", ")"),
+        ("colocation c 10: ( A B", "B"),
+        ("location l A", ""),
+        ("group g A A", "A"),
+        ("role r error", "error"),
+        ("tag t::  A", "t::"),
         ("primitive p Dummy op monitor interval=1 OCF_CHECK_LEVEL=1 timeout=6", "timeout=6"),
     ],
 )

@@ -103,7 +103,11 @@ def test_the_tutorials_pcs_lines_work_as_they_were_written_for_0_9(cib):
         "constraint order ClusterIP then zabbix-server",
         "constraint location ClusterIP prefers zabbix01",
         "constraint location zabbix-server prefers zabbix01",
-        "resource", "cluster status", "config show", "cluster cib", "resource group list",
+        "resource",
+        "cluster status",
+        "config show",
+        "cluster cib",
+        "resource group list",
     ]
     for line in lines:
         assert run(cib, "pcs", *line.split()) == 0, line
@@ -116,7 +120,13 @@ def test_the_tutorials_pcs_lines_work_as_they_were_written_for_0_9(cib):
 
 @pytest.mark.parametrize(
     "words",
-    [["configure", "show"], ["status"], ["resource", "stop", "A"], ["pcs", "resource", "disable", "A"], ["pcs", "config", "show"]],
+    [
+        ["configure", "show"],
+        ["status"],
+        ["resource", "stop", "A"],
+        ["pcs", "resource", "disable", "A"],
+        ["pcs", "config", "show"],
+    ],
     ids=" ".join,
 )
 def test_a_one_shot_command_imports_no_event_loop_and_no_screen(cib, words):
@@ -125,20 +135,40 @@ def test_a_one_shot_command_imports_no_event_loop_and_no_screen(cib, words):
         "print([name for name in ('asyncio', 'textual', 'prompt_toolkit', 'zeroconf') if name in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, "--cib", str(cib), *words], capture_output=True, text=True, check=True, timeout=60, cwd=TOP
+        [sys.executable, "-c", code, "--cib", str(cib), *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        cwd=TOP,
     )
     assert done.stderr.strip().splitlines()[-1] == "[]"
 
 
 COMMANDS = [
-    "configure primitive p ocf:hashell:Dummy op monitor interval=10s", "configure delete A", "configure modgroup g add A",
-    "configure rename A Z", "configure set A.x 1", "resource start A", "resource meta A set priority 3", "resource ban A zabbix01",
-    "node attribute zabbix01 set rack 3", "pcs resource create d ocf:hashell:Dummy op monitor interval=10s meta priority=1",
-    "pcs resource bundle create b container docker image=i port-map port=80", "pcs resource group add g A B --before C",
-    "pcs constraint location A rule score=1 (#uname eq n or defined x) and date-spec hours=1-2", "pcs constraint order start A then B",
-    "pcs constraint colocation set A B set C setoptions score=5", "pcs stonith level add 1 zabbix01 f1", "pcs tag create t A B",
-    "pcs acl role create r read xpath /cib", "pcs alert create path=/a options x=1", "pcs resource defaults set create meta a=b rule op x",
-    "pcs property set batch-limit=3", "pcs node attribute zabbix01 a=b", "pcs resource update A x= op monitor interval=3",
+    "configure primitive p ocf:hashell:Dummy op monitor interval=10s",
+    "configure delete A",
+    "configure modgroup g add A",
+    "configure rename A Z",
+    "configure set A.x 1",
+    "resource start A",
+    "resource meta A set priority 3",
+    "resource ban A zabbix01",
+    "node attribute zabbix01 set rack 3",
+    "pcs resource create d ocf:hashell:Dummy op monitor interval=10s meta priority=1",
+    "pcs resource bundle create b container docker image=i port-map port=80",
+    "pcs resource group add g A B --before C",
+    "pcs constraint location A rule score=1 (#uname eq n or defined x) and date-spec hours=1-2",
+    "pcs constraint order start A then B",
+    "pcs constraint colocation set A B set C setoptions score=5",
+    "pcs stonith level add 1 zabbix01 f1",
+    "pcs tag create t A B",
+    "pcs acl role create r read xpath /cib",
+    "pcs alert create path=/a options x=1",
+    "pcs resource defaults set create meta a=b rule op x",
+    "pcs property set batch-limit=3",
+    "pcs node attribute zabbix01 a=b",
+    "pcs resource update A x= op monitor interval=3",
 ]
 
 

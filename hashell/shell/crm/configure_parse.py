@@ -1,6 +1,7 @@
 """Configure language → sketches of CIB elements.
 
-A sketch is an element as a person typed it: ids may be missing, resources inside a container stand as `<member id=…/>`, and
+A sketch is an element as a person typed it: ids may be missing, resources inside a container stand as `<member
+id=…/>`, and
 an `id-ref` may name an object instead of one of its sets. `hashell.commands.binding` settles all three.
 Source: the CRM shell's manual, "configure".
 """
@@ -40,6 +41,18 @@ class SyntaxProblem(BadUsage):
         self.place = place
 
 
+def plain_agent(text: str) -> tuple[str, str, str]:
+    """Class, provider and type without a look at what is installed: a bare type is ocf:heartbeat."""
+    parts = text.split(":")
+    if len(parts) == 1:
+        return "ocf", "heartbeat", text
+    if parts[0] == "ocf" and len(parts) == 3:
+        return "ocf", parts[1], parts[2]
+    if parts[0] == "ocf":
+        return "ocf", "heartbeat", parts[1]
+    return parts[0], "", ":".join(parts[1:])
+
+
 @dataclass(slots=True)
 class ParseContext:
     """What the language needs to know about the cluster; the defaults parse without one."""
@@ -52,19 +65,7 @@ class ParseContext:
     convert_roles: bool = True
     node_names: tuple[str, ...] = ()
     #: `[class:[provider:]]type` → (class, provider, type).
-    agent_of: Callable[[str], tuple[str, str, str]] = field(default=lambda text: plain_agent(text))
-
-
-def plain_agent(text: str) -> tuple[str, str, str]:
-    """Class, provider and type without a look at what is installed: a bare type is ocf:heartbeat."""
-    parts = text.split(":")
-    if len(parts) == 1:
-        return "ocf", "heartbeat", text
-    if parts[0] == "ocf" and len(parts) == 3:
-        return "ocf", parts[1], parts[2]
-    if parts[0] == "ocf":
-        return "ocf", "heartbeat", parts[1]
-    return parts[0], "", ":".join(parts[1:])
+    agent_of: Callable[[str], tuple[str, str, str]] = field(default=plain_agent)
 
 
 STOP_WORDS = frozenset(
@@ -165,7 +166,9 @@ class Cursor:
 # --- attribute sets ------------------------------------------------------------------------------------
 
 
-def _pairs(cursor: Cursor, stop: frozenset[str] = STOP_WORDS, *, bare: bool = True, empty: bool = True) -> list[Element]:
+def _pairs(
+    cursor: Cursor, stop: frozenset[str] = STOP_WORDS, *, bare: bool = True, empty: bool = True
+) -> list[Element]:
     """`name=value`, `$id:name=value`, `@id[:name]` and, where allowed, names without a value."""
     found: list[Element] = []
     while (word := cursor.peek()) is not None and word.lower() not in stop:
@@ -208,10 +211,16 @@ def _attribute_set(cursor: Cursor, tag: str, stop: frozenset[str] = STOP_WORDS) 
 
 
 def _body(
-    cursor: Cursor, out: Element, sets: dict[str, str], first: str = "", stop: frozenset[str] = STOP_WORDS,
+    cursor: Cursor,
+    out: Element,
+    sets: dict[str, str],
+    first: str = "",
+    stop: frozenset[str] = STOP_WORDS,
     extra: dict[str, Callable[[Cursor, Element], None]] | None = None,
 ) -> None:
-    """The sets and operations of an object, in any order; `first` names the set that pairs without a keyword belong to."""
+    """The sets and operations of an object, in any order; `first` names the set that pairs without a keyword belong
+    to.
+    """
     extra = extra or {}
     begun = False
     while (word := cursor.peek()) is not None:
@@ -387,7 +396,10 @@ def _primitive(cursor: Cursor) -> Element:
                 out.set(name, value)
     cursor.description(out)
     _body(
-        cursor, out, {**_RESOURCE_SETS, "utilization": "utilization"}, "params",
+        cursor,
+        out,
+        {**_RESOURCE_SETS, "utilization": "utilization"},
+        "params",
         extra={"op": _operations, "operations": _operations},
     )
     return out
@@ -426,7 +438,7 @@ def _bundle(cursor: Cursor) -> Element:
     word = cursor.take("an id")
     out = etree.Element("bundle", {"id": word.removeprefix("id=")})
     cursor.description(out)
-    parts = {name: _bundle_part for name in ("docker", "podman", "rkt", "network", "storage", "primitive")}
+    parts = dict.fromkeys(("docker", "podman", "rkt", "network", "storage", "primitive"), _bundle_part)
     _body(cursor, out, {"meta": "meta_attributes"}, stop=_BUNDLE_STOP, extra=parts)
     return out
 
@@ -601,7 +613,16 @@ def _resource_sets(cursor: Cursor, words: list[str], suffix: str) -> list[Elemen
             opened, qualifier, sequential, require_all = "", "", True, True
         elif "=" in word:
             name, _, value = word.partition("=")
-            if name not in ("sequential", "require-all") or value.lower() not in ("true", "false", "yes", "no", "on", "off", "1", "0"):
+            if name not in ("sequential", "require-all") or value.lower() not in (
+                "true",
+                "false",
+                "yes",
+                "no",
+                "on",
+                "off",
+                "1",
+                "0",
+            ):
                 cursor.fail(f"unknown attribute {word}", place)
             truth = value.lower() in ("true", "yes", "on", "1")
             sequential, require_all = (truth, require_all) if name == "sequential" else (sequential, truth)
@@ -684,9 +705,7 @@ def _topology(cursor: Cursor) -> Element:
     for where, devices_text in levels:
         key = tuple((where or {}).values())
         counts[key] = counts.get(key, 0) + 1
-        etree.SubElement(
-            out, "fencing-level", {**(where or {}), "index": str(counts[key]), "devices": devices_text}
-        )
+        etree.SubElement(out, "fencing-level", {**(where or {}), "index": str(counts[key]), "devices": devices_text})
     return out
 
 
@@ -701,8 +720,13 @@ def _tag(cursor: Cursor) -> Element:
 
 
 _SPECIFIERS = {
-    "xpath": "xpath", "ref": "reference", "reference": "reference", "tag": "object-type", "type": "object-type",
-    "attr": "attribute", "attribute": "attribute",
+    "xpath": "xpath",
+    "ref": "reference",
+    "reference": "reference",
+    "tag": "object-type",
+    "type": "object-type",
+    "attr": "attribute",
+    "attribute": "attribute",
 }
 
 
@@ -716,7 +740,9 @@ def _role(cursor: Cursor) -> Element:
 
 
 def _permission(cursor: Cursor, out: Element) -> None:
-    """`RIGHT [$id=ID] [description=TEXT] SPEC…`; each of xpath, reference and object type makes a permission of its own."""
+    """`RIGHT [$id=ID] [description=TEXT] SPEC…`; each of xpath, reference and object type makes a permission of its
+    own.
+    """
     right = cursor.accept_word("read", "write", "deny")
     if not right:
         cursor.fail("expected one of read, write, deny")
@@ -759,7 +785,8 @@ def _shortcut(cursor: Cursor, kind: str, value: str) -> str:
         if "@@" in part:
             if not arguments:
                 break
-            part = part.replace("@@", arguments.pop(0))
+            path += part.replace("@@", arguments.pop(0))
+            continue
         path += part
     if arguments:
         cursor.fail(f"too many arguments for {kind}")
@@ -869,21 +896,56 @@ def _xml(cursor: Cursor) -> Element:
 
 #: Where each kind of object lives in the configuration.
 PARENTS = {
-    "node": "nodes", "primitive": "resources", "group": "resources", "clone": "resources", "master": "resources",
-    "template": "resources", "bundle": "resources", "rsc_location": "constraints", "rsc_colocation": "constraints",
-    "rsc_order": "constraints", "rsc_ticket": "constraints", "cluster_property_set": "crm_config",
-    "rsc_defaults": "rsc_defaults", "op_defaults": "op_defaults", "fencing-topology": "configuration",
-    "acl_role": "acls", "acl_user": "acls", "acl_target": "acls", "acl_group": "acls", "tag": "tags",
+    "node": "nodes",
+    "primitive": "resources",
+    "group": "resources",
+    "clone": "resources",
+    "master": "resources",
+    "template": "resources",
+    "bundle": "resources",
+    "rsc_location": "constraints",
+    "rsc_colocation": "constraints",
+    "rsc_order": "constraints",
+    "rsc_ticket": "constraints",
+    "cluster_property_set": "crm_config",
+    "rsc_defaults": "rsc_defaults",
+    "op_defaults": "op_defaults",
+    "fencing-topology": "configuration",
+    "acl_role": "acls",
+    "acl_user": "acls",
+    "acl_target": "acls",
+    "acl_group": "acls",
+    "tag": "tags",
     "alert": "alerts",
 }
 
 _READERS: dict[str, Callable[[Cursor], Element]] = {
-    "node": _node, "primitive": _primitive, "rsc_template": _primitive, "group": _group, "clone": _clone,
-    "ms": _clone, "master": _clone, "bundle": _bundle, "location": _location, "colocation": _colocation,
-    "collocation": _colocation, "order": _order, "rsc_ticket": _ticket, "property": _options,
-    "rsc_defaults": _options, "op_defaults": _options, "fencing_topology": _topology,
-    "fencing-topology": _topology, "tag": _tag, "role": _role, "acl_target": _target, "acl_group": _target,
-    "user": _user, "alert": _alert, "monitor": _monitor, "xml": _xml,
+    "node": _node,
+    "primitive": _primitive,
+    "rsc_template": _primitive,
+    "group": _group,
+    "clone": _clone,
+    "ms": _clone,
+    "master": _clone,
+    "bundle": _bundle,
+    "location": _location,
+    "colocation": _colocation,
+    "collocation": _colocation,
+    "order": _order,
+    "rsc_ticket": _ticket,
+    "property": _options,
+    "rsc_defaults": _options,
+    "op_defaults": _options,
+    "fencing_topology": _topology,
+    "fencing-topology": _topology,
+    "tag": _tag,
+    "role": _role,
+    "acl_target": _target,
+    "acl_group": _target,
+    "user": _user,
+    "alert": _alert,
+    "monitor": _monitor,
+    "xml": _xml,
 }
 KEYWORDS = frozenset(_READERS)
 

@@ -23,15 +23,33 @@ Element = etree._Element
 Paint = Callable[[str, str], str]
 
 _WORDS = {
-    "cluster_property_set": "property", "template": "rsc_template", "rsc_location": "location",
-    "rsc_colocation": "colocation", "rsc_order": "order", "fencing-topology": "fencing_topology",
-    "acl_role": "role", "acl_user": "user", "master": "ms",
+    "cluster_property_set": "property",
+    "template": "rsc_template",
+    "rsc_location": "location",
+    "rsc_colocation": "colocation",
+    "rsc_order": "order",
+    "fencing-topology": "fencing_topology",
+    "acl_role": "role",
+    "acl_user": "user",
+    "master": "ms",
 }
 _ORDER = (
-    ("node",), ("template",), ("primitive",), ("bundle",), ("group",), ("master",), ("clone",), ("tag",),
-    ("rsc_location", "rsc_colocation", "rsc_order"), ("rsc_ticket", "fencing-topology"),
-    ("cluster_property_set",), ("rsc_defaults",), ("op_defaults",), ("acl_role",),
-    ("acl_target", "acl_group", "acl_user"), ("alert",),
+    ("node",),
+    ("template",),
+    ("primitive",),
+    ("bundle",),
+    ("group",),
+    ("master",),
+    ("clone",),
+    ("tag",),
+    ("rsc_location", "rsc_colocation", "rsc_order"),
+    ("rsc_ticket", "fencing-topology"),
+    ("cluster_property_set",),
+    ("rsc_defaults",),
+    ("op_defaults",),
+    ("acl_role",),
+    ("acl_target", "acl_group", "acl_user"),
+    ("alert",),
 )
 _RANK = {tag: rank for rank, tags in enumerate(_ORDER) for tag in tags}
 
@@ -91,16 +109,12 @@ class Printer:
     shown to a person leaves these out, as the CRM shell does; only a rule's stands always.
     """
 
-    def __init__(
-        self, root: Element, paint: Paint = plain, secret: str = "passw*", *, with_ids: bool = False
-    ) -> None:
+    def __init__(self, root: Element, paint: Paint = plain, secret: str = "passw*", *, with_ids: bool = False) -> None:
         self.root = root
         self.paint = paint
         self.with_ids = with_ids
         self._secret = re.compile(secret.replace("*", ".*")) if secret else None
-        self._referred = {
-            (element.tag, element.get("id-ref")) for element in select(root, "configuration//*[@id-ref]")
-        }
+        self._referred = {(element.tag, element.get("id-ref")) for element in select(root, "configuration//*[@id-ref]")}
         self._node_count = len(select(root, "configuration/nodes/node"))
 
     def show(self, elements: Iterable[Element]) -> str:
@@ -167,7 +181,9 @@ class Printer:
         if tag in ("primitive", "template"):
             return f"{word} {name} {self._agent(element)}"
         if tag in ("group", "clone", "master"):
-            members = [self.paint("reference", child.get("id", "")) for child in element if child.tag in (*RESOURCES, MEMBER)]
+            members = [
+                self.paint("reference", child.get("id", "")) for child in element if child.tag in (*RESOURCES, MEMBER)
+            ]
             return " ".join([word, name, *members])
         if tag in ("cluster_property_set", "meta_attributes"):
             return f"{word} {self._head_id(object_id(element))}"
@@ -294,7 +310,7 @@ class Printer:
 
     def _bundle_part(self, element: Element) -> str:
         word = self.paint("keyword", str(element.tag))
-        names = [str(name) for name in element.keys()]
+        names = [str(name) for name in element.keys()]  # noqa: SIM118 - iterating an element gives its children
         lines = [word]
         if element.tag in ("docker", "podman", "rkt"):
             names.sort(key=lambda name: name != "image")
@@ -366,7 +382,9 @@ class Printer:
         if element.get("rsc") is not None:
             parts = [self.paint("reference", element.get("rsc", ""))]
         elif pattern is not None:
-            parts = [self.paint("reference", quote(f"/{pattern}/") if re.search(r"[\s'\"\\]", pattern) else f"/{pattern}/")]
+            parts = [
+                self.paint("reference", quote(f"/{pattern}/") if re.search(r"[\s'\"\\]", pattern) else f"/{pattern}/")
+            ]
         else:
             parts = ["{", *self._sets(element), "}"]
         for name in ("role", "resource-discovery"):
@@ -389,7 +407,8 @@ class Printer:
             parts.extend(self._sets(element))
         else:
             names, suffix = {
-                "rsc_colocation": (("rsc", "with-rsc"), "role"), "rsc_order": (("first", "then"), "action"),
+                "rsc_colocation": (("rsc", "with-rsc"), "role"),
+                "rsc_order": (("first", "then"), "action"),
             }.get(tag, (("rsc",), "role"))
             parts.extend(self._end(element, name, suffix) for name in names)
         tail = {"rsc_colocation": "node-attribute", "rsc_order": "symmetrical", "rsc_ticket": "loss-policy"}[tag]
@@ -504,8 +523,11 @@ class Printer:
 
 
 _SET_WORDS = {
-    ("node", "instance_attributes"): "attributes", ("alert", "instance_attributes"): "attributes",
-    ("", "instance_attributes"): "params", ("", "meta_attributes"): "meta", ("", "utilization"): "utilization",
+    ("node", "instance_attributes"): "attributes",
+    ("alert", "instance_attributes"): "attributes",
+    ("", "instance_attributes"): "params",
+    ("", "meta_attributes"): "meta",
+    ("", "utilization"): "utilization",
 }
 _SPECIFIERS = {"xpath": "xpath", "reference": "ref", "attribute": "attr", "object-type": "type"}
 _OLD_SPECIFIERS = {"xpath": "xpath", "ref": "ref", "tag": "tag", "attribute": "attribute"}

@@ -16,9 +16,28 @@ from hashell.shell.grammar.lexer import logical_lines, split_words
 #: Bytes of a text that is read; more is an accident.
 SIZE_MAX = 16 * 1024 * 1024
 _RANK = (
-    "node", "template", "primitive", "bundle", "group", "master", "clone", "op", "tag", "rsc_location", "rsc_colocation",
-    "rsc_order", "rsc_ticket", "fencing-topology", "cluster_property_set", "rsc_defaults", "op_defaults", "acl_role",
-    "acl_target", "acl_group", "acl_user", "alert",
+    "node",
+    "template",
+    "primitive",
+    "bundle",
+    "group",
+    "master",
+    "clone",
+    "op",
+    "tag",
+    "rsc_location",
+    "rsc_colocation",
+    "rsc_order",
+    "rsc_ticket",
+    "fencing-topology",
+    "cluster_property_set",
+    "rsc_defaults",
+    "op_defaults",
+    "acl_role",
+    "acl_target",
+    "acl_group",
+    "acl_user",
+    "alert",
 )
 
 
@@ -82,7 +101,9 @@ def load_text(
         configure.erase(env)
     named = {_name(sketch) for sketch in found}
     if instead_of is not None:
-        configure.delete(env, [one for one in instead_of if one not in named and configure.find_object(env, one) is not None])
+        configure.delete(
+            env, [one for one in instead_of if one not in named and configure.find_object(env, one) is not None]
+        )
     for sketch in sorted(found, key=lambda one: _RANK.index(str(one.tag)) if one.tag in _RANK else len(_RANK)):
         _put(env, sketch, whole=instead_of is not None)
     _verify_members(env, found)
@@ -110,7 +131,9 @@ def _put(env: Env, sketch: Element, *, whole: bool) -> None:
         configure.create(env, sketch, defaults=False)
         return
     if old.tag != sketch.tag:
-        raise BadInput(f"{_name(sketch)} is a {old.tag}, the text makes it a {sketch.tag}", "delete it first, or choose another id")
+        raise BadInput(
+            f"{_name(sketch)} is a {old.tag}, the text makes it a {sketch.tag}", "delete it first, or choose another id"
+        )
     configure.replace(env, sketch, old)
 
 
@@ -140,7 +163,9 @@ def _verify_members(env: Env, found: list[Element]) -> None:
         named += [one.get("id") for one in sketch.iterfind("resource_set/resource_ref")]
         missing = [one for one in named if one is not None and one not in known]
         if missing and not env.force:
-            raise NotFound(f"constraint {sketch.get('id')} names {', '.join(missing)}, which does not exist", "define it too")
+            raise NotFound(
+                f"constraint {sketch.get('id')} names {', '.join(missing)}, which does not exist", "define it too"
+            )
 
 
 def load_xml(env: Env, text: str, method: str) -> None:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 _HERE = "hashell.shell.crm.maintenance"
 
 LEVEL = Level(
-    "maintenance", "Maintenance mode.",
+    "maintenance",
+    "Maintenance mode.",
     commands=(
         Command("on", "[RESOURCE]", "Leave everything alone, or one resource.", f"{_HERE}:on", danger=Danger.CHANGES),
         Command("off", "[RESOURCE]", "Take it back.", f"{_HERE}:off", danger=Danger.CHANGES),

@@ -20,7 +20,8 @@ def _command(name: str, usage: str, help: str, danger: Danger = Danger.READS, al
 
 
 LEVEL = Level(
-    "node", "Nodes: standby, maintenance, attributes, fencing.",
+    "node",
+    "Nodes: standby, maintenance, attributes, fencing.",
     commands=(
         _command("show", "[NODE]", "Nodes and their attributes.", aliases=("list",)),
         _command("status", "[NODE]", "What the status section says of nodes."),

@@ -16,12 +16,15 @@ _HERE = "hashell.shell.crm.resource"
 _ATTRIBUTE = "(set {name} TEXT|delete {name}|show {name})"
 
 
-def _command(name: str, usage: str, help: str, danger: Danger = Danger.READS, aliases: tuple[str, ...] = (), example: str = "") -> Command:
+def _command(
+    name: str, usage: str, help: str, danger: Danger = Danger.READS, aliases: tuple[str, ...] = (), example: str = ""
+) -> Command:
     return Command(name, usage, help, f"{_HERE}:{name}", aliases=aliases, danger=danger, example=example)
 
 
 LEVEL = Level(
-    "resource", "Resources: start, stop, move, clean up.",
+    "resource",
+    "Resources: start, stop, move, clean up.",
     commands=(
         _command("status", "{RESOURCE}", "Where resources run.", aliases=("show", "list")),
         _command("locate", "RESOURCE...", "On which node a resource is."),
@@ -32,17 +35,41 @@ LEVEL = Level(
         _command("demote", "CLONE", "Demote a promotable clone.", Danger.INTERRUPTS),
         _command("manage", "RESOURCE", "Let the cluster manage a resource again.", Danger.CHANGES),
         _command("unmanage", "RESOURCE", "Leave a resource alone: it is neither started nor stopped.", Danger.CHANGES),
-        _command("maintenance", "RESOURCE [(on|off|true|false)]", "Leave a resource alone, monitors included.", Danger.CHANGES),
-        _command("move", "RESOURCE [NODE] [LIFETIME] [force]", "Move a resource: to a node, or away from where it is.", Danger.INTERRUPTS, ("migrate",),
-                 "move web node2\nmove web node2 PT30M"),
+        _command(
+            "maintenance",
+            "RESOURCE [(on|off|true|false)]",
+            "Leave a resource alone, monitors included.",
+            Danger.CHANGES,
+        ),
+        _command(
+            "move",
+            "RESOURCE [NODE] [LIFETIME] [force]",
+            "Move a resource: to a node, or away from where it is.",
+            Danger.INTERRUPTS,
+            ("migrate",),
+            "move web node2\nmove web node2 PT30M",
+        ),
         _command("ban", "RESOURCE [NODE] [LIFETIME] [force]", "Keep a resource off a node.", Danger.INTERRUPTS),
         _command("clear", "RESOURCE", "Take moves and bans back.", Danger.CHANGES, ("unmove", "unban", "unmigrate")),
         _command("cleanup", "[RESOURCE] [NODE] [force]", "Forget failures.", Danger.CHANGES),
-        _command("refresh", "[RESOURCE] [NODE] [force]", "Forget the history, look again what runs.", Danger.CHANGES, ("reprobe",)),
-        _command("failcount", "RESOURCE (set NODE COUNT [OPERATION] [INTERVAL]|delete NODE|show NODE)", "Failures that were counted.", Danger.CHANGES),
+        _command(
+            "refresh",
+            "[RESOURCE] [NODE] [force]",
+            "Forget the history, look again what runs.",
+            Danger.CHANGES,
+            ("reprobe",),
+        ),
+        _command(
+            "failcount",
+            "RESOURCE (set NODE COUNT [OPERATION] [INTERVAL]|delete NODE|show NODE)",
+            "Failures that were counted.",
+            Danger.CHANGES,
+        ),
         _command("param", "RESOURCE " + _ATTRIBUTE.format(name="PARAM"), "One parameter.", Danger.CHANGES),
         _command("meta", "RESOURCE " + _ATTRIBUTE.format(name="META"), "One meta-attribute.", Danger.CHANGES),
-        _command("utilization", "RESOURCE " + _ATTRIBUTE.format(name="NAME"), "One utilization attribute.", Danger.CHANGES),
+        _command(
+            "utilization", "RESOURCE " + _ATTRIBUTE.format(name="NAME"), "One utilization attribute.", Danger.CHANGES
+        ),
         _command("operations", "[RESOURCE] [NODE]", "Operations that were done."),
         _command("constraints", "RESOURCE", "Constraints on a resource."),
         _command("scores", "", "What each resource scores on each node."),
@@ -188,7 +215,9 @@ def move(session: Session, words: list[str]) -> int:
     elif forced:
         resources.ban(env, name, resources.node_of(env, name), end=end)
     else:
-        raise BadUsage("no target node: move needs a node, or `force` to ban the present one", f"resource move {name} NODE")
+        raise BadUsage(
+            "no target node: move needs a node, or `force` to ban the present one", f"resource move {name} NODE"
+        )
     session.finish(env)
     session.err(f"INFO: Move constraint created for {name}" + (f" to {node}" if node else ""))
     session.err(f"INFO: Use `hashell resource clear {name}` to remove this constraint")
@@ -251,11 +280,17 @@ def failcount(session: Session, words: list[str]) -> int:
     need_resource(env, name)
     node = need_node(env, node).get("uname") or node
     counts: dict[str, str] = {}
-    for pair in select(env.root, "status/node_state[@uname=$u]/transient_attributes/instance_attributes/nvpair", u=node):
+    for pair in select(
+        env.root, "status/node_state[@uname=$u]/transient_attributes/instance_attributes/nvpair", u=node
+    ):
         if (pair.get("name") or "").startswith(f"fail-count-{name}#"):
             counts[pair.get("name") or ""] = pair.get("value") or "0"
     if verb == "show":
-        total = "INFINITY" if "INFINITY" in counts.values() else str(sum(int(value) for value in counts.values() if value.isdigit()))
+        total = (
+            "INFINITY"
+            if "INFINITY" in counts.values()
+            else str(sum(int(value) for value in counts.values() if value.isdigit()))
+        )
         session.out(f"scope=status  name=fail-count-{name} value={total}\n")
         return 0
     if verb == "delete":

@@ -14,9 +14,16 @@ if TYPE_CHECKING:
 _HERE = "hashell.shell.crm.site"
 
 LEVEL = Level(
-    "site", "Tickets of sites.",
+    "site",
+    "Tickets of sites.",
     commands=(
-        Command("ticket", "(grant|revoke|standby|activate|show|time|delete) TICKET", "Grant, revoke, hold or show a ticket.", f"{_HERE}:ticket", danger=Danger.INTERRUPTS),
+        Command(
+            "ticket",
+            "(grant|revoke|standby|activate|show|time|delete) TICKET",
+            "Grant, revoke, hold or show a ticket.",
+            f"{_HERE}:ticket",
+            danger=Danger.INTERRUPTS,
+        ),
     ),
 )
 
@@ -35,7 +42,11 @@ def ticket(session: Session, words: list[str]) -> int:
     if verb in ("show", "time"):
         if state is None:
             raise NotFound(f"no ticket is called {name}", "grant it first")
-        session.out((state.get("last-granted") or "never") + "\n" if verb == "time" else " ".join(f"{key}={value}" for key, value in state.items()) + "\n")
+        session.out(
+            (state.get("last-granted") or "never") + "\n"
+            if verb == "time"
+            else " ".join(f"{key}={value}" for key, value in state.items()) + "\n"
+        )
         return 0
     if verb == "delete":
         if state is not None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from hashell.shell.grammar.words import Command, Danger, Level, LevelName
 
 _DANGER = {
-    Danger.READS: "", Danger.CHANGES: "Changes the configuration.",
-    Danger.INTERRUPTS: "Can interrupt a service.", Danger.FENCES: "Can stop a node for good.",
+    Danger.READS: "",
+    Danger.CHANGES: "Changes the configuration.",
+    Danger.INTERRUPTS: "Can interrupt a service.",
+    Danger.FENCES: "Can stop a node for good.",
 }
 
 
@@ -30,7 +32,10 @@ def level_help(level: Level, levels: tuple[LevelName, ...]) -> str:
     if levels:
         lines += ["", "Levels:", *(f"  {one.name:{width}}  {_first_line(one.help)}" for one in levels)]
     if level.name == "root":
-        lines += ["", "help COMMAND, help LEVEL COMMAND, and COMMAND --help say more. Lines that begin with pcs are read as pcs."]
+        lines += [
+            "",
+            "help COMMAND, help LEVEL COMMAND, and COMMAND --help say more. Lines that begin with pcs are read as pcs.",
+        ]
     return "\n".join(lines) + "\n"
 
 

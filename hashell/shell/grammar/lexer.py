@@ -18,8 +18,6 @@ _PLAIN = re.compile(r"[\w.-]+")
 _ESCAPED = re.compile(r'\\(?=[\\"]|\Z)')
 
 
-
-
 class UnclosedQuote(BadUsage):
     id = "quote-unclosed"
 
@@ -119,7 +117,9 @@ def typed_words(arguments: list[str]) -> list[str]:
 
 
 def logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Number of the first line, and the text, of each line; a backslash at the end joins the next, blank ones are dropped."""
+    """Number of the first line, and the text, of each line; a backslash at the end joins the next, blank ones are
+    dropped.
+    """
     parts: list[str] = []
     first = 0
     for number, raw in enumerate(text.split("\n"), 1):

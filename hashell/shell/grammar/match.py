@@ -10,9 +10,7 @@ from collections.abc import Iterable
 from hashell.shell.grammar.words import Command, LevelName
 
 
-def find(
-    word: str, choices: Iterable[Command | LevelName]
-) -> tuple[Command | LevelName | None, tuple[str, ...]]:
+def find(word: str, choices: Iterable[Command | LevelName]) -> tuple[Command | LevelName | None, tuple[str, ...]]:
     """What the word means, and where it is ambiguous the names that it could mean.
 
     Case does not count. A subsequence must begin with the word's first letter: `cfg` is configure.

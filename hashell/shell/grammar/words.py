@@ -1,6 +1,7 @@
 """The declaration of a command: its words, its usage, what it does and how dangerous it is.
 
-A usage is read by pattern.py: `word` is itself, `NAME` a value from the source of that name (sources.py), `[x]` may be left
+A usage is read by pattern.py: `word` is itself, `NAME` a value from the source of that name (sources.py), `[x]`
+may be left
 out, `{x}` may be repeated or left out, `(a|b)` one of two, `x...` once or more.
 """
 

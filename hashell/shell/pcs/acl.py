@@ -22,7 +22,14 @@ COMMANDS = (
     Command("group create", "NEWID {ROLE}", "A group.", f"{_HERE}:group_create", danger=_C),
     Command("group delete", "TEXT", "Delete a group.", f"{_HERE}:group_delete", danger=_C, aliases=("group remove",)),
     Command("permission add", "ROLE {TEXT}", "A permission.", f"{_HERE}:permission_add", danger=_C),
-    Command("permission delete", "TEXT", "Delete a permission.", f"{_HERE}:permission_delete", danger=_C, aliases=("permission remove",)),
+    Command(
+        "permission delete",
+        "TEXT",
+        "Delete a permission.",
+        f"{_HERE}:permission_delete",
+        danger=_C,
+        aliases=("permission remove",),
+    ),
 )
 
 
@@ -56,7 +63,9 @@ def _permissions(words: list[str]) -> list[tuple[str, str, str]]:
 
 def role_create(call: Call, words: list[str]) -> int:
     if not words:
-        raise BadUsage("usage: pcs acl role create ID [description=TEXT] [read|write|deny xpath|id VALUE]…", "name a role")
+        raise BadUsage(
+            "usage: pcs acl role create ID [description=TEXT] [read|write|deny xpath|id VALUE]…", "name a role"
+        )
     from hashell.commands import acls
 
     rest = words[1:]

@@ -13,8 +13,21 @@ COMMANDS = (
     Command("update", "ALERT {NAME=VALUE}", "Change an alert.", f"{_HERE}:update", danger=Danger.CHANGES),
     Command("delete", "ALERT...", "Delete alerts.", f"{_HERE}:delete", danger=Danger.CHANGES, aliases=("remove",)),
     Command("recipient add", "ALERT {NAME=VALUE}", "A recipient.", f"{_HERE}:recipient_add", danger=Danger.CHANGES),
-    Command("recipient update", "RECIPIENT {NAME=VALUE}", "Change a recipient.", f"{_HERE}:recipient_update", danger=Danger.CHANGES),
-    Command("recipient delete", "RECIPIENT...", "Delete recipients.", f"{_HERE}:recipient_delete", danger=Danger.CHANGES, aliases=("recipient remove",)),
+    Command(
+        "recipient update",
+        "RECIPIENT {NAME=VALUE}",
+        "Change a recipient.",
+        f"{_HERE}:recipient_update",
+        danger=Danger.CHANGES,
+    ),
+    Command(
+        "recipient delete",
+        "RECIPIENT...",
+        "Delete recipients.",
+        f"{_HERE}:recipient_delete",
+        danger=Danger.CHANGES,
+        aliases=("recipient remove",),
+    ),
 )
 
 

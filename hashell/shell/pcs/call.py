@@ -13,18 +13,74 @@ if TYPE_CHECKING:
     from hashell.shell.session import Session
 
 #: Options that take a value, in the next word or after an equals sign.
-WITH_VALUE = frozenset({
-    "--group", "--before", "--after", "--name", "--output-format", "--corosync_conf", "--node", "--lifetime", "--from",
-    "--to", "--request-timeout", "--addr", "--token", "--interval", "--bundle", "-f", "-u", "-p",
-})
+WITH_VALUE = frozenset(
+    {
+        "--group",
+        "--before",
+        "--after",
+        "--name",
+        "--output-format",
+        "--corosync_conf",
+        "--node",
+        "--lifetime",
+        "--from",
+        "--to",
+        "--request-timeout",
+        "--addr",
+        "--token",
+        "--interval",
+        "--bundle",
+        "-f",
+        "-u",
+        "-p",
+    }
+)
 #: Options that are there or not; `--wait` may have a value after an equals sign.
-FLAGS = frozenset({
-    "--force", "--full", "--disabled", "--no-default-ops", "--agent-validation", "--promoted", "--master", "--all", "--clone",
-    "--autodelete", "--simulate", "--safe", "--brief", "--no-strict", "--strict", "--monitor", "--hide-inactive", "--expired",
-    "--config", "--yes", "--skip-offline", "--show-secrets", "--future", "--nodesc", "--wait", "--debug", "--defaults", "--local",
-    "--no-expire-check", "--enable", "--start", "--off", "--quiet", "--overwrite", "--help", "-h", "--version",
-    "--pacemaker", "--corosync", "--force-cib", "--no-hardened",
-})
+FLAGS = frozenset(
+    {
+        "--force",
+        "--full",
+        "--disabled",
+        "--no-default-ops",
+        "--agent-validation",
+        "--promoted",
+        "--master",
+        "--all",
+        "--clone",
+        "--autodelete",
+        "--simulate",
+        "--safe",
+        "--brief",
+        "--no-strict",
+        "--strict",
+        "--monitor",
+        "--hide-inactive",
+        "--expired",
+        "--config",
+        "--yes",
+        "--skip-offline",
+        "--show-secrets",
+        "--future",
+        "--nodesc",
+        "--wait",
+        "--debug",
+        "--defaults",
+        "--local",
+        "--no-expire-check",
+        "--enable",
+        "--start",
+        "--off",
+        "--quiet",
+        "--overwrite",
+        "--help",
+        "-h",
+        "--version",
+        "--pacemaker",
+        "--corosync",
+        "--force-cib",
+        "--no-hardened",
+    }
+)
 
 
 @dataclass(slots=True)
@@ -43,7 +99,7 @@ class Call:
             return self._env
         env = self._env = self.session.env()
         env.force = self.force
-        env.say = lambda text: self.session.err(text)
+        env.say = self.session.err
         env.warn = lambda text: self.session.err(f"Warning: {text}")
         return env
 
@@ -119,7 +175,9 @@ def pairs(words: Iterable[str]) -> dict[str, str]:
         if not name:
             raise BadUsage(f"missing key in '{word}' option", "write name=value")
         if found.get(name, value) != value:
-            raise BadUsage(f"duplicate option '{name}' with different values '{found[name]}' and '{value}'", "give it once")
+            raise BadUsage(
+                f"duplicate option '{name}' with different values '{found[name]}' and '{value}'", "give it once"
+            )
         found[name] = value
     return found
 
@@ -154,7 +212,9 @@ def operations(groups: list[list[str]]) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     for words in groups:
         if not words:
-            raise BadUsage("When using 'op' you must specify an operation name and at least one option", "op monitor interval=10s")
+            raise BadUsage(
+                "When using 'op' you must specify an operation name and at least one option", "op monitor interval=10s"
+            )
         if "=" in words[0]:
             raise BadUsage("When using 'op' you must specify an operation name after 'op'", "op monitor interval=10s")
         start = len(found)
@@ -163,9 +223,13 @@ def operations(groups: list[list[str]]) -> list[dict[str, str]]:
             if not equals:
                 found.append({"name": word})
             elif name in found[-1] and found[-1][name] != value:
-                raise BadUsage(f"duplicate option '{name}' with different values '{found[-1][name]}' and '{value}'", "give it once")
+                raise BadUsage(
+                    f"duplicate option '{name}' with different values '{found[-1][name]}' and '{value}'", "give it once"
+                )
             else:
                 found[-1][name] = value
         if any(len(one) < 2 for one in found[start:]):
-            raise BadUsage("When using 'op' you must specify an operation name and at least one option", "op monitor interval=10s")
+            raise BadUsage(
+                "When using 'op' you must specify an operation name and at least one option", "op monitor interval=10s"
+            )
     return found

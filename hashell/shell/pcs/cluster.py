@@ -11,8 +11,17 @@ from hashell.shell.pcs.root import need
 _HERE = "hashell.shell.pcs.cluster"
 _C, _I = Danger.CHANGES, Danger.INTERRUPTS
 _SCOPES = (
-    "acls", "alerts", "configuration", "constraints", "crm_config", "fencing-topology", "nodes", "op_defaults", "resources",
-    "rsc_defaults", "tags",
+    "acls",
+    "alerts",
+    "configuration",
+    "constraints",
+    "crm_config",
+    "fencing-topology",
+    "nodes",
+    "op_defaults",
+    "resources",
+    "rsc_defaults",
+    "tags",
 )
 COMMANDS = (
     Command("status", "", "The cluster in a few lines.", "hashell.shell.pcs.status:cluster"),
@@ -25,9 +34,29 @@ COMMANDS = (
     Command("unstandby", "{NODE}", "The older word for node unstandby.", "hashell.shell.pcs.node:unstandby", danger=_C),
     Command("verify", "", "Check the configuration.", f"{_HERE}:verify"),
     Command("node add-remote", "NEWID [TEXT] {NAME=VALUE}", "A remote node.", f"{_HERE}:add_remote", danger=_C),
-    Command("node delete-remote", "TEXT", "Delete a remote node.", f"{_HERE}:delete_remote", danger=_I, aliases=("node remove-remote",)),
-    Command("node add-guest", "NEWID RESOURCE {NAME=VALUE}", "Make a resource a guest node.", f"{_HERE}:add_guest", danger=_C),
-    Command("node delete-guest", "TEXT", "Make a guest node a plain resource again.", f"{_HERE}:delete_guest", danger=_I, aliases=("node remove-guest",)),
+    Command(
+        "node delete-remote",
+        "TEXT",
+        "Delete a remote node.",
+        f"{_HERE}:delete_remote",
+        danger=_I,
+        aliases=("node remove-remote",),
+    ),
+    Command(
+        "node add-guest",
+        "NEWID RESOURCE {NAME=VALUE}",
+        "Make a resource a guest node.",
+        f"{_HERE}:add_guest",
+        danger=_C,
+    ),
+    Command(
+        "node delete-guest",
+        "TEXT",
+        "Make a guest node a plain resource again.",
+        f"{_HERE}:delete_guest",
+        danger=_I,
+        aliases=("node remove-guest",),
+    ),
     Command("node clear", "NODE", "Forget a node that is gone.", f"{_HERE}:node_clear", danger=_I),
 )
 
@@ -37,7 +66,9 @@ def cib(call: Call, words: list[str]) -> int:
     from lxml import etree
 
     path = next((word for word in words if not word.startswith("scope=")), "")
-    scope = next((word[6:] for word in words if word.startswith("scope=")), "configuration" if call.has("--config") else "")
+    scope = next(
+        (word[6:] for word in words if word.startswith("scope=")), "configuration" if call.has("--config") else ""
+    )
     root = call.env.cib.copy_root()
     if scope:
         if scope not in _SCOPES:
@@ -85,7 +116,13 @@ def cib_push(call: Call, words: list[str]) -> int:
         raise NotFound(f"unable to read {path}", "name a file with a CIB")
     root = parse_fragment(data, path)
     scope = given.get("scope", "configuration")
-    source = root if root.tag == scope else root.find("configuration") if scope == "configuration" else root.find(f"configuration/{scope}")
+    source = (
+        root
+        if root.tag == scope
+        else root.find("configuration")
+        if scope == "configuration"
+        else root.find(f"configuration/{scope}")
+    )
     if source is None:
         raise BadInput(f"{path} holds no <{scope}>", "choose another scope")
     if scope == "configuration":
@@ -164,10 +201,17 @@ def add_remote(call: Call, words: list[str]) -> int:
     elif call.session.client.kind == "file" and "server" not in parameters:
         parameters["server"] = words[0]
     env = call.env
-    creation.create(env, creation.Wanted(
-        words[0], "ocf:pacemaker:remote", parameters, pairs(first(groups, "meta")), operations(groups.get("op", [])),
-        default_operations="--no-default-ops" not in call.options,
-    ))
+    creation.create(
+        env,
+        creation.Wanted(
+            words[0],
+            "ocf:pacemaker:remote",
+            parameters,
+            pairs(first(groups, "meta")),
+            operations(groups.get("op", [])),
+            default_operations="--no-default-ops" not in call.options,
+        ),
+    )
     return call.finish(env)
 
 
@@ -177,8 +221,10 @@ def delete_remote(call: Call, words: list[str]) -> int:
 
     env = call.env
     found = [
-        one.get("id") for one in env.root.iterfind("configuration/resources//primitive[@type='remote']")
-        if words[0] == one.get("id") or select(one, "instance_attributes/nvpair[@name='server' and @value=$v]", v=words[0])
+        one.get("id")
+        for one in env.root.iterfind("configuration/resources//primitive[@type='remote']")
+        if words[0] == one.get("id")
+        or select(one, "instance_attributes/nvpair[@name='server' and @value=$v]", v=words[0])
     ]
     if not found:
         raise NotFound(f"remote node '{words[0]}' does not appear to exist in configuration", "see resource config")
@@ -197,7 +243,10 @@ def add_guest(call: Call, words: list[str]) -> int:
     given = pairs(words[2:])
     for name in given:
         if name not in ("remote-addr", "remote-port", "remote-connect-timeout"):
-            raise BadUsage(f"invalid guest option '{name}', allowed options are: 'remote-addr', 'remote-connect-timeout', 'remote-port'", "leave it out")
+            raise BadUsage(
+                f"invalid guest option '{name}', allowed options are: 'remote-addr', 'remote-connect-timeout', 'remote-port'",  # noqa: E501
+                "leave it out",
+            )
     if select(primitive, "meta_attributes/nvpair[@name='remote-node']"):
         raise BadInput(f"the resource '{words[1]}' is already a guest node", "name another resource")
     # Without an address the node's name is one.
@@ -214,7 +263,11 @@ def delete_guest(call: Call, words: list[str]) -> int:
     names = ("remote-node", "remote-addr", "remote-port", "remote-connect-timeout")
     for primitive in env.root.iterfind("configuration/resources//primitive"):
         values = {str(pair.get("name")): pair.get("value") for pair in primitive.iterfind("meta_attributes/nvpair")}
-        if "remote-node" in values and words[0] in (primitive.get("id"), values["remote-node"], values.get("remote-addr")):
+        if "remote-node" in values and words[0] in (
+            primitive.get("id"),
+            values["remote-node"],
+            values.get("remote-addr"),
+        ):
             parameters.update_set(env, primitive, "meta_attributes", dict.fromkeys(names, ""))
             return call.finish(env)
     raise NotFound(f"guest node '{words[0]}' does not appear to exist in configuration", "see resource config")

@@ -8,9 +8,7 @@ from hashell.shell.grammar.words import Command
 from hashell.shell.pcs.call import Call
 
 _HERE = "hashell.shell.pcs.config"
-COMMANDS = (
-    Command("", "", "The whole configuration.", f"{_HERE}:show", aliases=("show",)),
-)
+COMMANDS = (Command("", "", "The whole configuration.", f"{_HERE}:show", aliases=("show",)),)
 
 
 def show(call: Call, words: list[str]) -> int:
@@ -49,8 +47,12 @@ def _lines(call: Call) -> Iterator[str]:
         list(show_options.level_lines(env)),
         list(show_constraints.render(env, kinds, "text", full=True)),
         titled("Alerts:", list(show_options.alert_lines(env))),
-        titled("Resources Defaults:", _unless(show_options.defaults_lines(env, "rsc_defaults", full=True), no_defaults)),
-        titled("Operations Defaults:", _unless(show_options.defaults_lines(env, "op_defaults", full=True), no_defaults)),
+        titled(
+            "Resources Defaults:", _unless(show_options.defaults_lines(env, "rsc_defaults", full=True), no_defaults)
+        ),
+        titled(
+            "Operations Defaults:", _unless(show_options.defaults_lines(env, "op_defaults", full=True), no_defaults)
+        ),
         list(show_options.property_lines(env)),
         titled("Tags:", list(show_options.tag_lines(env, []))),
     ]

@@ -10,7 +10,9 @@ from hashell.shell.pcs.root import need
 _HERE = "hashell.shell.pcs.constraint"
 
 
-def _command(name: str, usage: str, help: str, where: str, danger: Danger = Danger.READS, aliases: tuple[str, ...] = ()) -> Command:
+def _command(
+    name: str, usage: str, help: str, where: str, danger: Danger = Danger.READS, aliases: tuple[str, ...] = ()
+) -> Command:
     return Command(name, usage, help, f"{_HERE}:{where}", aliases=aliases, danger=danger)
 
 
@@ -19,21 +21,54 @@ COMMANDS = (
     _command("", "", "All constraints.", "show_all", aliases=("config",)),
     _command("show", "", "The older word, with the older text.", "show_old", aliases=("list",)),
     _command("location", "RESOURCE (prefers|avoids) NODESCORE...", "Prefer or avoid nodes, or a rule.", "location", _C),
-    _command("location add", "NEWID RESOURCE NODE [SCORE]", "A location constraint with a chosen id.", "location_add", _C),
+    _command(
+        "location add", "NEWID RESOURCE NODE [SCORE]", "A location constraint with a chosen id.", "location_add", _C
+    ),
     _command("location delete", "CONSTRAINT...", "Take location constraints away.", "delete", _C, ("location remove",)),
-    _command("location config", "[(resources|nodes)] {TEXT}", "Location constraints.", "location_config", aliases=("location show", "location list")),
-    _command("order", "[(start|promote|stop|demote)] RESOURCE then [(start|promote|stop|demote)] RESOURCE {NAME=VALUE}", "One after the other.", "order", _C),
+    _command(
+        "location config",
+        "[(resources|nodes)] {TEXT}",
+        "Location constraints.",
+        "location_config",
+        aliases=("location show", "location list"),
+    ),
+    _command(
+        "order",
+        "[(start|promote|stop|demote)] RESOURCE then [(start|promote|stop|demote)] RESOURCE {NAME=VALUE}",
+        "One after the other.",
+        "order",
+        _C,
+    ),
     _command("order set", "RESOURCE... {TEXT}", "Orders over sets.", "order_set", _C),
     _command("order delete", "RESOURCE...", "Take resources out of orders.", "order_delete", _C, ("order remove",)),
     _command("order config", "", "Orders.", "order_config", aliases=("order show", "order list")),
-    _command("colocation add", "RESOURCE with RESOURCE [SCORE] {NAME=VALUE}", "Together, or apart.", "colocation_add", _C),
+    _command(
+        "colocation add", "RESOURCE with RESOURCE [SCORE] {NAME=VALUE}", "Together, or apart.", "colocation_add", _C
+    ),
     _command("colocation set", "RESOURCE... {TEXT}", "Together over sets.", "colocation_set", _C),
-    _command("colocation delete", "RESOURCE RESOURCE", "Take colocations away.", "colocation_delete", _C, ("colocation remove",)),
-    _command("colocation", "", "Colocations.", "colocation_config", aliases=("colocation config", "colocation show", "colocation list")),
+    _command(
+        "colocation delete",
+        "RESOURCE RESOURCE",
+        "Take colocations away.",
+        "colocation_delete",
+        _C,
+        ("colocation remove",),
+    ),
+    _command(
+        "colocation",
+        "",
+        "Colocations.",
+        "colocation_config",
+        aliases=("colocation config", "colocation show", "colocation list"),
+    ),
     _command("ticket add", "TICKET [ROLE] RESOURCE {NAME=VALUE}", "A resource needs a ticket.", "ticket_add", _C),
     _command("ticket set", "RESOURCE... {TEXT}", "Sets that need a ticket.", "ticket_set", _C),
-    _command("ticket delete", "TICKET RESOURCE", "Take a ticket's constraint away.", "ticket_delete", _C, ("ticket remove",)),
-    _command("ticket", "", "Tickets' constraints.", "ticket_config", aliases=("ticket config", "ticket show", "ticket list")),
+    _command(
+        "ticket delete", "TICKET RESOURCE", "Take a ticket's constraint away.", "ticket_delete", _C, ("ticket remove",)
+    ),
+    _command(
+        "ticket", "", "Tickets' constraints.", "ticket_config", aliases=("ticket config", "ticket show", "ticket list")
+    ),
     _command("rule add", "CONSTRAINT {TEXT}", "A further rule.", "rule_add", _C),
     _command("rule delete", "RULE", "Take a rule away.", "delete", _C, ("rule remove",)),
     _command("delete", "CONSTRAINT...", "Take constraints away.", "delete", _C, ("remove",)),
@@ -109,12 +144,16 @@ def location(call: Call, words: list[str]) -> int:
     if len(words) < 3 or words[1] not in ("prefers", "avoids", "rule"):
         if words[1:2] == ["rule"]:
             raise BadUsage("no rule expression was specified", "give an expression")
-        raise BadUsage("usage: pcs constraint location RESOURCE prefers|avoids NODE[=SCORE]… | rule …", "see pcs constraint help")
+        raise BadUsage(
+            "usage: pcs constraint location RESOURCE prefers|avoids NODE[=SCORE]… | rule …", "see pcs constraint help"
+        )
     from hashell.commands import constraints
 
     env = call.env
     if words[1] == "rule":
-        options, expression = _rule_words(words[2:], ("id", "constraint-id", "score", "score-attribute", "role", "resource-discovery"))
+        options, expression = _rule_words(
+            words[2:], ("id", "constraint-id", "score", "score-attribute", "role", "resource-discovery")
+        )
         from hashell.shell.pcs.rule_parse import parse_rule
 
         constraints.location_rule(env, words[0], parse_rule(expression), options)
@@ -139,7 +178,10 @@ def _rule_words(words: list[str], known: tuple[str, ...]) -> tuple[dict[str, str
 
 def location_add(call: Call, words: list[str]) -> int:
     if len(words) < 3 or "=" in words[2]:
-        raise BadUsage("usage: pcs constraint location add ID RESOURCE NODE [SCORE] [resource-discovery=…]", "see pcs constraint help")
+        raise BadUsage(
+            "usage: pcs constraint location add ID RESOURCE NODE [SCORE] [resource-discovery=…]",
+            "see pcs constraint help",
+        )
     from hashell.commands import constraints
 
     rest = words[3:]
@@ -153,7 +195,9 @@ def location_add(call: Call, words: list[str]) -> int:
 
 def rule_add(call: Call, words: list[str]) -> int:
     if len(words) < 2:
-        raise BadUsage("usage: pcs constraint rule add CONSTRAINT [id=…] [score=…] EXPRESSION", "see pcs constraint help")
+        raise BadUsage(
+            "usage: pcs constraint rule add CONSTRAINT [id=…] [score=…] EXPRESSION", "see pcs constraint help"
+        )
     from hashell.commands import constraints
     from hashell.shell.pcs.rule_parse import parse_rule
 
@@ -180,7 +224,9 @@ def colocation_add(call: Call, words: list[str]) -> int:
     """`[ROLE] A with [ROLE] B [SCORE] [options]`, and the older form without `with`."""
     from hashell.commands import constraints
 
-    usage = BadUsage("usage: pcs constraint colocation add [ROLE] A with [ROLE] B [SCORE] [options]", "see pcs constraint help")
+    usage = BadUsage(
+        "usage: pcs constraint colocation add [ROLE] A with [ROLE] B [SCORE] [options]", "see pcs constraint help"
+    )
     rest = list(words)
     first_role, first_name = _role_and_name(rest, usage)
     if rest[:1] == ["with"]:
@@ -202,7 +248,12 @@ def _role_and_name(words: list[str], usage: BadUsage) -> tuple[str, str]:
     from hashell.commands.constraints import ROLES
 
     role = ""
-    if len(words) > 1 and words[0].lower() in {one.lower() for one in ROLES} and words[1] != "with" and "=" not in words[1]:
+    if (
+        len(words) > 1
+        and words[0].lower() in {one.lower() for one in ROLES}
+        and words[1] != "with"
+        and "=" not in words[1]
+    ):
         role = words.pop(0)
     if not words or "=" in words[0]:
         raise usage
@@ -241,9 +292,12 @@ def order(call: Call, words: list[str]) -> int:
     env = call.env
     element = constraints.order(env, first_name, then_name, (first_action, then_action), options)
     told = " ".join(
-        [*(f"{name}={value}" for name, value in options.items() if name != "kind" and name in ("id", "require-all")),
-         f"first-action={element.get('first-action')}", f"then-action={element.get('then-action')}",
-         *(f"{name}={value}" for name, value in options.items() if name == "symmetrical")]
+        [
+            *(f"{name}={value}" for name, value in options.items() if name != "kind" and name in ("id", "require-all")),
+            f"first-action={element.get('first-action')}",
+            f"then-action={element.get('then-action')}",
+            *(f"{name}={value}" for name, value in options.items() if name == "symmetrical"),
+        ]
     )
     env.say(f"Adding {first_name} {then_name} (kind: {element.get('kind') or 'Mandatory'}) (Options: {told})")
     return call.finish(env)
@@ -320,5 +374,3 @@ def _sets(call: Call, words: list[str], tag: str) -> int:
     env = call.env
     constraints.sets(env, tag, members, options)
     return call.finish(env)
-
-

@@ -10,7 +10,9 @@ from hashell.shell.pcs.call import Call, pairs
 _HERE = "hashell.shell.pcs.node"
 COMMANDS = (
     Command("attribute", "[NODE] {NAME=VALUE}", "Attributes of nodes.", f"{_HERE}:attribute", danger=Danger.CHANGES),
-    Command("utilization", "[NODE] {NAME=VALUE}", "Utilization of nodes.", f"{_HERE}:utilization", danger=Danger.CHANGES),
+    Command(
+        "utilization", "[NODE] {NAME=VALUE}", "Utilization of nodes.", f"{_HERE}:utilization", danger=Danger.CHANGES
+    ),
     Command("standby", "{NODE}", "No resources on nodes.", f"{_HERE}:standby", danger=Danger.INTERRUPTS),
     Command("unstandby", "{NODE}", "Take standby back.", f"{_HERE}:unstandby", danger=Danger.CHANGES),
     Command("maintenance", "{NODE}", "Leave resources of nodes alone.", f"{_HERE}:maintenance", danger=Danger.CHANGES),
@@ -27,7 +29,11 @@ def attribute(call: Call, words: list[str]) -> int:
     if len(words) < 2:
         if words:
             need_node(env, words[0])
-        return call.lines(show_options.node_lines(env, "instance_attributes", "Attributes", words[0] if words else "", call.options.get("--name", "")))
+        return call.lines(
+            show_options.node_lines(
+                env, "instance_attributes", "Attributes", words[0] if words else "", call.options.get("--name", "")
+            )
+        )
     for name, value in pairs(words[1:]).items():
         if value:
             nodes.set_attribute(env, words[0], "attribute", name, value)
@@ -45,7 +51,11 @@ def utilization(call: Call, words: list[str]) -> int:
 
     env = call.env
     if len(words) < 2:
-        return call.lines(show_options.node_lines(env, "utilization", "Utilization", words[0] if words else "", call.options.get("--name", "")))
+        return call.lines(
+            show_options.node_lines(
+                env, "utilization", "Utilization", words[0] if words else "", call.options.get("--name", "")
+            )
+        )
     node = need_node(env, words[0])
     options.set_utilization(env, node, pairs(words[1:]), name=f"nodes-{node.get('id')}-utilization")
     return call.finish(env)

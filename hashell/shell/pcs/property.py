@@ -10,7 +10,13 @@ _HERE = "hashell.shell.pcs.property"
 COMMANDS = (
     Command("", "", "Options that are set.", f"{_HERE}:config", aliases=("config",)),
     Command("list", "{PROPERTY}", "The older word, with the older text.", f"{_HERE}:list_old", aliases=("show",)),
-    Command("set", "PROPERTY=VALUE...", "Set options; an empty value removes one.", f"{_HERE}:set_options", danger=Danger.CHANGES),
+    Command(
+        "set",
+        "PROPERTY=VALUE...",
+        "Set options; an empty value removes one.",
+        f"{_HERE}:set_options",
+        danger=Danger.CHANGES,
+    ),
     Command("unset", "PROPERTY...", "Remove options.", f"{_HERE}:unset", danger=Danger.CHANGES),
     Command("defaults", "{PROPERTY}", "What options are when they are not set.", f"{_HERE}:defaults"),
     Command("describe", "{PROPERTY}", "What options mean.", f"{_HERE}:describe"),
@@ -28,7 +34,11 @@ def config(call: Call, words: list[str]) -> int:
         if not lines:
             from hashell.model.options.cluster import BY_NAME
 
-            known = [f"{name}={BY_NAME[name].default} (default)" for name in words if name in BY_NAME and BY_NAME[name].default is not None]
+            known = [
+                f"{name}={BY_NAME[name].default} (default)"
+                for name in words
+                if name in BY_NAME and BY_NAME[name].default is not None
+            ]
             if not known:
                 raise NotFound(f"no property {', '.join(words)}", "see property describe")
             lines = known
@@ -51,7 +61,10 @@ def _merged(call: Call, words: list[str]) -> int:
     for row in sorted(OPTIONS, key=lambda one: one.name):
         value = None if call.has("--defaults") else env.option(row.name)
         if (value is not None or row.default is not None) and (not words or row.name in words):
-            lines.append(f"{row.name}={value if value is not None else row.default}" + ("" if value is not None or call.has("--defaults") else " (default)"))
+            lines.append(
+                f"{row.name}={value if value is not None else row.default}"
+                + ("" if value is not None or call.has("--defaults") else " (default)")
+            )
     return call.lines(lines)
 
 
@@ -94,9 +107,12 @@ def defaults(call: Call, words: list[str]) -> int:
 
     missing = [name for name in words if name not in BY_NAME]
     if missing:
-        raise NotFound("No default value for property: " + ", ".join(f"'{name}'" for name in missing), "see property describe")
+        raise NotFound(
+            "No default value for property: " + ", ".join(f"'{name}'" for name in missing), "see property describe"
+        )
     return call.lines(
-        f"{row.name}={row.default}" for row in sorted(OPTIONS, key=lambda one: one.name)
+        f"{row.name}={row.default}"
+        for row in sorted(OPTIONS, key=lambda one: one.name)
         if row.default is not None and (not words or row.name in words)
     )
 
@@ -106,10 +122,17 @@ def describe(call: Call, words: list[str]) -> int:
 
     missing = [name for name in words if name not in BY_NAME]
     if missing:
-        raise NotFound("No description for property: " + ", ".join(f"'{name}'" for name in missing), "see property describe")
+        raise NotFound(
+            "No description for property: " + ", ".join(f"'{name}'" for name in missing), "see property describe"
+        )
     lines = []
     for row in sorted(OPTIONS, key=lambda one: one.name):
-        if words and row.name not in words and row.old_name not in words or (row.advanced and not words and not call.full):
+        if (
+            (words
+            and row.name not in words
+            and row.old_name not in words)
+            or (row.advanced and not words and not call.full)
+        ):
             continue
         lines += [row.name, f"  Description: {row.text}", f"  Type: {row.type}"]
         if row.values:

@@ -78,16 +78,30 @@ def _relations(env: Env, element: Element, full: bool, used: set[str]) -> list[t
         identity = f" ({one.get('id')})" if full else ""
         extra = [f"{key}={one.get(key)}" for key in ("kind", "symmetrical", "require-all") if full and one.get(key)]
         if name in (one.get("first"), one.get("then")):
-            note = f"{one.get('first-action') or 'start'} {one.get('first')} then {one.get('then-action') or 'start'} {one.get('then')}"
+            note = f"{one.get('first-action') or 'start'} {one.get('first')} then {one.get('then-action') or 'start'} {one.get('then')}"  # noqa: E501
             add(f"o:{one.get('id')}", f"order{identity}", [note, *extra], [str(one.get("first")), str(one.get("then"))])
         members = [str(ref) for ref in texts(one, "resource_set/resource_ref/@id")]
         if name in members:
-            notes = ["   ".join(f"set {' '.join(ref.get('id') or '' for ref in inner)}" for inner in one.findall("resource_set"))]
+            notes = [
+                "   ".join(
+                    f"set {' '.join(ref.get('id') or '' for ref in inner)}" for inner in one.findall("resource_set")
+                )
+            ]
             add(f"o:{one.get('id')}", f"order set{identity}", notes, members)
     inner = [child.get("id") or "" for child in element if child.tag in RESOURCES]
     if inner:
-        add(f"i:{name}", "inner resource(s)" + (f" ({name})" if full else ""), ["members: " + " ".join(inner)] if len(inner) > 1 else [], inner)
+        add(
+            f"i:{name}",
+            "inner resource(s)" + (f" ({name})" if full else ""),
+            ["members: " + " ".join(inner)] if len(inner) > 1 else [],
+            inner,
+        )
     parent = element.getparent()
     if parent is not None and parent.tag in RESOURCES:
-        add(f"i:{parent.get('id')}", "outer resource" + (f" ({parent.get('id')})" if full else ""), [], [parent.get("id") or ""])
+        add(
+            f"i:{parent.get('id')}",
+            "outer resource" + (f" ({parent.get('id')})" if full else ""),
+            [],
+            [parent.get("id") or ""],
+        )
     return found

@@ -13,7 +13,9 @@ from hashell.shell.pcs.root import need
 _HERE = "hashell.shell.pcs.resource"
 
 
-def _command(name: str, usage: str, help: str, where: str, danger: Danger = Danger.READS, aliases: tuple[str, ...] = ()) -> Command:
+def _command(
+    name: str, usage: str, help: str, where: str, danger: Danger = Danger.READS, aliases: tuple[str, ...] = ()
+) -> Command:
     return Command(name, usage, help, f"{_HERE}:{where}", aliases=aliases, danger=danger)
 
 
@@ -28,8 +30,20 @@ COMMANDS = (
     _command("standards", "", "Classes of agents.", "standards"),
     _command("providers", "", "Providers of OCF agents.", "providers"),
     _command("agents", "[TEXT]", "Agents of a class.", "agents"),
-    _command("create", "NEWID AGENT {PARAM=VALUE} {(op OPERATION {OPATTR=VALUE}|meta {META=VALUE}|clone [NEWID] {META=VALUE}|promotable [NEWID] {META=VALUE}|bundle RESOURCE)}", "A new resource.", "create", _CHANGES),
-    _command("update", "RESOURCE {PARAM=VALUE} {(op OPERATION {OPATTR=VALUE}|meta {META=VALUE})}", "Change parameters.", "update", _CHANGES),
+    _command(
+        "create",
+        "NEWID AGENT {PARAM=VALUE} {(op OPERATION {OPATTR=VALUE}|meta {META=VALUE}|clone [NEWID] {META=VALUE}|promotable [NEWID] {META=VALUE}|bundle RESOURCE)}",  # noqa: E501
+        "A new resource.",
+        "create",
+        _CHANGES,
+    ),
+    _command(
+        "update",
+        "RESOURCE {PARAM=VALUE} {(op OPERATION {OPATTR=VALUE}|meta {META=VALUE})}",
+        "Change parameters.",
+        "update",
+        _CHANGES,
+    ),
     _command("delete", "RESOURCE...", "Delete resources with all that names them.", "delete", _INTERRUPTS, ("remove",)),
     _command("enable", "RESOURCE...", "Let resources run.", "enable", _CHANGES),
     _command("disable", "RESOURCE...", "Stop resources.", "disable", _INTERRUPTS),
@@ -38,18 +52,38 @@ COMMANDS = (
     _command("manage", "RESOURCE...", "Let the cluster manage resources.", "manage", _CHANGES),
     _command("unmanage", "RESOURCE...", "Leave resources alone.", "unmanage", _CHANGES),
     _command("move", "RESOURCE [NODE]", "Move a resource.", "move", _INTERRUPTS),
-    _command("move-with-constraint", "RESOURCE [NODE]", "Move a resource by a constraint that stays.", "move_with_constraint", _INTERRUPTS),
+    _command(
+        "move-with-constraint",
+        "RESOURCE [NODE]",
+        "Move a resource by a constraint that stays.",
+        "move_with_constraint",
+        _INTERRUPTS,
+    ),
     _command("ban", "RESOURCE [NODE]", "Keep a resource off a node.", "ban", _INTERRUPTS),
     _command("clear", "RESOURCE [NODE]", "Take moves and bans back.", "clear", _CHANGES),
     _command("op add", "RESOURCE OPERATION {OPATTR=VALUE}", "A further operation.", "op_add", _CHANGES),
-    _command("op delete", "RESOURCE [OPERATION] {OPATTR=VALUE}", "Take an operation away.", "op_delete", _CHANGES, ("op remove",)),
+    _command(
+        "op delete",
+        "RESOURCE [OPERATION] {OPATTR=VALUE}",
+        "Take an operation away.",
+        "op_delete",
+        _CHANGES,
+        ("op remove",),
+    ),
     _command("op defaults", "{OPATTR=VALUE}", "Defaults of operations.", "op_defaults", _CHANGES),
     _command("meta", "RESOURCE {META=VALUE}", "Meta-attributes.", "meta", _CHANGES),
     _command("utilization", "[RESOURCE] {NAME=VALUE}", "Utilization.", "utilization", _CHANGES),
     _command("description", "RESOURCE [TEXT]", "A description.", "description", _CHANGES),
     _command("group list", "", "Groups and their members.", "group_list"),
     _command("group add", "GROUP RESOURCE...", "Put resources into a group.", "group_add", _CHANGES),
-    _command("group delete", "GROUP {RESOURCE}", "Take resources out of a group.", "group_remove", _CHANGES, ("group remove", "ungroup")),
+    _command(
+        "group delete",
+        "GROUP {RESOURCE}",
+        "Take resources out of a group.",
+        "group_remove",
+        _CHANGES,
+        ("group remove", "ungroup"),
+    ),
     _command("clone", "RESOURCE [NEWID] {META=VALUE}", "A clone.", "clone", _CHANGES),
     _command("promotable", "RESOURCE [NEWID] {META=VALUE}", "A promotable clone.", "promotable", _CHANGES),
     _command("master", "[NEWID] RESOURCE {META=VALUE}", "The older word for a promotable clone.", "master", _CHANGES),
@@ -75,7 +109,9 @@ def status(call: Call, words: list[str]) -> int:
         return _config_old(call, words)
     node = next((word[5:] for word in words if word.startswith("node=")), "")
     names = [word for word in words if "=" not in word]
-    lines = pcs_resource_lines(call.session.client, names[0] if names else "", node, stonith=False, active="--hide-inactive" in call.options)
+    lines = pcs_resource_lines(
+        call.session.client, names[0] if names else "", node, stonith=False, active="--hide-inactive" in call.options
+    )
     return call.lines(lines or ["NO resources configured"])
 
 
@@ -142,7 +178,9 @@ def agents(call: Call, words: list[str]) -> int:
     from hashell.commands import agents as known
 
     standard, _, provider = (words[0] if words else "").partition(":")
-    return call.lines(sorted({name.type for name in known.installed(standard, provider) if standard or name.standard != "stonith"}))
+    return call.lines(
+        sorted({name.type for name in known.installed(standard, provider) if standard or name.standard != "stonith"})
+    )
 
 
 def group_list(call: Call, words: list[str]) -> int:
@@ -170,8 +208,13 @@ def create(call: Call, words: list[str]) -> int:
     name, agent = words[:2]
     groups = sections(words[2:], ("op", "meta", "clone", "promotable", "master", "bundle"), repeat=("op",))
     wanted = creation.Wanted(
-        name, agent, pairs(groups[""][0]), pairs(first(groups, "meta")), operations(groups.get("op", [])),
-        default_operations="--no-default-ops" not in call.options, disabled="--disabled" in call.options,
+        name,
+        agent,
+        pairs(groups[""][0]),
+        pairs(first(groups, "meta")),
+        operations(groups.get("op", [])),
+        default_operations="--no-default-ops" not in call.options,
+        disabled="--disabled" in call.options,
     )
     env = call.env
     kinds = [kind for kind in ("clone", "promotable", "master", "bundle") if kind in groups]
@@ -189,7 +232,9 @@ def create(call: Call, words: list[str]) -> int:
         wanted.disabled = False
     primitive = creation.create(env, wanted)
     if group:
-        members.group_add(env, group, [name], before=call.options.get("--before", ""), after=call.options.get("--after", ""))
+        members.group_add(
+            env, group, [name], before=call.options.get("--before", ""), after=call.options.get("--after", "")
+        )
     elif kinds and kinds[0] == "bundle":
         rest = first(groups, "bundle")
         if len(rest) != 1:
@@ -199,7 +244,7 @@ def create(call: Call, words: list[str]) -> int:
             creation.add_set(env, primitive, "meta_attributes", {"target-role": "Stopped"})
     elif kinds:
         kind = kinds[0]
-        rest = [word for word in first(groups, kind)]
+        rest = list(first(groups, kind))
         clone_id = rest.pop(0) if rest and "=" not in rest[0] else ""
         meta = pairs(rest)
         if "--disabled" in call.options:
@@ -305,7 +350,9 @@ def op_add(call: Call, words: list[str]) -> int:
 
 def op_delete(call: Call, words: list[str]) -> int:
     if not words:
-        raise BadUsage("usage: pcs resource op delete RESOURCE OPERATION [name=value]… | OPERATION-ID", "see pcs resource help")
+        raise BadUsage(
+            "usage: pcs resource op delete RESOURCE OPERATION [name=value]… | OPERATION-ID", "see pcs resource help"
+        )
     from hashell.commands import parameters
     from hashell.commands.binding import find_resource
 
@@ -338,7 +385,10 @@ def targets(call: Call, words: list[str], verb: str) -> list:  # type: ignore[ty
         except NotFound:
             missing.append(name)
     if missing:
-        raise NotFound("\n".join(f"bundle/clone/group/resource/tag '{name}' does not exist" for name in missing), "see resource status")
+        raise NotFound(
+            "\n".join(f"bundle/clone/group/resource/tag '{name}' does not exist" for name in missing),
+            "see resource status",
+        )
     return found
 
 
@@ -350,7 +400,10 @@ def enable(call: Call, words: list[str]) -> int:
     found = targets(call, words, "enable")
     env = call.env
     for element in found:
-        for one in [element, *(child for child in element if child.tag in RESOURCES and element.tag in ("clone", "master", "bundle"))]:
+        for one in [
+            element,
+            *(child for child in element if child.tag in RESOURCES and element.tag in ("clone", "master", "bundle")),
+        ]:
             parameters.update_set(env, one, "meta_attributes", {"target-role": ""})
         parent = element.getparent()
         if parent is not None and parent.tag in ("clone", "master", "bundle"):
@@ -396,14 +449,22 @@ def _refuse_others(call: Call, words: list[str]) -> None:
     import re
 
     env = call.env
-    inside = {one.get("id") for name in words for found in [env.by_id(name)] if found is not None for one in found.iter("primitive")}
+    inside = {
+        one.get("id")
+        for name in words
+        for found in [env.by_id(name)]
+        if found is not None
+        for one in found.iter("primitive")
+    }
     hit = set()
     for line in _decision(call).summary:
         match = re.match(r"\s*\*\s+(Stop|Move|Restart|Demote|Recover)\s+(\S+)", line)
         if match and match[2].partition(":")[0] not in inside:
             hit.add(match[2])
     if hit:
-        raise BadInput(f"Disabling would have an effect on other resources: {', '.join(sorted(hit))}", "leave out --safe")
+        raise BadInput(
+            f"Disabling would have an effect on other resources: {', '.join(sorted(hit))}", "leave out --safe"
+        )
 
 
 def restart(call: Call, words: list[str]) -> int:
@@ -455,13 +516,21 @@ def _place(call: Call, words: list[str], verb: str) -> tuple[str, str, str]:
     env = call.env
     resource = members.need(env, words[0])
     promoted = call.has("--promoted") or call.has("--master")
-    if promoted and not (resource.tag == "master" or select(resource, "meta_attributes/nvpair[@name='promotable' and @value='true']") or resource.tag == "bundle"):
-        raise BadInput(f"when specifying promoted you must use the promotable clone id, and {words[0]} is none", "name the clone")
+    if promoted and not (
+        resource.tag == "master"
+        or select(resource, "meta_attributes/nvpair[@name='promotable' and @value='true']")
+        or resource.tag == "bundle"
+    ):
+        raise BadInput(
+            f"when specifying promoted you must use the promotable clone id, and {words[0]} is none", "name the clone"
+        )
     return words[0], rest[0] if rest else "", until(lifetime, time.time()) if lifetime else ""
 
 
 def move(call: Call, words: list[str]) -> int:
-    """The constraint that moves goes again when the cluster has settled; a file keeps it, for there is nothing to wait for."""
+    """The constraint that moves goes again when the cluster has settled; a file keeps it, for there is nothing to
+    wait for.
+    """
     from hashell.commands import resources
 
     name, node, end = _place(call, words, "move")
@@ -491,7 +560,9 @@ def _move(call: Call, name: str, node: str, end: str) -> None:
 def move_with_constraint(call: Call, words: list[str]) -> int:
     name, node, end = _place(call, words, "move")
     _move(call, name, node, end)
-    call.env.warn(f"A move constraint has been created and the resource '{name}' may or may not move depending on other configuration")
+    call.env.warn(
+        f"A move constraint has been created and the resource '{name}' may or may not move depending on other configuration"  # noqa: E501
+    )
     return call.finish(call.env)
 
 
@@ -522,11 +593,15 @@ def clear(call: Call, words: list[str]) -> int:
 
 def group_add(call: Call, words: list[str]) -> int:
     if len(words) < 2:
-        raise BadUsage("usage: pcs resource group add GROUP RESOURCE… [--before R|--after R]", "name a group and resources")
+        raise BadUsage(
+            "usage: pcs resource group add GROUP RESOURCE… [--before R|--after R]", "name a group and resources"
+        )
     from hashell.commands import members
 
     env = call.env
-    members.group_add(env, words[0], words[1:], before=call.options.get("--before", ""), after=call.options.get("--after", ""))
+    members.group_add(
+        env, words[0], words[1:], before=call.options.get("--before", ""), after=call.options.get("--after", "")
+    )
     return call.finish(env)
 
 
@@ -613,8 +688,14 @@ def bundle_create(call: Call, words: list[str]) -> int:
         meta["target-role"] = "Stopped"
     env = call.env
     members.bundle_create(
-        env, words[0], kind, container, pairs(first(groups, "network")),
-        [pairs(one) for one in groups.get("port-map", [])], [pairs(one) for one in groups.get("storage-map", [])], meta,
+        env,
+        words[0],
+        kind,
+        container,
+        pairs(first(groups, "network")),
+        [pairs(one) for one in groups.get("port-map", [])],
+        [pairs(one) for one in groups.get("storage-map", [])],
+        meta,
     )
     return call.finish(env)
 
@@ -634,11 +715,21 @@ def bundle_update(call: Call, words: list[str]) -> int:
             elif rest[:1] in (["remove"], ["delete"]) and len(rest) > 1:
                 dropped[kind] += rest[1:]
             else:
-                raise BadUsage(f"When using '{kind}' you must specify either 'add' and options or either of 'delete' or 'remove' and id(s)", "see pcs resource help")
+                raise BadUsage(
+                    f"When using '{kind}' you must specify either 'add' and options or either of 'delete' or 'remove' and id(s)",  # noqa: E501
+                    "see pcs resource help",
+                )
     env = call.env
     members.bundle_update(
-        env, words[0], pairs(first(groups, "container")), pairs(first(groups, "network")),
-        added["port-map"], dropped["port-map"], added["storage-map"], dropped["storage-map"], pairs(first(groups, "meta")),
+        env,
+        words[0],
+        pairs(first(groups, "container")),
+        pairs(first(groups, "network")),
+        added["port-map"],
+        dropped["port-map"],
+        added["storage-map"],
+        dropped["storage-map"],
+        pairs(first(groups, "meta")),
     )
     return call.finish(env)
 
@@ -654,8 +745,13 @@ def bundle_reset(call: Call, words: list[str]) -> int:
         meta["target-role"] = "Stopped"
     env = call.env
     members.bundle_reset(
-        env, words[0], pairs(first(groups, "container")), pairs(first(groups, "network")),
-        [pairs(one) for one in groups.get("port-map", [])], [pairs(one) for one in groups.get("storage-map", [])], meta,
+        env,
+        words[0],
+        pairs(first(groups, "container")),
+        pairs(first(groups, "network")),
+        [pairs(one) for one in groups.get("port-map", [])],
+        [pairs(one) for one in groups.get("storage-map", [])],
+        meta,
     )
     return call.finish(env)
 
@@ -685,7 +781,9 @@ def _defaults(call: Call, words: list[str], section: str) -> int:
     if verb == "update" or "=" in verb:
         given = pairs(rest if verb == "update" else words)
         if not given:
-            raise BadUsage("give name=value", f"resource {'op ' if section[0] == 'o' else ''}defaults update name=value")
+            raise BadUsage(
+                "give name=value", f"resource {'op ' if section[0] == 'o' else ''}defaults update name=value"
+            )
         options.update_defaults(env, section, given)
     elif verb == "set" and rest[:1] == ["create"]:
         groups = sections(rest[1:], ("meta", "rule"))
@@ -723,8 +821,11 @@ def _forget(call: Call, words: list[str], *, refresh: bool) -> int:
     if names:
         members.need(call.env, names[0])
     text = call.session.client.clean_up(
-        names[0] if names else "", given.get("node", call.options.get("--node", "")), task=given.get("operation", ""),
-        interval_ms=interval_ms(given["interval"]) if "interval" in given else -1, refresh=refresh,
+        names[0] if names else "",
+        given.get("node", call.options.get("--node", "")),
+        task=given.get("operation", ""),
+        interval_ms=interval_ms(given["interval"]) if "interval" in given else -1,
+        refresh=refresh,
     )
     call.session.err(text)
     return 0
@@ -739,7 +840,11 @@ def failcount(call: Call, words: list[str]) -> int:
     for state in call.env.root.iterfind("status/node_state"):
         for pair in state.iterfind("transient_attributes/instance_attributes/nvpair"):
             match = re.fullmatch(r"fail-count-(.+)#(.+)_(\d+)", pair.get("name") or "")
-            if match and (not names or match[1] == names[0]) and given.get("node", state.get("uname")) == state.get("uname"):
+            if (
+                match
+                and (not names or match[1] == names[0])
+                and given.get("node", state.get("uname")) == state.get("uname")
+            ):
                 found.setdefault(match[1], {})[state.get("uname") or ""] = pair.get("value") or "0"
     if not found:
         return call.lines(["No failcounts" + (f" for resource '{names[0]}'" if names else "")])

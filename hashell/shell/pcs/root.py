@@ -84,7 +84,9 @@ def _run(session: Session, words: list[str]) -> int:
     if command is None or (command.name == "" and arguments and not command.usage):
         raise BadUsage(f"'{' '.join(rest) or noun}' is no command of pcs {noun}", noun_usage(noun))
     if command.danger is not Danger.READS and session.options.read_only:
-        raise Refused(f"pcs {noun} {command.name} would change the cluster, and this session only reads", "leave out --read-only")
+        raise Refused(
+            f"pcs {noun} {command.name} would change the cluster, and this session only reads", "leave out --read-only"
+        )
     call = Call(session, arguments, options)
     result = command.handler()(call, arguments)  # type: ignore[arg-type]
     return result or 0

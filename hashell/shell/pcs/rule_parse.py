@@ -1,6 +1,7 @@
 """Rule expressions of pcs → a sketch of a <rule>.
 
-`and` binds tighter than `or`; parentheses group. Source: pcs(8), "constraint location … rule", "resource defaults set create".
+`and` binds tighter than `or`; parentheses group. Source: pcs(8), "constraint location … rule", "resource defaults
+set create".
 """
 
 from __future__ import annotations
@@ -17,11 +18,32 @@ _COMPARISONS = ("lt", "gt", "lte", "gte", "eq", "ne")
 _TYPES = ("string", "integer", "number", "version")
 #: Smallest and largest value of each field of a date; None: anything.
 _FIELDS: dict[str, tuple[int, int] | None] = {
-    "seconds": (0, 59), "minutes": (0, 59), "hours": (0, 23), "monthdays": (1, 31), "weekdays": (1, 7),
-    "yeardays": (1, 366), "yearsdays": (1, 366), "months": (1, 12), "weeks": (1, 53), "years": None, "weekyears": None,
+    "seconds": (0, 59),
+    "minutes": (0, 59),
+    "hours": (0, 23),
+    "monthdays": (1, 31),
+    "weekdays": (1, 7),
+    "yeardays": (1, 366),
+    "yearsdays": (1, 366),
+    "months": (1, 12),
+    "weeks": (1, 53),
+    "years": None,
+    "weekyears": None,
     "moon": (0, 7),
 }
-_DURATION = ("years", "months", "weeks", "days", "hours", "minutes", "seconds", "monthdays", "weekdays", "yearsdays", "weekyears")
+_DURATION = (
+    "years",
+    "months",
+    "weeks",
+    "days",
+    "hours",
+    "minutes",
+    "seconds",
+    "monthdays",
+    "weekdays",
+    "yearsdays",
+    "weekyears",
+)
 
 
 class BadRule(BadUsage):
@@ -109,7 +131,9 @@ class _Reader:
     def date(self) -> Element:
         word = self.take("gt, lt or in_range")
         if word in ("gt", "lt"):
-            return etree.Element("date_expression", {"operation": word, "start" if word == "gt" else "end": self.moment()})
+            return etree.Element(
+                "date_expression", {"operation": word, "start" if word == "gt" else "end": self.moment()}
+            )
         if word != "in_range":
             self.fail(f"unexpected '{word}'")
         element = etree.Element("date_expression", {"operation": "in_range"})

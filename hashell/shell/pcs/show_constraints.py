@@ -120,8 +120,9 @@ def _location(one: Element, full: bool) -> Iterator[str]:
 def rule_lines(rule: Element, *, full: bool) -> Iterator[str]:
     """A rule, its options and its expressions, one a line."""
     options = [
-        f"{name}={rule.get(name)}" for name in ("boolean-op", "score", "score-attribute", "role") if rule.get(name)
-        and not (name == "boolean-op" and len(rule) < 2)
+        f"{name}={rule.get(name)}"
+        for name in ("boolean-op", "score", "score-attribute", "role")
+        if rule.get(name) and not (name == "boolean-op" and len(rule) < 2)
     ]
     yield "Rule:" + (" " + " ".join(options) if options else "") + _id(rule, full)
     for child in rule:
@@ -134,7 +135,11 @@ def rule_lines(rule: Element, *, full: bool) -> Iterator[str]:
             word = "Date Spec:" if spec.tag == "date_spec" else "Duration:"
             if child.get("start"):
                 yield f"    date in_range {child.get('start')} to duration"
-            yield f"    {word} " + " ".join(f"{name}={value}" for name, value in spec.items() if name != "id") + _id(spec, full)
+            yield (
+                f"    {word} "
+                + " ".join(f"{name}={value}" for name, value in spec.items() if name != "id")
+                + _id(spec, full)
+            )
         else:
             yield f"  Expression: {expression_text(child)}{_id(child, full)}"
 
@@ -240,18 +245,25 @@ def old_lines(env: Env, kinds: tuple[str, ...], *, full: bool) -> Iterator[str]:
                     for child in rule:
                         yield f"        Expression: {expression_text(child)} {identity(child)}".rstrip()
             elif kind == "rsc_colocation":
-                roles = [f" (rsc-role:{one.get('rsc-role')})" if one.get("rsc-role") else "",
-                         f" (with-rsc-role:{one.get('with-rsc-role')})" if one.get("with-rsc-role") else ""]
-                yield f"  {one.get('rsc')} with {one.get('with-rsc')} (score:{one.get('score')}){''.join(roles)}{identity(one)}"
+                roles = [
+                    f" (rsc-role:{one.get('rsc-role')})" if one.get("rsc-role") else "",
+                    f" (with-rsc-role:{one.get('with-rsc-role')})" if one.get("with-rsc-role") else "",
+                ]
+                yield f"  {one.get('rsc')} with {one.get('with-rsc')} (score:{one.get('score')}){''.join(roles)}{identity(one)}"  # noqa: E501
             elif kind == "rsc_order":
-                rest = "".join(f" ({name}:{value})" for name, value in _rest(one, ("first", "then", "first-action", "then-action", "kind")))
+                rest = "".join(
+                    f" ({name}:{value})"
+                    for name, value in _rest(one, ("first", "then", "first-action", "then-action", "kind"))
+                )
                 yield (
-                    f"  {one.get('first-action') or 'start'} {one.get('first')} then {one.get('then-action') or 'start'} "
+                    f"  {one.get('first-action') or 'start'} {one.get('first')} then {one.get('then-action') or 'start'} "  # noqa: E501
                     f"{one.get('then')} (kind:{one.get('kind') or 'Mandatory'}){rest}{identity(one)}"
                 )
             else:
                 rest = "".join(f" ({name}:{value})" for name, value in _rest(one, ("rsc", "rsc-role", "ticket")))
-                yield f"  {one.get('rsc-role') or ''} {one.get('rsc')} ticket={one.get('ticket')}{rest}{identity(one)}".replace("   ", "  ")
+                yield f"  {one.get('rsc-role') or ''} {one.get('rsc')} ticket={one.get('ticket')}{rest}{identity(one)}".replace(  # noqa: E501
+                    "   ", "  "
+                )
 
 
 # --- commands and data ---------------------------------------------------------------------------------
@@ -268,26 +280,41 @@ def _commands(env: Env, kind: str) -> Iterator[str]:
             subject = f"resource%{one.get('rsc')}" if one.get("rsc") is not None else f"regexp%{one.get('rsc-pattern')}"
             discovery = f" resource-discovery={one.get('resource-discovery')}" if one.get("resource-discovery") else ""
             if one.get("node") is not None:
-                yield f"pcs -- constraint location add {identity} {shell_quote(subject)} {one.get('node')} score={one.get('score')}{discovery}"
+                yield f"pcs -- constraint location add {identity} {shell_quote(subject)} {one.get('node')} score={one.get('score')}{discovery}"  # noqa: E501
                 continue
             for place, rule in enumerate(one.findall("rule")):
-                head = f"constraint location {shell_quote(subject)} rule" if not place else f"constraint rule add {identity}"
+                head = (
+                    f"constraint location {shell_quote(subject)} rule"
+                    if not place
+                    else f"constraint rule add {identity}"
+                )
                 options = [f"id={rule.get('id')}", *([f"constraint-id={identity}"] if not place else [])]
-                options += [f"{name}={rule.get(name)}" for name in ("role", "score", "score-attribute") if rule.get(name)]
+                options += [
+                    f"{name}={rule.get(name)}" for name in ("role", "score", "score-attribute") if rule.get(name)
+                ]
                 yield f"pcs -- {head} \\\n  {' '.join(options)}{discovery} \\\n  '{rule_text(rule)}'"
         elif kind == "rsc_colocation":
             parts = [one.get("rsc-role"), one.get("rsc"), "with", one.get("with-rsc-role"), one.get("with-rsc")]
-            options = [f"id={identity}", *(f"{name}={value}" for name, value in _rest(one, ("rsc", "with-rsc", "rsc-role", "with-rsc-role")))]
+            options = [
+                f"id={identity}",
+                *(f"{name}={value}" for name, value in _rest(one, ("rsc", "with-rsc", "rsc-role", "with-rsc-role"))),
+            ]
             yield f"pcs -- constraint colocation add {' '.join(filter(None, parts))} \\\n  {' '.join(options)}"
         elif kind == "rsc_order":
-            options = [f"id={identity}", *(f"{name}={value}" for name, value in _rest(one, ("first", "then", "first-action", "then-action")))]
+            options = [
+                f"id={identity}",
+                *(f"{name}={value}" for name, value in _rest(one, ("first", "then", "first-action", "then-action"))),
+            ]
             yield (
                 f"pcs -- constraint order {one.get('first-action') or 'start'} {one.get('first')} then "
                 f"{one.get('then-action') or 'start'} {one.get('then')} \\\n  {' '.join(options)}"
             )
         else:
             parts = [one.get("ticket"), one.get("rsc-role"), one.get("rsc")]
-            options = [f"id={identity}", *(f"{name}={value}" for name, value in _rest(one, ("rsc", "rsc-role", "ticket")))]
+            options = [
+                f"id={identity}",
+                *(f"{name}={value}" for name, value in _rest(one, ("rsc", "rsc-role", "ticket"))),
+            ]
             yield f"pcs -- constraint ticket add {' '.join(filter(None, parts))} \\\n  {' '.join(options)}"
 
 
@@ -299,7 +326,9 @@ def _set_command(one: Element) -> str:
         lines.append(f"  set {members}")
         if options:
             lines.append(f"    {' '.join(options)}")
-    lines.append("  setoptions " + " ".join([f"id={one.get('id')}", *(f"{name}={value}" for name, value in _rest(one, ()))]))
+    lines.append(
+        "  setoptions " + " ".join([f"id={one.get('id')}", *(f"{name}={value}" for name, value in _rest(one, ()))])
+    )
     return " \\\n".join(lines)
 
 
@@ -312,7 +341,10 @@ def as_data(env: Env) -> dict[str, Any]:
         with_sets = [one for one in elements if one.find("resource_set") is not None]
         found[kind] = [_data(kind, one) for one in plain]
         found[f"{kind}_set"] = [
-            {"resource_sets": [_set_data(inner) for inner in one.findall("resource_set")], "attributes": _attributes(kind, one)}
+            {
+                "resource_sets": [_set_data(inner) for inner in one.findall("resource_set")],
+                "attributes": _attributes(kind, one),
+            }
             for one in with_sets
         ]
     return found
@@ -323,13 +355,20 @@ def _data(kind: str, one: Element) -> dict[str, Any]:
     head: dict[str, Any] = {
         "location": {"resource_id": get("rsc"), "resource_pattern": get("rsc-pattern"), "role": get("role")},
         "colocation": {
-            "resource_id": get("rsc"), "with_resource_id": get("with-rsc"), "node_attribute": get("node-attribute"),
-            "resource_role": get("rsc-role"), "with_resource_role": get("with-rsc-role"),
-            "resource_instance": get("rsc-instance"), "with_resource_instance": get("with-rsc-instance"),
+            "resource_id": get("rsc"),
+            "with_resource_id": get("with-rsc"),
+            "node_attribute": get("node-attribute"),
+            "resource_role": get("rsc-role"),
+            "with_resource_role": get("with-rsc-role"),
+            "resource_instance": get("rsc-instance"),
+            "with_resource_instance": get("with-rsc-instance"),
         },
         "order": {
-            "first_resource_id": get("first"), "then_resource_id": get("then"), "first_action": get("first-action"),
-            "then_action": get("then-action"), "first_resource_instance": get("first-instance"),
+            "first_resource_id": get("first"),
+            "then_resource_id": get("then"),
+            "first_action": get("first-action"),
+            "then_action": get("then-action"),
+            "first_resource_instance": get("first-instance"),
             "then_resource_instance": get("then-instance"),
         },
         "ticket": {"resource_id": get("rsc"), "role": get("rsc-role")},
@@ -347,13 +386,18 @@ def _attributes(kind: str, one: Element) -> dict[str, Any]:
     get = one.get
     rest: dict[str, Any] = {
         "location": {
-            "score": get("score"), "node": get("node"), "rules": [_rule_data(rule) for rule in one.findall("rule")],
-            "lifetime": [], "resource_discovery": get("resource-discovery"),
+            "score": get("score"),
+            "node": get("node"),
+            "rules": [_rule_data(rule) for rule in one.findall("rule")],
+            "lifetime": [],
+            "resource_discovery": get("resource-discovery"),
         },
         "colocation": {"score": get("score"), "influence": get("influence"), "lifetime": []},
         "order": {
-            "symmetrical": _boolean(get("symmetrical")), "require_all": _boolean(get("require-all")),
-            "score": get("score"), "kind": get("kind"),
+            "symmetrical": _boolean(get("symmetrical")),
+            "require_all": _boolean(get("require-all")),
+            "score": get("score"),
+            "kind": get("kind"),
         },
         "ticket": {"ticket": get("ticket"), "loss_policy": get("loss-policy")},
     }[kind]
@@ -363,24 +407,40 @@ def _attributes(kind: str, one: Element) -> dict[str, Any]:
 def _set_data(inner: Element) -> dict[str, Any]:
     get = inner.get
     return {
-        "set_id": get("id"), "sequential": _boolean(get("sequential")), "require_all": _boolean(get("require-all")),
-        "ordering": get("ordering"), "action": get("action"), "role": get("role"), "score": get("score"),
-        "kind": get("kind"), "resources_ids": [ref.get("id") for ref in inner.findall("resource_ref")],
+        "set_id": get("id"),
+        "sequential": _boolean(get("sequential")),
+        "require_all": _boolean(get("require-all")),
+        "ordering": get("ordering"),
+        "action": get("action"),
+        "role": get("role"),
+        "score": get("score"),
+        "kind": get("kind"),
+        "resources_ids": [ref.get("id") for ref in inner.findall("resource_ref")],
     }
 
 
 def _rule_data(one: Element) -> dict[str, Any]:
-    kind = {"rule": "RULE", "expression": "EXPRESSION", "date_expression": "DATE_EXPRESSION",
-            "rsc_expression": "RSC_EXPRESSION", "op_expression": "OP_EXPRESSION"}[str(one.tag)]
+    kind = {
+        "rule": "RULE",
+        "expression": "EXPRESSION",
+        "date_expression": "DATE_EXPRESSION",
+        "rsc_expression": "RSC_EXPRESSION",
+        "op_expression": "OP_EXPRESSION",
+    }[str(one.tag)]
     options = {str(name): str(value) for name, value in one.items() if name != "id"}
     inner: dict[str, Any] = {"date_spec": None, "duration": None}
     for child in one:
         if child.tag in inner:
             inner[str(child.tag)] = {
-                "id": child.get("id"), "options": {str(name): str(value) for name, value in child.items() if name != "id"}
+                "id": child.get("id"),
+                "options": {str(name): str(value) for name, value in child.items() if name != "id"},
             }
     return {
-        "id": one.get("id"), "type": kind, "in_effect": "UNKNOWN", "options": options, **inner,
+        "id": one.get("id"),
+        "type": kind,
+        "in_effect": "UNKNOWN",
+        "options": options,
+        **inner,
         "expressions": [_rule_data(child) for child in one if child.tag not in inner] if one.tag == "rule" else [],
         "as_string": rule_text(one) if one.tag == "rule" else expression_text(one),
     }

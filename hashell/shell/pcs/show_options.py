@@ -39,7 +39,9 @@ def defaults_lines(env: Env, section: str, *, full: bool) -> Iterator[str]:
         score = f" score={one.get('score')}" if one.get("score") else ""
         yield f"Meta Attrs: {one.get('id')}{score}"
         for pair in sorted(one.findall("nvpair"), key=lambda found: found.get("name") or ""):
-            yield f"  {pair.get('name')}={_quoted(pair.get('value') or '')}" + (f" (id: {pair.get('id')})" if full else "")
+            yield f"  {pair.get('name')}={_quoted(pair.get('value') or '')}" + (
+                f" (id: {pair.get('id')})" if full else ""
+            )
         for rule in one.findall("rule"):
             yield from (f"  {line}" for line in rule_lines(rule, full=full))
 
@@ -50,7 +52,9 @@ def defaults_commands(env: Env, section: str) -> list[str]:
     word = "resource defaults" if section == "rsc_defaults" else "resource op defaults"
     found = []
     for one in env.root.iterfind(f"configuration/{section}/meta_attributes"):
-        parts = [f"pcs -- {word} set create id={one.get('id')}" + (f" score={one.get('score')}" if one.get("score") else "")]
+        parts = [
+            f"pcs -- {word} set create id={one.get('id')}" + (f" score={one.get('score')}" if one.get("score") else "")
+        ]
         pairs = " ".join(f"{pair.get('name')}={_quoted(pair.get('value') or '')}" for pair in one.findall("nvpair"))
         if pairs:
             parts.append(f"  meta {pairs}")
@@ -133,7 +137,14 @@ def acl_lines(env: Env) -> Iterator[str]:
         if role.get("description"):
             yield f"  Description: {role.get('description')}"
         for one in role.findall("acl_permission"):
-            what = next((f"{word} {one.get(name)}" for name, word in (("xpath", "xpath"), ("reference", "id"), ("object-type", "tag")) if one.get(name)), "")
+            what = next(
+                (
+                    f"{word} {one.get(name)}"
+                    for name, word in (("xpath", "xpath"), ("reference", "id"), ("object-type", "tag"))
+                    if one.get(name)
+                ),
+                "",
+            )
             yield f"  Permission: {one.get('kind')} {what} ({one.get('id')})"
 
 
@@ -142,7 +153,9 @@ def node_lines(env: Env, tag: str, word: str, only: str = "", name: str = "") ->
     for node in env.root.iterfind("configuration/nodes/node"):
         if only and only not in (node.get("uname"), node.get("id")):
             continue
-        holders = [one for one in node.findall(tag) if any(name in ("", pair.get("name")) for pair in one.findall("nvpair"))]
+        holders = [
+            one for one in node.findall(tag) if any(name in ("", pair.get("name")) for pair in one.findall("nvpair"))
+        ]
         if not holders:
             continue
         yield f"Node: {node.get('uname')}"

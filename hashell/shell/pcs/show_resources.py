@@ -74,7 +74,9 @@ def _one(element: Element) -> Iterator[str]:
         for one in sorted(operations, key=lambda op: op.get("name") or ""):
             yield f"    {one.get('name')}: {one.get('id')}"
             shown = [f"{key}={one.get(key)}" for key in _OP_ORDER if one.get(key)]
-            shown += [f"{key}={value}" for holder in one.findall("instance_attributes") for key, value in _pairs(holder)]
+            shown += [
+                f"{key}={value}" for holder in one.findall("instance_attributes") for key, value in _pairs(holder)
+            ]
             if shown:
                 yield "      " + " ".join(shown)
         return
@@ -89,13 +91,25 @@ def _one(element: Element) -> Iterator[str]:
             yield from (f"  {line}" for line in _one(child))
 
 
-_OP_ORDER = ("interval", "start-delay", "interval-origin", "timeout", "enabled", "record-pending", "role", "on-fail", "description")
+_OP_ORDER = (
+    "interval",
+    "start-delay",
+    "interval-origin",
+    "timeout",
+    "enabled",
+    "record-pending",
+    "role",
+    "on-fail",
+    "description",
+)
 
 
 def _bundle(element: Element) -> Iterator[str]:
     for child in element:
         if child.tag in _CONTAINERS:
-            yield f"  {str(child.tag).capitalize()}: " + " ".join(f"{key}={_quoted(str(value))}" for key, value in child.items())
+            yield f"  {str(child.tag).capitalize()}: " + " ".join(
+                f"{key}={_quoted(str(value))}" for key, value in child.items()
+            )
         elif child.tag == "network":
             if child.attrib:
                 yield "  Network: " + " ".join(f"{key}={_quoted(str(value))}" for key, value in child.items())
@@ -134,7 +148,11 @@ def old_lines(elements: Iterable[Element], indent: int = 0) -> Iterator[str]:
         else:
             word = {"group": "Group", "clone": "Clone", "master": "Master", "bundle": "Bundle"}[str(one.tag)]
             yield f"{pad}{word}: {one.get('id')}"
-        for tag, word in (("instance_attributes", "Attributes"), ("meta_attributes", "Meta Attrs"), ("utilization", "Utilization")):
+        for tag, word in (
+            ("instance_attributes", "Attributes"),
+            ("meta_attributes", "Meta Attrs"),
+            ("utilization", "Utilization"),
+        ):
             pairs = [f"{pair.get('name')}={_quoted(pair.get('value') or '')}" for pair in one.iterfind(f"{tag}/nvpair")]
             if pairs:
                 yield f"{pad} {word}: {' '.join(pairs)}"
@@ -167,11 +185,16 @@ def as_commands(env: Env, elements: list[Element]) -> str:
         if one.tag in ("clone", "master"):
             inner = next(child for child in one if child.tag in RESOURCES)
             meta = _meta(one)
-            found.append(f"pcs resource clone {inner.get('id')} {one.get('id')}" + (f" \\\n  meta {meta}" if meta else ""))
+            found.append(
+                f"pcs resource clone {inner.get('id')} {one.get('id')}" + (f" \\\n  meta {meta}" if meta else "")
+            )
     for one in everything:
         if one.tag == "bundle":
             container = next(child for child in one if child.tag in _CONTAINERS)
-            parts = [f"pcs resource bundle create {one.get('id')}", f"  container {container.tag} " + _attributes(container)]
+            parts = [
+                f"pcs resource bundle create {one.get('id')}",
+                f"  container {container.tag} " + _attributes(container),
+            ]
             network, storage = one.find("network"), one.find("storage")
             if network is not None and network.attrib:
                 parts.append("  network " + _attributes(network))
@@ -193,18 +216,28 @@ def _attributes(element: Element) -> str:
 def _meta(element: Element) -> str:
     from hashell.shell.grammar.lexer import shell_quote
 
-    return " ".join(shell_quote(f"{name}={value}") for holder in element.findall("meta_attributes") for name, value in _pairs(holder))
+    return " ".join(
+        shell_quote(f"{name}={value}")
+        for holder in element.findall("meta_attributes")
+        for name, value in _pairs(holder)
+    )
 
 
 def _create_command(one: Element, bundle: Element | None) -> str:
     from hashell.shell.grammar.lexer import shell_quote
 
     fencing = one.get("class") == "stonith"
-    agent = one.get("type") if fencing else ":".join(filter(None, (one.get("class"), one.get("provider"), one.get("type"))))
+    agent = (
+        one.get("type") if fencing else ":".join(filter(None, (one.get("class"), one.get("provider"), one.get("type"))))
+    )
     noun = "stonith" if fencing else "resource"
     options = "--force" if fencing else "--no-default-ops --force"
     parts = [f"pcs {noun} create {options} -- {one.get('id')} {agent}"]
-    given = " ".join(shell_quote(f"{name}={value}") for holder in one.findall("instance_attributes") for name, value in _pairs(holder))
+    given = " ".join(
+        shell_quote(f"{name}={value}")
+        for holder in one.findall("instance_attributes")
+        for name, value in _pairs(holder)
+    )
     if given:
         parts.append(f"  {given}")
     operations = one.findall("operations/op")
@@ -213,7 +246,11 @@ def _create_command(one: Element, bundle: Element | None) -> str:
     for operation in operations:
         keys = ["interval", "id", *(key for key in _OP_ORDER if key != "interval")]
         shown = [shell_quote(f"{key}={operation.get(key)}") for key in keys if operation.get(key)]
-        shown += [shell_quote(f"{key}={value}") for holder in operation.findall("instance_attributes") for key, value in _pairs(holder)]
+        shown += [
+            shell_quote(f"{key}={value}")
+            for holder in operation.findall("instance_attributes")
+            for key, value in _pairs(holder)
+        ]
         parts.append(f"    {operation.get('name')} {' '.join(shown)}")
     meta = _meta(one)
     if meta:
@@ -239,9 +276,13 @@ def _set_data(element: Element, tag: str) -> list[dict[str, Any]]:
 
     return [
         {
-            "id": holder.get("id"), "options": {"score": holder.get("score")} if holder.get("score") else {},
+            "id": holder.get("id"),
+            "options": {"score": holder.get("score")} if holder.get("score") else {},
             "rule": _rule_data(holder.find("rule")) if holder.find("rule") is not None else None,  # type: ignore[arg-type]
-            "nvpairs": [{"id": pair.get("id"), "name": pair.get("name"), "value": pair.get("value")} for pair in holder.findall("nvpair")],
+            "nvpairs": [
+                {"id": pair.get("id"), "name": pair.get("name"), "value": pair.get("value")}
+                for pair in holder.findall("nvpair")
+            ],
         }
         for holder in element.findall(tag)
     ]
@@ -254,37 +295,64 @@ def _data(one: Element, found: dict[str, list[Any]]) -> None:
     meta = _set_data(one, "meta_attributes")
     inner = [child.get("id") for child in one if child.tag in RESOURCES]
     if one.tag == "primitive":
-        found["primitives"].append({
-            "id": one.get("id"),
-            "agent_name": {"standard": one.get("class"), "provider": one.get("provider"), "type": one.get("type")},
-            "description": one.get("description"),
-            "operations": [
-                {
-                    "id": op.get("id"), "name": op.get("name"), "interval": op.get("interval"), "description": op.get("description"),
-                    "start_delay": op.get("start-delay"), "interval_origin": op.get("interval-origin"), "timeout": op.get("timeout"),
-                    "enabled": parse_boolean(op.get("enabled")), "record_pending": parse_boolean(op.get("record-pending")),
-                    "role": op.get("role"), "on_fail": op.get("on-fail"), "meta_attributes": _set_data(op, "meta_attributes"),
-                    "instance_attributes": _set_data(op, "instance_attributes"),
-                }
-                for op in one.findall("operations/op")
-            ],
-            "meta_attributes": meta, "instance_attributes": _set_data(one, "instance_attributes"),
-            "utilization": _set_data(one, "utilization"),
-        })
+        found["primitives"].append(
+            {
+                "id": one.get("id"),
+                "agent_name": {"standard": one.get("class"), "provider": one.get("provider"), "type": one.get("type")},
+                "description": one.get("description"),
+                "operations": [
+                    {
+                        "id": op.get("id"),
+                        "name": op.get("name"),
+                        "interval": op.get("interval"),
+                        "description": op.get("description"),
+                        "start_delay": op.get("start-delay"),
+                        "interval_origin": op.get("interval-origin"),
+                        "timeout": op.get("timeout"),
+                        "enabled": parse_boolean(op.get("enabled")),
+                        "record_pending": parse_boolean(op.get("record-pending")),
+                        "role": op.get("role"),
+                        "on_fail": op.get("on-fail"),
+                        "meta_attributes": _set_data(op, "meta_attributes"),
+                        "instance_attributes": _set_data(op, "instance_attributes"),
+                    }
+                    for op in one.findall("operations/op")
+                ],
+                "meta_attributes": meta,
+                "instance_attributes": _set_data(one, "instance_attributes"),
+                "utilization": _set_data(one, "utilization"),
+            }
+        )
     elif one.tag in ("clone", "master"):
-        found["clones"].append({**common, "member_id": inner[0] if inner else None, "meta_attributes": meta,
-                                "instance_attributes": _set_data(one, "instance_attributes")})
+        found["clones"].append(
+            {
+                **common,
+                "member_id": inner[0] if inner else None,
+                "meta_attributes": meta,
+                "instance_attributes": _set_data(one, "instance_attributes"),
+            }
+        )
     elif one.tag == "group":
-        found["groups"].append({**common, "member_ids": inner, "meta_attributes": meta,
-                                "instance_attributes": _set_data(one, "instance_attributes")})
+        found["groups"].append(
+            {
+                **common,
+                "member_ids": inner,
+                "meta_attributes": meta,
+                "instance_attributes": _set_data(one, "instance_attributes"),
+            }
+        )
     elif one.tag == "bundle":
         container = next((child for child in one if child.tag in _CONTAINERS), None)
-        found["bundles"].append({
-            **common, "member_id": inner[0] if inner else None,
-            "container_type": container.tag if container is not None else None,
-            "container_options": dict(container.attrib) if container is not None else {},
-            "network": dict(one.find("network").attrib) if one.find("network") is not None else None,  # type: ignore[union-attr]
-            "port_mappings": [dict(child.attrib) for child in one.iterfind("network/port-mapping")],
-            "storage_mappings": [dict(child.attrib) for child in one.iterfind("storage/storage-mapping")],
-            "meta_attributes": meta, "instance_attributes": _set_data(one, "instance_attributes"),
-        })
+        found["bundles"].append(
+            {
+                **common,
+                "member_id": inner[0] if inner else None,
+                "container_type": container.tag if container is not None else None,
+                "container_options": dict(container.attrib) if container is not None else {},
+                "network": dict(one.find("network").attrib) if one.find("network") is not None else None,  # type: ignore[union-attr]
+                "port_mappings": [dict(child.attrib) for child in one.iterfind("network/port-mapping")],
+                "storage_mappings": [dict(child.attrib) for child in one.iterfind("storage/storage-mapping")],
+                "meta_attributes": meta,
+                "instance_attributes": _set_data(one, "instance_attributes"),
+            }
+        )

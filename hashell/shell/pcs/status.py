@@ -30,7 +30,8 @@ def full(call: Call, words: list[str]) -> int:
     options = StatusOptions(inactive="--hide-inactive" not in call.options)
     if call.full:
         options = replace(
-            options, details=True,
+            options,
+            details=True,
             sections=options.sections | Section.ATTRIBUTES | Section.FAILCOUNTS | Section.TICKETS | Section.OPERATIONS,
         )
     name = call.env.option("cluster-name") or (client.info().cluster if client.kind != "file" else "")
@@ -64,7 +65,9 @@ def nodes(call: Call, words: list[str]) -> int:
     found = gather(call.session.client, StatusOptions(sections=Section.NODES))
     lines = []
     for heading, remote in (("Pacemaker Nodes:", False), ("Pacemaker Remote Nodes:", True)):
-        groups: dict[str, list[str]] = {name: [] for name in ("Online", "Standby", "Standby with resource(s) running", "Maintenance", "Offline")}
+        groups: dict[str, list[str]] = {
+            name: [] for name in ("Online", "Standby", "Standby with resource(s) running", "Maintenance", "Offline")
+        }
         for node in found.nodes:
             if (node.kind is not NodeKind.CLUSTER) != remote:
                 continue
@@ -78,13 +81,18 @@ def nodes(call: Call, words: list[str]) -> int:
             else:
                 key = "Online"
             groups[key].append(node.name)
-        lines += [heading, *(f" {key}:" + "".join(f" {name}" for name in sorted(names)) for key, names in groups.items())]
+        lines += [
+            heading,
+            *(f" {key}:" + "".join(f" {name}" for name in sorted(names)) for key, names in groups.items()),
+        ]
     return call.lines(lines)
 
 
 def members(call: Call, words: list[str]) -> int:
     lines = ["", "Membership information", "----------------------", "    Nodeid      Votes Name"]
-    lines += [f"{one.id:>10}          1 {one.name}" for one in call.session.client.info().members if one.state == "member"]
+    lines += [
+        f"{one.id:>10}          1 {one.name}" for one in call.session.client.info().members if one.state == "member"
+    ]
     return call.lines(lines)
 
 
@@ -93,7 +101,9 @@ def xml(call: Call, words: list[str]) -> int:
     from hashell.status.options import EVERYTHING, StatusOptions
     from hashell.status.xml import render
 
-    call.out(render(gather(call.session.client, StatusOptions(sections=EVERYTHING, inactive=True)), "hashell pcs status xml"))
+    call.out(
+        render(gather(call.session.client, StatusOptions(sections=EVERYTHING, inactive=True)), "hashell pcs status xml")
+    )
     return 0
 
 

@@ -12,7 +12,15 @@ _HERE = "hashell.shell.pcs.stonith"
 _RESOURCE = "hashell.shell.pcs.resource"
 
 
-def _command(name: str, usage: str, help: str, where: str, danger: Danger = Danger.READS, aliases: tuple[str, ...] = (), module: str = _HERE) -> Command:
+def _command(
+    name: str,
+    usage: str,
+    help: str,
+    where: str,
+    danger: Danger = Danger.READS,
+    aliases: tuple[str, ...] = (),
+    module: str = _HERE,
+) -> Command:
     return Command(name, usage, help, f"{module}:{where}", aliases=aliases, danger=danger)
 
 
@@ -22,23 +30,60 @@ COMMANDS = (
     _command("config", "{RESOURCE}", "How fence devices are configured.", "config", aliases=("show",)),
     _command("list", "[TEXT]", "Fence agents that are installed.", "list_agents"),
     _command("describe", "AGENT", "What a fence agent says of itself.", "describe"),
-    _command("create", "NEWID FENCEAGENT {PARAM=VALUE} {(op OPERATION {OPATTR=VALUE}|meta {META=VALUE})}", "A new fence device.", "create", Danger.CHANGES),
+    _command(
+        "create",
+        "NEWID FENCEAGENT {PARAM=VALUE} {(op OPERATION {OPATTR=VALUE}|meta {META=VALUE})}",
+        "A new fence device.",
+        "create",
+        Danger.CHANGES,
+    ),
     _command("update", "RESOURCE {PARAM=VALUE}", "Change a fence device.", "update", Danger.CHANGES, module=_RESOURCE),
     _command("delete", "RESOURCE...", "Delete fence devices.", "delete", Danger.CHANGES, ("remove",), module=_RESOURCE),
     _command("enable", "RESOURCE...", "Let fence devices run.", "enable", Danger.CHANGES, module=_RESOURCE),
     _command("disable", "RESOURCE...", "Stop fence devices.", "disable", Danger.CHANGES, module=_RESOURCE),
     _command("meta", "RESOURCE {META=VALUE}", "Meta-attributes.", "meta", Danger.CHANGES, module=_RESOURCE),
-    _command("op add", "RESOURCE OPERATION {OPATTR=VALUE}", "A further operation.", "op_add", Danger.CHANGES, module=_RESOURCE),
-    _command("op delete", "RESOURCE [OPERATION] {OPATTR=VALUE}", "Take an operation away.", "op_delete", Danger.CHANGES, ("op remove",), module=_RESOURCE),
+    _command(
+        "op add",
+        "RESOURCE OPERATION {OPATTR=VALUE}",
+        "A further operation.",
+        "op_add",
+        Danger.CHANGES,
+        module=_RESOURCE,
+    ),
+    _command(
+        "op delete",
+        "RESOURCE [OPERATION] {OPATTR=VALUE}",
+        "Take an operation away.",
+        "op_delete",
+        Danger.CHANGES,
+        ("op remove",),
+        module=_RESOURCE,
+    ),
     _command("defaults", "{META=VALUE}", "Defaults of resources.", "defaults", Danger.CHANGES, module=_RESOURCE),
-    _command("op defaults", "{OPATTR=VALUE}", "Defaults of operations.", "op_defaults", Danger.CHANGES, module=_RESOURCE),
+    _command(
+        "op defaults", "{OPATTR=VALUE}", "Defaults of operations.", "op_defaults", Danger.CHANGES, module=_RESOURCE
+    ),
     _command("cleanup", "[RESOURCE] {NAME=VALUE}", "Forget failures.", "cleanup", Danger.CHANGES, module=_RESOURCE),
     _command("refresh", "[RESOURCE] {NAME=VALUE}", "Forget the history.", "refresh", Danger.CHANGES, module=_RESOURCE),
-    _command("failcount", "[RESOURCE]", "Failures that were counted.", "failcount", module=_RESOURCE, aliases=("failcount show",)),
+    _command(
+        "failcount",
+        "[RESOURCE]",
+        "Failures that were counted.",
+        "failcount",
+        module=_RESOURCE,
+        aliases=("failcount show",),
+    ),
     _command("description", "RESOURCE [TEXT]", "A description.", "description", Danger.CHANGES, module=_RESOURCE),
     _command("level", "", "Levels of devices.", "level_config", aliases=("level config",)),
     _command("level add", "LEVEL TARGET FENCEDEVICE...", "A level.", "level_add", Danger.CHANGES),
-    _command("level delete", "LEVEL [TARGET] {FENCEDEVICE}", "Take a level away.", "level_delete", Danger.CHANGES, ("level remove",)),
+    _command(
+        "level delete",
+        "LEVEL [TARGET] {FENCEDEVICE}",
+        "Take a level away.",
+        "level_delete",
+        Danger.CHANGES,
+        ("level remove",),
+    ),
     _command("level clear", "{TEXT}", "Take levels away.", "level_clear", Danger.CHANGES),
     _command("level verify", "", "Check levels.", "level_verify"),
     _command("fence", "NODE", "Fence a node.", "fence", Danger.FENCES),
@@ -92,12 +137,26 @@ def create(call: Call, words: list[str]) -> int:
 
     groups = sections(words[2:], ("op", "meta"), repeat=("op",))
     env = call.env
-    creation.create(env, creation.Wanted(
-        words[0], words[1], pairs(groups[""][0]), pairs(first(groups, "meta")), operations(groups.get("op", [])),
-        disabled=call.has("--disabled"), fencing=True,
-    ))
+    creation.create(
+        env,
+        creation.Wanted(
+            words[0],
+            words[1],
+            pairs(groups[""][0]),
+            pairs(first(groups, "meta")),
+            operations(groups.get("op", [])),
+            disabled=call.has("--disabled"),
+            fencing=True,
+        ),
+    )
     if "--group" in call.options:
-        members.group_add(env, call.options["--group"], [words[0]], before=call.options.get("--before", ""), after=call.options.get("--after", ""))
+        members.group_add(
+            env,
+            call.options["--group"],
+            [words[0]],
+            before=call.options.get("--before", ""),
+            after=call.options.get("--after", ""),
+        )
     return call.finish(env)
 
 
@@ -170,7 +229,7 @@ def fence(call: Call, words: list[str]) -> int:
 def confirm(call: Call, words: list[str]) -> int:
     need(words, 1, 1, "stonith confirm NODE [--yes]")
     if not (call.has("--yes") or call.force) and not call.session.confirm(
-        f"If node '{words[0]}' is not powered off or it does have access to shared resources, data corruption may occur. Go on?"
+        f"If node '{words[0]}' is not powered off or it does have access to shared resources, data corruption may occur. Go on?"  # noqa: E501
     ):
         from hashell.errors import Refused
 
@@ -181,6 +240,7 @@ def confirm(call: Call, words: list[str]) -> int:
 
 def history(call: Call, words: list[str]) -> int:
     return call.lines(
-        f"{one.text}" for one in call.session.client.events(500)
+        f"{one.text}"
+        for one in call.session.client.events(500)
         if one.kind.startswith("fenc") and (not words or words[-1] in one.about)
     )

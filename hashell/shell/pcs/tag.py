@@ -20,8 +20,11 @@ def config(call: Call, words: list[str]) -> int:
 
     lines = list(show_options.tag_lines(call.env, words))
     if call.options.get("--output-format") == "cmd":
-        found = [f"pcs -- tag create {tag.get('id')} \\\n  " + " ".join(one.get("id") or "" for one in tag.findall("obj_ref"))
-                 for tag in call.env.root.iterfind("configuration/tags/tag")]
+        found = [
+            f"pcs -- tag create {tag.get('id')} \\\n  "
+            + " ".join(one.get("id") or "" for one in tag.findall("obj_ref"))
+            for tag in call.env.root.iterfind("configuration/tags/tag")
+        ]
         return call.lines(";\n".join(found).split("\n") if found else [])
     return call.lines(lines or [" No tags defined"])
 
@@ -46,7 +49,12 @@ def update(call: Call, words: list[str]) -> int:
         raise BadUsage("usage: pcs tag update ID [add R…] [remove R…]", "say add or remove")
     env = call.env
     tags.update(
-        env, words[0], first(groups, "add"), first(groups, "remove"), before=call.options.get("--before", ""), after=call.options.get("--after", "")
+        env,
+        words[0],
+        first(groups, "add"),
+        first(groups, "remove"),
+        before=call.options.get("--before", ""),
+        after=call.options.get("--after", ""),
     )
     return call.finish(env)
 
