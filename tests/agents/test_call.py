@@ -46,14 +46,16 @@ def test_own_agents_are_run_by_their_interpreter_since_a_wheel_may_drop_modes():
     own = build_call(PLACE, AgentName("ocf", "hashell", "Dummy"), f"{OWN}/ocf/hashell/Dummy", "start", "r", {}, 1)
     assert (own.program, own.arguments) == ("/bin/sh", (f"{OWN}/ocf/hashell/Dummy", "start"))
     fence = build_call(
-        PLACE, AgentName("stonith", "", "fence_hashell"), f"{OWN}/fence/fence_hashell", "off", "f", {}, 1, target="n2",
+        PLACE, AgentName("stonith", "", "fence_hashell"), f"{OWN}/fence/fence_hashell", "off", "f", {}, 1,
+        target="n2",
     )
     assert (fence.program, fence.arguments) == ("/py", ("-I", "-S", f"{OWN}/fence/fence_hashell"))
 
 
 def test_secrets_of_a_fence_device_go_to_standard_input_only():
     call = build_call(
-        PLACE, AgentName("stonith", "", "fence_x"), "/usr/sbin/fence_x", "off", "f", {"password": "s3cret"}, 1, target="n",
+        PLACE, AgentName("stonith", "", "fence_x"), "/usr/sbin/fence_x", "off", "f", {"password": "s3cret"}, 1,
+        target="n",
     )
     assert b"password=s3cret" in call.stdin
     assert "s3cret" not in " ".join(call.arguments) + " ".join(call.environment.values())

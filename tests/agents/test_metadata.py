@@ -15,8 +15,10 @@ TEXT = """<?xml version="1.0"?><!DOCTYPE resource-agent SYSTEM "ra-api-1.dtd">
 text. </longdesc><shortdesc lang="en">A db</shortdesc>
 <parameters>
 <parameter name="dir" required="1" unique="1"><shortdesc>Folder</shortdesc><content type="string"/></parameter>
-<parameter name="mode" reloadable="1"><content type="select" default="a"><option value="a"/><option value="b"/></content></parameter>
-<parameter name="old" deprecated="1"><deprecated><replaced-with name="new"/></deprecated><content type="string"/></parameter>
+<parameter name="mode" reloadable="1"><content type="select" default="a"><option value="a"/><option value="b"/>
+</content></parameter>
+<parameter name="old" deprecated="1"><deprecated><replaced-with name="new"/></deprecated>
+<content type="string"/></parameter>
 <parameter name="pw" private="1"><content type="string"/></parameter>
 </parameters><actions>
 <action name="monitor" timeout="20" interval="10s" role="Promoted" depth="10"/><action name="{0}" timeout="2min"/>

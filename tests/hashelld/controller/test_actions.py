@@ -8,8 +8,8 @@ STANDBY = """<node id="{0}" uname="node{0}"><instance_attributes id="nodes-{0}">
 <nvpair id="nodes-{0}-standby" name="standby" value="{1}"/></instance_attributes></node>"""
 
 
-def dummy(kind="Dummy", parameters="", operations=MONITOR.format("10s")):
-    return PLAIN.format(kind, parameters, operations)
+def dummy(kind="Dummy", parameters="", operations=""):
+    return PLAIN.format(kind, parameters, operations or MONITOR.format("10s"))
 
 
 def parameter(name, value):

@@ -164,9 +164,12 @@ def test_a_failed_stop_has_the_node_fenced(make_cluster):
         others = [name for name in cluster.nodes if name != home]
     cluster.broken[home, "web", "stop"] = 1
     cluster.change("modify", STANDBY.format(home[-1], "on"), "nodes")
-    # The others notice the loss only after a while.
-    cluster.run(3)
+    # The others notice the loss only after a while, and something is to be decided meanwhile.
+    cluster.run(2)
     assert cluster.nodes[home].up is False
+    cluster.change("modify", '<cluster_property_set id="cib-bootstrap-options"><nvpair id="r"'
+                   ' name="cluster-recheck-interval" value="7min"/></cluster_property_set>', "crm_config")
+    cluster.run(3)
     cluster.meet(*others)
     cluster.run(20)
     assert cluster.fenced.count(("fence_test:reboot", home)) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from hashelld.core.events import ShutdownWanted
@@ -133,7 +135,7 @@ def test_a_scheduler_that_fails_is_asked_again_with_growing_pauses(make_cluster)
     cluster.change("modify", STOP.format("Stopped"), "resources")
     cluster.run(30)
     assert 3 <= len(asks) <= 7
-    pauses = [b - a for a, b in zip(asks, asks[1:], strict=False)]
+    pauses = [b - a for a, b in itertools.pairwise(asks)]
     assert pauses == sorted(pauses)
     cluster.scheduler = real
     cluster.run(60)

@@ -185,7 +185,7 @@ def test_a_walk_asks_nodes_fences_and_watches_the_time():
     fence = next(e.event for e in effects if isinstance(e, Tell))
     assert isinstance(fence, FencingWanted) and (fence.target, fence.action) == ("n3", "off")
     assert walk.fencing_action(fence.request).id == 2
-    assert [e.delay_ms for e in effects if isinstance(e, StartTimer)][0] == 80_000
+    assert next(e.delay_ms for e in effects if isinstance(e, StartTimer)) == 80_000
     assert walk.node_gone("1") == (1,)
     assert walk.takes_down("3").id == 2
     assert walk.confirm(1) and not walk.confirm(1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hashell.wire.messages import (
     CleanUp,
     Done,
-    Failure,
     FailResource,
+    Failure,
     Fence,
     ForgetNode,
     SetAttribute,

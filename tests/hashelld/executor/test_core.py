@@ -185,7 +185,7 @@ def test_a_monitor_that_is_due_while_it_waits_does_not_wait_twice(bench):
 def test_cancelling_ends_the_monitor_and_takes_out_its_entry(bench):
     bench.want("monitor", interval=10_000)
     bench.end(0)
-    bench.want("cancel", **{"CRM_meta_operation": "monitor", "CRM_meta_interval": "10000"})
+    bench.want("cancel", CRM_meta_operation="monitor", CRM_meta_interval="10000")
     assert bench.entry("web_monitor_10000") is None
     assert "recurring:web:web_monitor_10000" not in bench.timers
     assert bench.done[-1].task == "cancel"

@@ -168,7 +168,8 @@ def test_a_level_with_two_devices_turns_both_off_and_then_on(make):
 def test_when_half_of_a_level_fails_the_next_level_is_tried(make):
     bench = make(
         device("a", **LIST) + device("b", **LIST) + device("c", **LIST),
-        '<fencing-level id="l" target="n3" index="1" devices="a,b"/><fencing-level id="k" target="n3" index="2" devices="c"/>',
+        '<fencing-level id="l" target="n3" index="1" devices="a,b"/>'
+        '<fencing-level id="k" target="n3" index="2" devices="c"/>',
     )
     bench.fails.add(("b", "off"))
     done = bench.fence()

@@ -80,14 +80,18 @@ def test_the_topology_level_that_names_the_node_wins():
         '<node id="1" uname="n1"><instance_attributes id="i"><nvpair id="r" name="rack" value="1"/>'
         '</instance_attributes></node>'
     )
-    by_name = '<fencing-level id="2" target="n1" index="2" devices="c"/><fencing-level id="1" target="n1" index="1" devices="a,b"/>'
+    by_name = (
+        '<fencing-level id="2" target="n1" index="2" devices="c"/>'
+        '<fencing-level id="1" target="n1" index="1" devices="a,b"/>'
+    )
     by_pattern = '<fencing-level id="3" target-pattern="n.*" index="1" devices="d"/>'
     by_value = '<fencing-level id="4" target-attribute="rack" target-value="1" index="1" devices="e"/>'
     assert topology.levels(cib(topology_xml=by_name + by_pattern + by_value, nodes=nodes), "n1") == (("a", "b"), ("c",))
     assert topology.levels(cib(topology_xml=by_pattern + by_value, nodes=nodes), "n1") == (("d",),)
     assert topology.levels(cib(topology_xml=by_value, nodes=nodes), "n1") == (("e",),)
     assert topology.levels(cib(topology_xml=by_value, nodes=nodes), "n2") == ()
-    assert topology.levels(cib(topology_xml='<fencing-level id="3" target-pattern="(" index="1" devices="d"/>'), "n") == ()
+    broken = '<fencing-level id="3" target-pattern="(" index="1" devices="d"/>'
+    assert topology.levels(cib(topology_xml=broken), "n") == ()
 
 
 def test_all_devices_of_a_level_are_off_before_one_is_on():
