@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from hashelld.cib_manager import core as cib_core
-from hashelld.core.events import CibOperation
+from hashelld.core.events import CibOperation, Leaving
 from hashelld.engine.mesh.core import MeshEngine
 from hashelld.simulation.checkers import Checker
 from hashelld.simulation.cluster import Cluster
@@ -74,6 +74,17 @@ def test_a_killed_node_is_lost_within_a_tenth_of_a_second_and_the_next_oldest_co
     assert view(cluster, "node2").names == ("node2", "node3")
     assert view(cluster, "node2").lost == ("node1",)
     assert view(cluster, "node3").dc == "node2"
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_a_node_that_leaves_has_left_and_is_not_lost(seed):
+    world, cluster, _ = start(3, seed)
+    cluster.nodes["node3"].feed("", Leaving(clean=True))
+    world.run_for(600)
+
+    assert not cluster.nodes["node3"].up
+    for node in ("node1", "node2"):
+        assert (view(cluster, node).left, view(cluster, node).lost) == (("node3",), ())
 
 
 def test_a_silent_node_is_lost_after_about_a_second_and_comes_back_as_the_youngest():

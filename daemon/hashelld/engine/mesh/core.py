@@ -182,7 +182,7 @@ class MeshEngine:
         self._doubtful: list[tuple[str, int, Submit | Order | Got | Direct]] = []
         self._too_many = False
         self._heard_since: set[str] = set()
-        self._goodbyes: set[str] = set()
+        self._goodbyes: dict[str, int] = {}
         self._unwilling: dict[str, tuple[int, int]] = {}
         self._complaints: dict[tuple[str, str], int] = {}
         self._started_ms = 0
@@ -208,8 +208,11 @@ class MeshEngine:
                 self._frame(link, frame, now_ms, out)
             case LinkOpened(link, address, dialed, local):
                 self._local = local or self._local
-                self._links[link] = _Link(address, dialed)
-                self._send_to_link(link, self._hello(), out)
+                if self._leaving:
+                    out.append(LinkClose(link))
+                else:
+                    self._links[link] = _Link(address, dialed)
+                    self._send_to_link(link, self._hello(), out)
             case LinkClosed(link, reason):
                 self._link_closed(link, reason, now_ms, out)
             case DialFailed(address, kind, text):
@@ -427,7 +430,7 @@ class MeshEngine:
         self._peers[hello.name] = _Peer(
             hello.name, link, hello.uuid, hello.boot, address, known.dialed, hello.feature_set
         )
-        self._goodbyes.discard(hello.name)
+        self._goodbyes.pop(hello.name, None)
         self._detector.heard(hello.name, now_ms)
         out.append(Log("info", "link up", {"peer": hello.name, "boot": hello.boot}))
         self._beat(out)
@@ -467,6 +470,9 @@ class MeshEngine:
             )
             self._complain("name " + where, text, now_ms, out)
             return Refuse("node-name", text)
+        if self._goodbyes.get(hello.name) == hello.boot:
+            # It is on its way out; a link to it now would make its end look like a loss.
+            return Refuse("old", "this node said goodbye")
         if other is None or hello.boot > other.boot:
             return None
         if hello.boot < other.boot:
@@ -521,7 +527,7 @@ class MeshEngine:
                     self._confirm(peer, now_ms, out)
                     self._evaluate(now_ms, out)
             case Goodbye():
-                self._goodbyes.add(peer.name)
+                self._goodbyes[peer.name] = peer.boot
                 out.append(LinkClose(link))
                 self._link_closed(link, "goodbye", now_ms, out)
             case Propose():
@@ -825,7 +831,8 @@ class MeshEngine:
         for origin, link, frame in early:
             assert isinstance(frame, Submit | Order | Got | Direct)
             self._in_view(origin, link, frame, out)
-        self._goodbyes -= set(view.left)
+        for name in view.left:
+            self._goodbyes.pop(name, None)
         self._evaluate(now_ms, out)
 
     def _view(self, install: Install, before: Mapping[str, int]) -> View:
