@@ -75,14 +75,23 @@ _VALID_ID = re.compile(r"[A-Za-z_][\w.-]*")
 
 def select(element: Element, path: str, **variables: str | None) -> list[Element]:
     """The elements that an XPath finds; a variable that is None finds nothing."""
-    found: Any = element.xpath(path, **{name: value or "" for name, value in variables.items()})
+    values: dict[str, Any] = {name: value or "" for name, value in variables.items()}
+    found: Any = element.xpath(path, **values)
     return list(found)
 
 
 def texts(element: Element, path: str, **variables: str | None) -> list[str]:
     """The values of the attributes that an XPath finds."""
-    found: Any = element.xpath(path, **{name: value or "" for name, value in variables.items()})
+    values: dict[str, Any] = {name: value or "" for name, value in variables.items()}
+    found: Any = element.xpath(path, **values)
     return [str(one) for one in found]
+
+
+def owner(element: Element) -> Element:
+    """The parent of an element that has one."""
+    parent = element.getparent()
+    assert parent is not None, "only a root has no parent"
+    return parent
 
 
 class BadId(BadInput):

@@ -8,6 +8,7 @@ each takes a process; references are checked everywhere.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from lxml import etree
 
@@ -17,6 +18,9 @@ from hashell.commands.configure import CONSTRAINTS, is_object
 from hashell.commands.env import Env
 from hashell.commands.facts import schema_version
 from hashell.commands.problems import Problem, error, warning
+
+if TYPE_CHECKING:
+    from hashell.agents.metadata import AgentMetadata
 
 #: Options that schemas since 3.0 refuse, with what took their place.
 _GONE_OPTIONS = {
@@ -181,8 +185,7 @@ def _agent(env: Env, element: Element) -> Iterator[Problem]:
         if (
             one_name in known
             or (fencing and one_name.startswith("pcmk_"))
-            or (one_name in _FENCING_PARAMETERS
-            and fencing)
+            or (one_name in _FENCING_PARAMETERS and fencing)
         ):
             continue
         if one_name in ("trace_ra", "trace_file", "trace_dir", "OCF_CHECK_LEVEL"):
@@ -207,7 +210,7 @@ def _nearest(name: str, known: set[str]) -> str:
     return f"did you mean {close[0]}?" if close else ""
 
 
-def _timeouts(element: Element, found: agents.AgentMetadata) -> Iterator[Problem]:
+def _timeouts(element: Element, found: AgentMetadata) -> Iterator[Problem]:
     from hashell.values.intervals import interval_ms
 
     for one in element.iterfind("operations/op"):

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from lxml import etree
 
 from hashell.commands import binding
-from hashell.commands.binding import CONTAINERS, RESOURCES, Element, check_id, find_same, select, settle_ids
+from hashell.commands.binding import CONTAINERS, RESOURCES, Element, check_id, find_same, owner, select, settle_ids
 from hashell.commands.env import Env, nearest, need_resource
 from hashell.commands.facts import schema_version
 from hashell.errors import AlreadyExists, BadInput, NotFound, Refused
@@ -339,7 +339,7 @@ def _delete_one(env: Env, element: Element) -> None:
 def _untag(env: Env, name: str) -> None:
     """Out of every tag; a tag of nothing goes too."""
     for reference in select(env.root, "configuration/tags/tag/obj_ref[@id=$n]", n=name):
-        tag = reference.getparent()
+        tag = owner(reference)
         tag.remove(reference)
         if not len(tag):
             _delete_one(env, tag)

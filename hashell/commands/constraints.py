@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from hashell.commands import creation, rules
-from hashell.commands.binding import CONTAINERS, Element, find_resource, select, texts
+from hashell.commands.binding import CONTAINERS, Element, find_resource, owner, select, texts
 from hashell.commands.env import Env
 from hashell.commands.facts import knows_promoted, settle_role
 from hashell.commands.problems import error
@@ -420,7 +420,7 @@ def remove_orders(env: Env, names: list[str]) -> None:
                 drop(one)
                 continue
             for reference in select(one, "resource_set/resource_ref[@id=$n]", n=name):
-                holder = reference.getparent()
+                holder = owner(reference)
                 holder.remove(reference)
                 if not len(holder):
                     one.remove(holder)
@@ -439,7 +439,7 @@ def remove_ticket(env: Env, name: str, resource: str) -> None:
             drop(one)
             hit = True
         for reference in select(one, "resource_set/resource_ref[@id=$n]", n=resource):
-            holder = reference.getparent()
+            holder = owner(reference)
             holder.remove(reference)
             hit = True
             if not len(holder):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from lxml import etree
 
@@ -17,6 +18,9 @@ from hashell.commands.facts import knows_promoted, schema_version, settle_role
 from hashell.commands.problems import Problem, error
 from hashell.errors import AlreadyExists, BadUsage
 from hashell.values.agent_names import AgentName
+
+if TYPE_CHECKING:
+    from hashell.agents.metadata import AgentMetadata
 
 #: Attributes that an operation may be given; OCF_CHECK_LEVEL becomes a parameter of it.
 OP_OPTIONS = (
@@ -131,7 +135,7 @@ def check_free(env: Env, name: str, what: str) -> None:
 
 
 def check_parameters(
-    said: agents.AgentMetadata | None, agent: AgentName, given: Mapping[str, str], *, complete: bool
+    said: AgentMetadata | None, agent: AgentName, given: Mapping[str, str], *, complete: bool
 ) -> Iterable[Problem]:
     """Unknown parameters, and with `complete` required ones that are missing."""
     if said is None:
@@ -167,7 +171,7 @@ def check_parameters(
         yield error("parameter-missing", f"required resource option{plural} {names} {verb} missing", forcible=True)
 
 
-def _operations(env: Env, wanted: Wanted, said: agents.AgentMetadata | None, agent: AgentName) -> list[dict[str, str]]:
+def _operations(env: Env, wanted: Wanted, said: AgentMetadata | None, agent: AgentName) -> list[dict[str, str]]:
     """Those that were asked for, and those that the agent advises under other names; sorted by name."""
     asked = [dict(one) for one in wanted.operations]
     _check_operations(env, asked, said, agent)
@@ -222,9 +226,7 @@ def _spread(operations: list[dict[str, str]]) -> list[dict[str, str]]:
     return operations
 
 
-def _check_operations(
-    env: Env, asked: list[dict[str, str]], said: agents.AgentMetadata | None, agent: AgentName
-) -> None:
+def _check_operations(env: Env, asked: list[dict[str, str]], said: AgentMetadata | None, agent: AgentName) -> None:
     from hashell.values.intervals import parse_interval_ms
 
     known = {action.name for action in said.actions} if said is not None else set()

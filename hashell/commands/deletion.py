@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hashell.commands import fencing, tags
-from hashell.commands.binding import RESOURCES, Element, find_resource, select
+from hashell.commands.binding import RESOURCES, Element, find_resource, owner, select
 from hashell.commands.configure import constraints_on
 from hashell.commands.constraints import drop
 from hashell.commands.env import Env
@@ -54,7 +54,7 @@ def forget(env: Env, name: str) -> None:
         if not references:
             drop(constraint)
         for reference in references:
-            holder = reference.getparent()
+            holder = owner(reference)
             holder.remove(reference)
             if not len(holder):
                 constraint.remove(holder)
@@ -63,4 +63,4 @@ def forget(env: Env, name: str) -> None:
     tags.forget_member(env, name)
     fencing.forget_device(env, name)
     for permission in select(env.root, "configuration/acls/acl_role/acl_permission[@reference=$n]", n=name):
-        permission.getparent().remove(permission)
+        owner(permission).remove(permission)

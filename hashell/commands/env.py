@@ -14,7 +14,7 @@ from lxml import etree
 from hashell.cib.diff import is_empty, make_patch
 from hashell.cib.document import Cib
 from hashell.client.api import ClusterClient
-from hashell.commands.binding import Ids, select, texts
+from hashell.commands.binding import Ids, owner, select, texts
 from hashell.commands.problems import Problem, ProblemsFound, Severity
 from hashell.errors import Conflict, NotFound
 
@@ -102,7 +102,7 @@ class Env:
         """What the configuration defines under this id, or None."""
         for found in select(self.root, "configuration//*[@id=$id]", id=name):
             if found.tag not in ("resource_ref", "obj_ref", "role_ref") and not (
-                found.tag == "role" and found.getparent().tag in ("acl_target", "acl_group")
+                found.tag == "role" and owner(found).tag in ("acl_target", "acl_group")
             ):
                 assert isinstance(found, etree._Element)
                 return found

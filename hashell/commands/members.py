@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from lxml import etree
 
 from hashell.commands import agents, creation, parameters
-from hashell.commands.binding import RESOURCES, Element, find_resource, select
+from hashell.commands.binding import RESOURCES, Element, find_resource, owner, select
 from hashell.commands.configure import constraints_on
 from hashell.commands.env import Env
 from hashell.commands.problems import error
@@ -70,7 +70,7 @@ def group_add(env: Env, name: str, members: list[str], *, before: str = "", afte
         if anchor is None:
             raise NotFound(f"there is no resource '{anchor_name}' in the group '{name}'", "name a member")
     here = {child.get("id") for child in group.iterfind("primitive")}
-    present = sorted(set(members) & here)  # type: ignore[arg-type]
+    present = sorted(set(members) & here)
     if present and not (before or after):
         raise BadInput(f"resources already in '{name}': {', '.join(present)}", "use --before or --after to move them")
     left: list[Element] = []
@@ -149,10 +149,10 @@ def _drop_constraints(env: Env, name: str) -> None:
         if not len(element.findall("resource_set")) and element.getparent() is not None:
             element.getparent().remove(element)  # type: ignore[union-attr]
     for reference in select(env.root, "configuration/tags/tag/obj_ref[@id=$n]", n=name):
-        tag = reference.getparent()
+        tag = owner(reference)
         tag.remove(reference)
         if not len(tag):
-            tag.getparent().remove(tag)
+            owner(tag).remove(tag)
 
 
 # --- clones --------------------------------------------------------------------------------------------
@@ -493,7 +493,7 @@ def bundle_put(env: Env, name: str, primitive: Element) -> None:
     if bundle.find("primitive") is not None:
         raise BadInput(
             f"bundle '{name}' already contains resource '{bundle.find('primitive').get('id')}'", "a bundle holds one"
-        )  # type: ignore[union-attr]
+        )
     network = bundle.find("network")
     if network is None or not (network.get("ip-range-start") or network.get("control-port")):
         env.report(

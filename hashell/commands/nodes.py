@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lxml import etree
 
-from hashell.commands.binding import Element, select, texts
+from hashell.commands.binding import Element, owner, select, texts
 from hashell.commands.configure import set_pair
 from hashell.commands.env import Env, need_node
 from hashell.errors import NotFound
@@ -32,7 +32,7 @@ def set_attribute(env: Env, node: str, kind: str, name: str, value: str) -> None
 def delete_attribute(env: Env, node: str, kind: str, name: str) -> None:
     """Nothing to delete is no error, as with crm_attribute."""
     for pair in select(need_node(env, node), f"{KINDS[kind]}/nvpair[@name=$n]", n=name):
-        pair.getparent().remove(pair)
+        owner(pair).remove(pair)
 
 
 def attribute(env: Env, node: str, kind: str, name: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from lxml import etree
 
 from hashell.commands import agents, creation
-from hashell.commands.binding import Element, select, texts
+from hashell.commands.binding import Element, owner, select, texts
 from hashell.commands.env import Env
 from hashell.errors import AlreadyExists, BadInput, NotFound
 
@@ -140,10 +140,10 @@ def delete_operation(env: Env, resource: Element | None, words: list[str]) -> No
         if not found:
             raise NotFound(f"Unable to find operation matching: {' '.join(words)}", "see resource config")
     for one in found:
-        holder = one.getparent()
+        holder = owner(one)
         holder.remove(one)
         if not len(holder) and holder.get("id") is None:
-            holder.getparent().remove(holder)
+            owner(holder).remove(holder)
     env.forget_ids()
 
 

@@ -9,7 +9,7 @@ import datetime
 
 from lxml import etree
 
-from hashell.commands.binding import RESOURCES, Element, select, texts
+from hashell.commands.binding import RESOURCES, Element, owner, select, texts
 from hashell.commands.configure import set_in_first_set, set_pair
 from hashell.commands.env import Env, need_node, need_resource
 from hashell.commands.facts import knows_promoted
@@ -53,7 +53,7 @@ def set_meta_deep(env: Env, name: str, option: str, value: str) -> None:
             if target.tag in ("clone", "master", "bundle") and child.tag in RESOURCES:
                 _drop_meta(child, option)
         for member in select(target, "descendant::primitive"):
-            if member.getparent().tag == "group" and select(member, "meta_attributes/nvpair[@name=$n]", n=option):
+            if owner(member).tag == "group" and select(member, "meta_attributes/nvpair[@name=$n]", n=option):
                 if env.force:
                     _drop_meta(member, option)
                 else:
@@ -126,7 +126,7 @@ def delete_attribute(env: Env, name: str, kind: str, attribute: str) -> None:
     """Nothing to delete is no error, as with crm_resource."""
     resource = need_resource(env, name)
     for pair in select(resource, f"{SETS[kind]}/nvpair[@name=$n]", n=attribute):
-        pair.getparent().remove(pair)
+        owner(pair).remove(pair)
 
 
 def attribute(env: Env, name: str, kind: str, wanted: str) -> str:
@@ -329,7 +329,7 @@ def untrace(env: Env, name: str, operation: str = "", interval: str = "") -> Non
         for pair in select(
             one, "instance_attributes/nvpair[@name='trace_ra' or @name='trace_dir' or @name='trace_file']"
         ):
-            holder = pair.getparent()
+            holder = owner(pair)
             holder.remove(pair)
             traced = True
             if not len(holder):

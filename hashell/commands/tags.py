@@ -5,7 +5,7 @@ from __future__ import annotations
 from lxml import etree
 
 from hashell.commands import creation
-from hashell.commands.binding import Element, select
+from hashell.commands.binding import Element, owner, select
 from hashell.commands.env import Env
 from hashell.errors import BadInput, BadUsage, NotFound
 
@@ -96,7 +96,7 @@ def delete(env: Env, names: list[str]) -> None:
 
 def forget_member(env: Env, name: str) -> None:
     for reference in select(env.root, "configuration/tags/tag/obj_ref[@id=$n]", n=name):
-        tag = reference.getparent()
+        tag = owner(reference)
         tag.remove(reference)
         if tag.find("obj_ref") is None:
-            tag.getparent().remove(tag)
+            owner(tag).remove(tag)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hashell.commands.binding import select
+from hashell.commands.binding import owner, select
 from hashell.errors import BadUsage, Refused
 from hashell.shell.grammar.words import Command, Danger, Level
 
@@ -150,7 +150,7 @@ def delete(session: Session, words: list[str]) -> int:
     assert parent is not None
     parent.remove(element)
     for state in select(env.root, "status/node_state[@uname=$u]", u=name):
-        state.getparent().remove(state)
+        owner(state).remove(state)
     session.finish(env)
     return 0
 

@@ -127,11 +127,8 @@ def describe(call: Call, words: list[str]) -> int:
         )
     lines = []
     for row in sorted(OPTIONS, key=lambda one: one.name):
-        if (
-            (words
-            and row.name not in words
-            and row.old_name not in words)
-            or (row.advanced and not words and not call.full)
+        if (words and row.name not in words and row.old_name not in words) or (
+            row.advanced and not words and not call.full
         ):
             continue
         lines += [row.name, f"  Description: {row.text}", f"  Type: {row.type}"]
