@@ -29,7 +29,7 @@ from hashell.errors import BadInput, HashellError, NotFound
 #: What a step may do. Each is done by the stage.
 VERBS = (
     "kill-service", "stop-service", "kill-node", "kill-daemon", "freeze-node", "thaw-node",
-    "start-node", "stop-node", "standby", "online",
+    "start-node", "stop-node", "standby", "online", "cut-cable", "plug-cable",
 )
 #: What a step may demand.
 CLAIMS = ("answers", "member", "gone", "idle", "one-owner", "address", "agree", "off")

@@ -108,6 +108,11 @@ class NamespaceCluster(LocalCluster):
         script.chmod(0o755)
         bind_folder(machine, scripts, "/etc/init.d")
 
+    def cut(self, node: str, *, cut: bool = True) -> None:
+        """Pull a node's cable, or plug it in again."""
+        assert self._network is not None
+        self._network.cut(node, cut=cut)
+
     def kill(self, node: str) -> None:
         assert self._network is not None
         self._network.power_off(node)
@@ -180,6 +185,8 @@ class TutorialStage(ServiceStage):
     def perform(self, verb: str, node: str) -> None:
         if verb in ("stop-service", "kill-service"):
             self._stop_service(node, verb)
+        elif verb in ("cut-cable", "plug-cable"):
+            self.machines.cut(node, cut=verb == "cut-cable")
         else:
             super().perform(verb, node)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ import time
 import pytest
 
 from hashell.cib.digest import document_digest
+from hashell.client.feed import CibUpdate, Connected, InfoUpdate, LiveFeed
 from hashell.errors import HashellError, NotReachable, TimedOut
 from hashell.lab import processes
 from hashell.lab.cluster import LocalCluster
@@ -250,6 +252,44 @@ def test_a_clean_leave_ends_with_0_and_is_no_loss(three):
         "node3 has not left",
     )
     assert not three.place("node3").socket.exists()
+
+
+@pytest.mark.parametrize("fault", ["kill", "freeze"])
+async def test_who_watches_moves_to_another_node_when_theirs_dies_or_freezes(fault):
+    with LocalCluster(THREE) as cluster:
+        await asyncio.to_thread(cluster.start)
+        await asyncio.to_thread(cluster.wait_formed)
+        feed = LiveFeed(str(cluster.place("node1").socket))
+        seen: list[object] = []
+
+        async def watch() -> None:
+            async for update in feed.updates():
+                seen.append(update)
+
+        async def until(holds) -> None:
+            async with asyncio.timeout(60):
+                while not holds():
+                    await asyncio.sleep(0.02)
+
+        task = asyncio.create_task(watch())
+        sockets = {str(place.socket) for place in cluster.places.values()}
+        await until(lambda: any(isinstance(u, InfoUpdate) and set(u.info.socket_paths) == sockets for u in seen))
+        await asyncio.to_thread(getattr(cluster, fault), "node1")
+        await until(lambda: any(isinstance(u, Connected) and u.moved_from for u in seen))
+        moved = next(u for u in seen if isinstance(u, Connected) and u.moved_from)
+        assert moved.node in ("node2", "node3") and "node1" in moved.why
+        del seen[:]
+
+        def write() -> None:
+            client = cluster.client(moved.node)
+            client.apply([an_attribute(9)])
+            client.close()
+
+        await until(lambda: any(isinstance(u, InfoUpdate) and u.info.votes == 2 for u in seen))
+        await asyncio.to_thread(write)
+        await until(lambda: any(isinstance(u, CibUpdate) and u.after.by_id("written-9") is not None for u in seen))
+        await feed.close()
+        await task
 
 
 # --- who is not let in
