@@ -1,0 +1,148 @@
+"""Pacemaker's tools as agents call them, against a daemon that a thread plays."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hashell.agents.call import OWN
+from hashell.agents.tools import cluster_tool
+from hashell.wire.codec import daemon_reader, encode
+from hashell.wire.messages import (
+    ApplyChanges,
+    CibIs,
+    Done,
+    Failure,
+    GetCib,
+    GetInfo,
+    Hello,
+    Info,
+    MemberInfo,
+    SetAttribute,
+    ToClient,
+    Welcome,
+)
+
+CIB = b"""<cib><configuration><crm_config><cluster_property_set id="c"><nvpair id="c1" name="repl" value="n1"/>
+</cluster_property_set></crm_config><nodes><node id="1" uname="n1"><instance_attributes id="nodes-1">
+<nvpair id="n1a" name="rack" value="7"/></instance_attributes></node></nodes><resources>
+<primitive id="web"><meta_attributes id="m"><nvpair id="m1" name="target-role" value="Started"/></meta_attributes>
+</primitive></resources></configuration><status><node_state id="1" uname="n1"><transient_attributes id="1">
+<instance_attributes id="s"><nvpair id="s1" name="master-db" value="10"/></instance_attributes>
+</transient_attributes><lrm id="1"><lrm_resources><lrm_resource id="web"><lrm_rsc_op id="web_last_0"
+operation="start" call-id="2" rc-code="0" op-status="0"/><lrm_rsc_op id="web_monitor_1" operation="monitor"
+call-id="3" rc-code="8" op-status="0"/></lrm_resource></lrm_resources></lrm></node_state></status></cib>"""
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=40) | st.binary(max_size=40)
+    | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4), max_leaves=20,
+)
+
+
+@given(values)
+def test_the_tools_msgpack_is_the_daemons(value):
+    assert msgspec.msgpack.decode(cluster_tool.pack(value)) == value
+    assert cluster_tool.unpack(msgspec.msgpack.encode(value))[0] == value
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    """tool(name, *words) → CompletedProcess, and what the daemon was asked for."""
+    asked = []
+    path = str(tmp_path / "sock")
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen(8)
+    server.settimeout(20)
+
+    def answer(body):
+        match body:
+            case Hello():
+                return Welcome(1, "1", "c", "n1", "root")
+            case GetCib():
+                return CibIs(CIB, "0.1.0")
+            case GetInfo():
+                members = (MemberInfo(1, "n1", "member"), MemberInfo(2, "n2", "lost"))
+                return Info("c", "n1", "mesh", members, "n1", True, 1, 2, 1, 3, "S_IDLE")
+            case SetAttribute(node="nobody"):
+                return Failure("not-found", "no node is called nobody", "", 105)
+            case SetAttribute() | ApplyChanges():
+                asked.append(body)
+                return Done()
+
+    def serve():
+        while True:
+            try:
+                link, _ = server.accept()
+            except OSError:
+                return
+            with link:
+                reader = daemon_reader()
+                while data := link.recv(65536):
+                    for frame in reader.feed(data):
+                        link.sendall(encode(ToClient(frame.number, answer(frame.body))))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+
+    def tool(name, *words, **more):
+        return subprocess.run(
+            [str(OWN / "tools" / name), *words], capture_output=True, timeout=20, check=False, text=True,
+            env={"HASHELL_SOCKET": path, "HASHELL_PYTHON": sys.executable, "PATH": os.environ["PATH"], **more},
+        )
+
+    yield tool, asked
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+    thread.join(5)
+
+
+def test_promotion_scores_are_set_and_removed_for_the_agents_resource(daemon):
+    tool, asked = daemon
+    assert tool("crm_attribute", "--promotion", "-v", "10", OCF_RESOURCE_INSTANCE="db").returncode == 0
+    assert tool("crm_master", "-l", "reboot", "-D", OCF_RESOURCE_INSTANCE="db").returncode == 0
+    assert tool("crm_master", "-Q", "-G", OCF_RESOURCE_INSTANCE="db").stdout == "10\n"
+    assert asked == [SetAttribute("n1", "master-db", "10"), SetAttribute("n1", "master-db", None)]
+
+
+def test_transient_permanent_and_cluster_attributes_are_asked_and_set_where_they_belong(daemon):
+    tool, asked = daemon
+    assert tool("crm_attribute", "-N", "n1", "-l", "forever", "-n", "rack", "-G", "-q").stdout == "7\n"
+    assert tool("crm_attribute", "--type", "crm_config", "--name", "repl", "--query", "-q").stdout == "n1\n"
+    assert tool("crm_attribute", "-t", "crm_config", "-n", "x", "-G", "-d", "none", "-q").stdout == "none\n"
+    assert tool("crm_attribute", "-N", "n1", "-l", "forever", "-n", "rack", "-v", "value++").returncode == 0
+    assert tool("attrd_updater", "-n", "pingd", "-v", "100", "-d", "5s").returncode == 0
+    assert tool("attrd_updater", "-n", "master-db", "-Q").stdout == 'name="master-db" host="n1" value="10"\n'
+    change, attribute = asked
+    assert b'value="8"' in change.changes[0].xml and change.changes[0].path == "nodes"
+    assert (attribute.value, attribute.dampening_ms) == ("100", 5000)
+
+
+def test_members_and_places_are_told(daemon):
+    tool, _ = daemon
+    assert tool("crm_node", "-n").stdout == "n1\n"
+    assert tool("crm_node", "-p").stdout == "n1\n"
+    assert tool("crm_node", "-q").stdout == "1\n"
+    assert tool("crm_node", "-l").stdout == "1 n1 member\n2 n2 lost\n"
+    assert tool("crm_resource", "-W", "-r", "web").stdout == "resource web is running on: n1 Promoted\n"
+    assert tool("crm_resource", "--meta", "-r", "web", "-g", "target-role").stdout == "Started\n"
+
+
+def test_what_is_not_there_or_not_understood_ends_with_pacemakers_codes(daemon):
+    tool, _ = daemon
+    assert tool("crm_attribute", "-N", "n1", "-l", "reboot", "-n", "nope", "-G").returncode == 105
+    assert tool("attrd_updater", "-n", "x", "-v", "1", "-N", "nobody").returncode == 105
+    assert tool("crm_attribute", "--nonsense").returncode == 64
+    assert tool("crm_attribute", "-v").returncode == 64
+    missing = tool("crm_node", "-n", HASHELL_SOCKET="/nowhere/sock")
+    assert missing.returncode == 102
+    assert "no daemon answers" in missing.stderr and "Traceback" not in missing.stderr
