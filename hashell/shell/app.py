@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prompt_toolkit import PromptSession
@@ -57,7 +58,7 @@ VERSIONS_OFFERED = 50
 
 
 def run_interactive(session: Session) -> int:
-    """Talk with a person until they leave; the exit code. Raises NotReachable when there is no cluster to begin with."""
+    """Talk with a person until they leave; the exit code. Raises NotReachable without a cluster to begin with."""
     return Shell(session).run()
 
 
@@ -135,7 +136,8 @@ class Shell:
             where = f"file {client.where}"
         else:
             quorum = "quorum" if info.quorate else "NO QUORUM"
-            where = f"{info.cluster or 'cluster'} at {info.node or client.kind}, {up} of {len(info.members)} nodes, {quorum}"
+            where = f"{info.cluster or 'cluster'} at {info.node or client.kind}, "
+            where += f"{up} of {len(info.members)} nodes, {quorum}"
         self.session.err(f"hashell {__version__}: {where}. help explains, Ctrl-D leaves.")
 
     # --- news, from the follower's thread
@@ -176,7 +178,9 @@ class Shell:
         output = get_app_session().output
         buffer = io.StringIO()
         terminal = Vt100_Output(buffer, output.get_size, term=os.environ.get("TERM"), enable_cpr=False)
-        render_text(terminal, to_formatted_text(FormattedText(fragments)), style_of(self._theme()), color_depth=self._depth())
+        render_text(
+            terminal, to_formatted_text(FormattedText(fragments)), style_of(self._theme()), color_depth=self._depth()
+        )
         return buffer.getvalue().replace("\r\n", "\n")
 
     # --- the prompt
@@ -285,7 +289,7 @@ class Shell:
         if options.shadow:
             cluster, where = view.cluster or "cluster", options.shadow
         elif client.kind == "file":
-            cluster, where = "file", os.path.basename(client.where)
+            cluster, where = "file", Path(client.where).name
         else:
             cluster, where = view.cluster or "cluster", "live"
         where += ", read-only" if options.read_only else ""
@@ -407,7 +411,9 @@ class Shell:
         lines = error.message.split("\n")
         shown = [("error", f"{where}{line}") for line in lines]
         sys.stdout.flush()
-        sys.stderr.write(self._painted(shown) if sys.stderr.isatty() else "".join(f"ERROR: {line}\n" for _, line in shown))
+        sys.stderr.write(
+            self._painted(shown) if sys.stderr.isatty() else "".join(f"ERROR: {line}\n" for _, line in shown)
+        )
         if error.hint:
             self.session.err(f"  {error.hint}")
         if self.session.options.debug:
@@ -488,7 +494,9 @@ class Shell:
         if self.place.path[-1:] == ("history",) and session.client.kind == "hashelld":
             rows = session.client.history(VERSIONS_OFFERED)
             sources.versions = {
-                row.version: f"{time.strftime('%d %b %H:%M', time.localtime(row.when_s))} {row.user}: {row.command or row.message}"
+                row.version: " ".join(
+                    (time.strftime("%d %b %H:%M", time.localtime(row.when_s)), row.user, row.command or row.message)
+                )
                 for row in rows
             }
 

@@ -1,4 +1,4 @@
-"""One command line: global options, then a command of the crm language, or `pcs …`; without words the interactive shell.
+"""One command line: options, then a command of the crm language, or `pcs …`; without words the interactive shell.
 
 `main(argv)` is what the `hashell` program calls. Nothing here imports asyncio, prompt_toolkit or Textual.
 """
@@ -105,7 +105,7 @@ def run_script(session: Session, path: str) -> int:
         text = sys.stdin.read()
     else:
         try:
-            with open(path, encoding="utf-8") as file:
+            with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib costs a start more than it is worth
                 text = file.read()
         except (OSError, UnicodeDecodeError) as error:
             raise BadUsage(f"{path} cannot be read: {error}", "name a text file") from None

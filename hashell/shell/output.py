@@ -1,4 +1,4 @@
-"""Output: colours from the theme where a terminal wants them, columns, and a pager for what is taller than the screen."""
+"""Output: colours where a terminal wants them, and a pager for what is taller than the screen."""
 
 from __future__ import annotations
 

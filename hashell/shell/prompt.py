@@ -15,8 +15,8 @@ from prompt_toolkit.auto_suggest import AutoSuggest, AutoSuggestFromHistory, Sug
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.filters import Condition, completion_is_selected, has_focus
 from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import Condition, completion_is_selected, has_focus
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.lexers import Lexer
@@ -24,7 +24,7 @@ from prompt_toolkit.styles import Style
 from prompt_toolkit.validation import ValidationError, Validator
 
 from hashell.shell.grammar.complete import Offer, complete
-from hashell.shell.grammar.highlight import first_wrong, spans
+from hashell.shell.grammar.highlight import Span, first_wrong, spans
 from hashell.shell.grammar.line import Path, is_unfinished, read_text
 from hashell.shell.grammar.sources import Sources
 from hashell.shell.grammar.words import Danger
@@ -65,7 +65,10 @@ def offers(place: Place, before: str) -> list[Offer]:
     """What may be offered before the cursor; nothing in a text that is too long to read at every key."""
     if len(before) > TEXT_MAX:
         return []
-    return complete(before, place.path, place.sources)
+    try:
+        return complete(before, place.path, place.sources)
+    except Exception:  # A defect in reading must not take the line from who types it.
+        return []
 
 
 class GrammarLexer(Lexer):
@@ -78,7 +81,7 @@ class GrammarLexer(Lexer):
         text = document.text
         app = get_app_or_none()
         cursor = app.current_buffer.cursor_position if app is not None else -1
-        found = spans(text, self._place.path, self._place.sources, cursor) if len(text) <= TEXT_MAX else []
+        found = self._spans(text, cursor) if len(text) <= TEXT_MAX else []
         starts = [0]
         for line in document.lines:
             starts.append(starts[-1] + len(line) + 1)
@@ -103,6 +106,12 @@ class GrammarLexer(Lexer):
 
         return line_fragments
 
+    def _spans(self, text: str, cursor: int) -> list[Span]:
+        try:
+            return spans(text, self._place.path, self._place.sources, cursor)
+        except Exception:  # As above: a line without colours can still be typed.
+            return []
+
 
 class GrammarValidator(Validator):
     """Refuses only what is certainly wrong, with the cursor put there."""
@@ -113,7 +122,10 @@ class GrammarValidator(Validator):
     def validate(self, document: Document) -> None:
         if len(document.text) > TEXT_MAX:
             return
-        wrong = first_wrong(document.text, self._place.path)
+        try:
+            wrong = first_wrong(document.text, self._place.path)
+        except Exception:  # The command itself will say what it does not understand.
+            return
         if wrong is not None:
             raise ValidationError(wrong.start, f"{wrong.message}  {wrong.hint}".strip())
 
@@ -262,10 +274,20 @@ def _common(texts: list[str]) -> str:
 
 #: Style of the grammar → meaning of the theme, and what else marks it, so that it also shows without colour.
 _STYLES = {
-    "level": ("accent", ""), "command": ("accent", "bold"), "interrupts": ("warn", "bold"),
-    "fences": ("fenced", "bold reverse"), "keyword": ("pending", ""), "name": ("muted", ""), "value": ("foreground", ""),
-    "id": ("ok", ""), "unknown-id": ("unknown", "underline"), "agent": ("maint", ""), "score": ("warn", ""),
-    "comment": ("muted", "italic"), "wrong": ("fail", "underline"), "plain": ("foreground", ""),
+    "level": ("accent", ""),
+    "command": ("accent", "bold"),
+    "interrupts": ("warn", "bold"),
+    "fences": ("fenced", "bold reverse"),
+    "keyword": ("pending", ""),
+    "name": ("muted", ""),
+    "value": ("foreground", ""),
+    "id": ("ok", ""),
+    "unknown-id": ("unknown", "underline"),
+    "agent": ("maint", ""),
+    "score": ("warn", ""),
+    "comment": ("muted", "italic"),
+    "wrong": ("fail", "underline"),
+    "plain": ("foreground", ""),
 }
 
 
@@ -304,19 +326,31 @@ def style_of(theme: Theme | None) -> Style:
         return f"bg:{colour(theme, meaning)}"
 
     rules |= {
-        "prompt.cluster": f"{fg('accent')} bold", "prompt.where": fg("muted"), "prompt.level": fg("promoted"),
-        "prompt.star": f"{fg('warn')} bold", "prompt.bad": f"{fg('fail')} bold",
-        "bottom-toolbar": f"noreverse {bg('panel')} {fg('foreground')}", "bottom-toolbar.text": "",
-        "toolbar.help": fg("muted"), "toolbar.ok": fg("ok"), "toolbar.bad": f"{fg('fail')} bold",
-        "toolbar.busy": fg("pending"), "toolbar.muted": fg("muted"),
+        "prompt.cluster": f"{fg('accent')} bold",
+        "prompt.where": fg("muted"),
+        "prompt.level": fg("promoted"),
+        "prompt.star": f"{fg('warn')} bold",
+        "prompt.bad": f"{fg('fail')} bold",
+        "bottom-toolbar": f"noreverse {bg('panel')} {fg('foreground')}",
+        "bottom-toolbar.text": "",
+        "toolbar.help": fg("muted"),
+        "toolbar.ok": fg("ok"),
+        "toolbar.bad": f"{fg('fail')} bold",
+        "toolbar.busy": fg("pending"),
+        "toolbar.muted": fg("muted"),
         "completion-menu": f"{bg('panel')} {fg('foreground')}",
         "completion-menu.completion": f"{bg('panel')} {fg('foreground')}",
         "completion-menu.completion.current": f"noreverse {bg('accent')} {fg('background')}",
         "completion-menu.meta.completion": f"{bg('panel')} {fg('muted')}",
         "completion-menu.meta.completion.current": f"{bg('selection')} {fg('foreground')}",
-        "scrollbar.background": bg("panel"), "scrollbar.button": bg("muted"),
-        "auto-suggestion": fg("stale"), "validation-toolbar": f"noreverse {bg('fail')} {fg('background')}",
-        "event.error": f"{fg('fail')} bold", "event.warning": fg("warn"), "event.ok": fg("ok"), "event.info": fg("muted"),
+        "scrollbar.background": bg("panel"),
+        "scrollbar.button": bg("muted"),
+        "auto-suggestion": fg("stale"),
+        "validation-toolbar": f"noreverse {bg('fail')} {fg('background')}",
+        "event.error": f"{fg('fail')} bold",
+        "event.warning": fg("warn"),
+        "event.ok": fg("ok"),
+        "event.info": fg("muted"),
     }
     return Style.from_dict(rules)
 

@@ -1,4 +1,4 @@
-"""Secrets taken out of a line before it is kept: in a history of the prompt, or beside a version of the configuration."""
+"""Secrets taken out of a line before it is kept: in the history of a prompt, or beside a version of the CIB."""
 
 from __future__ import annotations
 

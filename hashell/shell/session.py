@@ -252,13 +252,15 @@ class Session:
         return NoSuchCommand(f"{place}: no such command", hint)
 
     def _call(self, command: Command, words: list[str]) -> int:
-        if words and words[-1] in ("--help", "-h") or words == ["help"]:
+        if (words and words[-1] in ("--help", "-h")) or words == ["help"]:
             from hashell.shell.grammar.help import command_help
 
             self.out(command_help(command))
             return 0
         if command.danger is not Danger.READS and self.options.read_only:
-            raise Refused(f"{command.name} would change the cluster, and this session only reads", "leave out --read-only")
+            raise Refused(
+                f"{command.name} would change the cluster, and this session only reads", "leave out --read-only"
+            )
         if not command.free:
             from hashell.shell.grammar.pattern import check
 

@@ -70,7 +70,9 @@ class Settings:
         if setting is None:
             raise BadUsage(f"no setting is called {name}", "there are " + ", ".join(BY_NAME))
         if setting.values == YES_NO:
-            value = {"true": "yes", "on": "yes", "1": "yes", "false": "no", "off": "no", "0": "no"}.get(value.lower(), value)
+            value = {"true": "yes", "on": "yes", "1": "yes", "false": "no", "off": "no", "0": "no"}.get(
+                value.lower(), value
+            )
         if setting.values and value not in setting.values:
             raise BadUsage(f"{name} cannot be {value!r}", "use " + ", ".join(setting.values))
         self._values[name] = value
@@ -100,10 +102,9 @@ def load(place: Path | None = None) -> Settings:
         raise BadSettings(f"{place}: {error}", "mend the file, or delete it") from None
     settings = Settings()
     for name, value in found.items():
-        if isinstance(value, bool):
-            value = "yes" if value else "no"
+        word = ("no", "yes")[value] if isinstance(value, bool) else str(value)
         try:
-            settings.set(name, str(value))
+            settings.set(name, word)
         except BadUsage as error:
             raise BadSettings(f"{place}: {error.message}", error.hint) from None
     return settings
@@ -115,7 +116,10 @@ def save(settings: Settings, place: Path | None = None) -> Path:
 
     place = place or path()
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lines = ["# Settings of the hashell shell; see `options` there.", *(f"{name} = {_toml(value)}" for name, value in settings.changed())]
+    lines = [
+        "# Settings of the hashell shell; see `options` there.",
+        *(f"{name} = {_toml(value)}" for name, value in settings.changed()),
+    ]
     write_whole(place, ("\n".join(lines) + "\n").encode())
     return place
 

@@ -25,9 +25,11 @@ from hashell.shell.prompt import GrammarLexer, Place, SafeSuggest, search_back, 
 from hashell.shell.session import Session
 
 CIB = """<cib validate-with="pacemaker-3.9" epoch="1" num_updates="0" admin_epoch="0"><configuration>
-<crm_config><cluster_property_set id="o"><nvpair id="o1" name="cluster-name" value="demo"/></cluster_property_set></crm_config>
+<crm_config><cluster_property_set id="o"><nvpair id="o1" name="cluster-name" value="demo"/>
+</cluster_property_set></crm_config>
 <nodes><node id="1" uname="node1"/><node id="2" uname="node2"/></nodes><resources>
-<primitive id="web" class="ocf" provider="heartbeat" type="apache"/></resources><constraints/></configuration><status/></cib>"""
+<primitive id="web" class="ocf" provider="heartbeat" type="apache"/></resources><constraints/></configuration>
+<status/></cib>"""
 
 
 class _Output(DummyOutput):
@@ -122,7 +124,13 @@ def test_what_is_certainly_wrong_does_not_run_and_the_cursor_stands_there(termin
 
 
 def test_enter_after_a_backslash_or_in_a_quote_begins_a_new_line(terminal):
-    terminal.type("configure\r", "primitive vip \\\r ocf:heartbeat:Dummy\r", 'primitive vip2 Dummy description="two\rlines"\r', "refresh\r", "yes\r")
+    terminal.type(
+        "configure\r",
+        "primitive vip \\\r ocf:heartbeat:Dummy\r",
+        'primitive vip2 Dummy description="two\rlines"\r',
+        "refresh\r",
+        "yes\r",
+    )
     assert terminal.ran[1] == "primitive vip \\\n ocf:heartbeat:Dummy"
     assert terminal.ran[2] == 'primitive vip2 Dummy description="two\nlines"'
 
@@ -134,7 +142,9 @@ def test_alt_enter_always_begins_a_new_line(terminal):
 
 
 def test_a_pasted_script_runs_line_by_line_at_the_levels_that_it_enters(terminal):
-    terminal.type("\x1b[200~configure\nprimitive vip \\\n  ocf:heartbeat:Dummy\nlocation l1 vip 100: node1\ncommit\nup\x1b[201~\r")
+    terminal.type(
+        "\x1b[200~configure\nprimitive vip \\\n  ocf:heartbeat:Dummy\nlocation l1 vip 100: node1\ncommit\nup\x1b[201~\r"
+    )
     root = terminal.client.cib().root
     assert root.xpath("//primitive/@id") == ["web", "vip"]
     assert root.xpath("//rsc_location/@id") == ["l1"]
@@ -313,8 +323,11 @@ def test_one_shot_commands_import_neither_prompt_toolkit_nor_asyncio(tmp_path):
     path = tmp_path / "cib.xml"
     path.write_text(CIB)
     code = (
-        "import sys; from hashell.shell.one_shot import main; main(['--cib', sys.argv[1], 'resource', 'locate', 'web']);"
+        "import sys; from hashell.shell.one_shot import main;"
+        "main(['--cib', sys.argv[1], 'resource', 'locate', 'web']);"
         "print([name for name in ('asyncio', 'prompt_toolkit', 'textual') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True, timeout=60
+    )
     assert done.stdout.splitlines()[-1] == "[]"

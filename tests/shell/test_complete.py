@@ -27,7 +27,8 @@ CIB = """
    <template id="tip" class="ocf" provider="heartbeat" type="IPaddr2"/>
    <group id="web">
     <primitive id="web-ip" class="ocf" provider="heartbeat" type="IPaddr2">
-     <instance_attributes id="web-ip-ia"><nvpair id="ip-ip" name="ip" value="10.0.0.7"/></instance_attributes></primitive>
+     <instance_attributes id="web-ip-ia"><nvpair id="ip-ip" name="ip" value="10.0.0.7"/></instance_attributes>
+    </primitive>
     <primitive id="web-server" class="ocf" provider="heartbeat" type="apache"/>
    </group>
    <primitive id="fence1" class="stonith" type="fence_ipmilan"/>
@@ -46,8 +47,13 @@ CIB = """
 """
 IPADDR2 = AgentName("ocf", "heartbeat", "IPaddr2")
 AGENTS = (
-    AgentName("lsb", "", "nginx"), AgentName("ocf", "heartbeat", "Dummy"), IPADDR2, AgentName("ocf", "heartbeat", "apache"),
-    AgentName("ocf", "pacemaker", "Dummy"), AgentName("ocf", "pacemaker", "ping"), AgentName("stonith", "", "fence_ipmilan"),
+    AgentName("lsb", "", "nginx"),
+    AgentName("ocf", "heartbeat", "Dummy"),
+    IPADDR2,
+    AgentName("ocf", "heartbeat", "apache"),
+    AgentName("ocf", "pacemaker", "Dummy"),
+    AgentName("ocf", "pacemaker", "ping"),
+    AgentName("stonith", "", "fence_ipmilan"),
 )
 SAID = AgentMetadata(
     "IPaddr2", shortdesc="an address",
@@ -233,14 +239,47 @@ def test_agents_are_asked_beside_the_keyboard_and_told_when_they_answered():
 # --- any prefix ----------------------------------------------------------------------------------------
 
 LINES = (
-    "resource move web node2 PT30M force", "configure primitive vip IPaddr2 params ip=10.0.0.1 op monitor interval=10s timeout=20s meta is-managed=true",
-    "configure location l2 web rule -inf: not_defined pingd or pingd lte 0", "configure order o1 Mandatory: ( web-ip web-server ) fence1 symmetrical=false",
-    'configure primitive f stonith:fence_ipmilan params ip="a b" passwd=x', "node attribute node1 set rack 5", "cib new sandbox withstatus force",
-    "pcs resource create vip ocf:heartbeat:IPaddr2 ip=10.0.0.1 op monitor interval=10s --group web --force", "pcs constraint location web prefers node1=100",
-    "configure\nprimitive a Dummy \\\n  op monitor\ncommit\nup\nresource locate a", "history diff 0.1.0 0.2.0", "help configure primitive",
-    "configure alert a1 /usr/bin/x select { nodes fencing } to me", "configure fencing_topology node1: fence1 fence1", "cd ../node", "status full xml",
+    "resource move web node2 PT30M force",
+    "configure primitive vip IPaddr2 params ip=10.0.0.1 op monitor interval=10s timeout=20s meta is-managed=true",
+    "configure location l2 web rule -inf: not_defined pingd or pingd lte 0",
+    "configure order o1 Mandatory: ( web-ip web-server ) fence1 symmetrical=false",
+    'configure primitive f stonith:fence_ipmilan params ip="a b" passwd=x',
+    "node attribute node1 set rack 5",
+    "cib new sandbox withstatus force",
+    "pcs resource create vip ocf:heartbeat:IPaddr2 ip=10.0.0.1 op monitor interval=10s --group web --force",
+    "pcs constraint location web prefers node1=100",
+    "configure\nprimitive a Dummy \\\n  op monitor\ncommit\nup\nresource locate a",
+    "history diff 0.1.0 0.2.0",
+    "help configure primitive",
+    "configure alert a1 /usr/bin/x select { nodes fencing } to me",
+    "configure fencing_topology node1: fence1 fence1",
+    "cd ../node",
+    "status full xml",
 )
-WORDS = st.sampled_from(["web", "node1", "configure", "primitive", "params", "op", "=", "ip=", "x", "'", '"', "\\", "\n", "#", "--force", "pcs", "(", "{", "@", ":"])
+WORDS = st.sampled_from(
+    [
+        "web",
+        "node1",
+        "configure",
+        "primitive",
+        "params",
+        "op",
+        "=",
+        "ip=",
+        "x",
+        "'",
+        '"',
+        "\\",
+        "\n",
+        "#",
+        "--force",
+        "pcs",
+        "(",
+        "{",
+        "@",
+        ":",
+    ]
+)
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -257,7 +296,9 @@ def test_what_is_offered_within_a_good_line_leads_to_no_error_at_that_word(sourc
             text = before[: one.start] + one.text
             _, last = read_text(text, ())[-1]
             wrong = last.wrong
-            assert wrong is None or wrong.end == wrong.start or one.open or wrong.start < len(last.text) - len(one.text), (text, wrong)
+            assert (
+                wrong is None or wrong.end == wrong.start or one.open or wrong.start < len(last.text) - len(one.text)
+            ), (text, wrong)
 
 
 @given(st.lists(WORDS, max_size=12), st.sampled_from([(), ("configure",), ("resource",), ("configure", "ra")]))
@@ -280,7 +321,13 @@ def test_a_key_press_is_answered_in_time_with_2000_resources():
     cib = Cib.parse(f"<cib><configuration><resources>{primitives}</resources></configuration></cib>")
     sources = Sources(snapshot_of(cib), AGENTS)
     taken = []
-    for text in ("resource move ", "resource move r", "resource move rsc1", "resource move zz", "configure show rsc19") * 5:
+    for text in (
+        "resource move ",
+        "resource move r",
+        "resource move rsc1",
+        "resource move zz",
+        "configure show rsc19",
+    ) * 5:
         begin = time.perf_counter()
         complete(text, (), sources)
         taken.append(time.perf_counter() - begin)

@@ -29,8 +29,15 @@ def styles(sources: Sources, text: str, *path: str, cursor: int = -1) -> dict[st
 def test_each_word_has_the_colour_of_what_it_is(sources):
     found = styles(sources, "configure primitive vip IPaddr2 params ip=10.0.0.1 op monitor")
     assert found == {
-        "configure": "level", "primitive": "command", "vip": "id", "IPaddr2": "agent", "params": "keyword", "ip=": "name",
-        "10.0.0.1": "value", "op": "keyword", "monitor": "value",
+        "configure": "level",
+        "primitive": "command",
+        "vip": "id",
+        "IPaddr2": "agent",
+        "params": "keyword",
+        "ip=": "name",
+        "10.0.0.1": "value",
+        "op": "keyword",
+        "monitor": "value",
     }
 
 
@@ -97,9 +104,18 @@ def test_joined_lines_and_open_quotes_are_one_line():
     assert [text for _, text in pieces("# don't\nx")] == ["# don't", "x"]
 
 
-@pytest.mark.parametrize(("text", "unfinished"), [
-    ("primitive a \\", True), ('say "x', True), ("say 'x", True), ("a \\\n b", False), ("done", False), ("# it's", False), ("", False),
-])
+@pytest.mark.parametrize(
+    ("text", "unfinished"),
+    [
+        ("primitive a \\", True),
+        ('say "x', True),
+        ("say 'x", True),
+        ("a \\\n b", False),
+        ("done", False),
+        ("# it's", False),
+        ("", False),
+    ],
+)
 def test_enter_continues_only_an_unfinished_line(text, unfinished):
     assert is_unfinished(text) is unfinished
 

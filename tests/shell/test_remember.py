@@ -12,15 +12,21 @@ from hashell.shell.remember import SIZE_MAX, History, history_path
 from hashell.shell.scrub import scrub
 
 
-@pytest.mark.parametrize(("line", "kept"), [
-    ('primitive f stonith:fence_x params ip=1 passwd="a b" login=x', "primitive f stonith:fence_x params ip=1 passwd=*** login=x"),
-    ("resource param f set passwd hidden", "resource param f set passwd ***"),
-    ("configure set f.password hidden", "configure set f.password ***"),
-    ("resource secret f set anything hidden", "resource secret f set anything ***"),
-    ("pcs stonith create a fence_x pin=12 spin=3", "pcs stonith create a fence_x pin=*** spin=3"),
-    ('xml <nvpair name="passwd" value="hid den"/>', 'xml <nvpair name="passwd" value="***"/>'),
-    ("resource move pinger", "resource move pinger"),
-])
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        (
+            'primitive f stonith:fence_x params ip=1 passwd="a b" login=x',
+            "primitive f stonith:fence_x params ip=1 passwd=*** login=x",
+        ),
+        ("resource param f set passwd hidden", "resource param f set passwd ***"),
+        ("configure set f.password hidden", "configure set f.password ***"),
+        ("resource secret f set anything hidden", "resource secret f set anything ***"),
+        ("pcs stonith create a fence_x pin=12 spin=3", "pcs stonith create a fence_x pin=*** spin=3"),
+        ('xml <nvpair name="passwd" value="hid den"/>', 'xml <nvpair name="passwd" value="***"/>'),
+        ("resource move pinger", "resource move pinger"),
+    ],
+)
 def test_values_of_secrets_are_starred_and_nothing_else(line, kept):
     assert scrub(line) == kept
 

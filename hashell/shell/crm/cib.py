@@ -17,18 +17,37 @@ if TYPE_CHECKING:
 _HERE = "hashell.shell.crm.cib"
 
 LEVEL = Level(
-    "cib", "Shadow copies of the configuration: work on one, compare, commit.",
+    "cib",
+    "Shadow copies of the configuration: work on one, compare, commit.",
     commands=(
         Command("show", "[status]", "The CIB as XML; with status also what runs.", f"{_HERE}:show"),
         Command("save", "FILE", "Write the CIB as it is now to a file; - is standard output.", f"{_HERE}:save"),
         Command("list", "", "Shadow copies; the one in use has a star.", f"{_HERE}:list_shadows"),
-        Command("new", "[NEWSHADOW] {(withstatus|force|empty)}", "Make a copy of the CIB, or an empty one, and work on it.", f"{_HERE}:new"),
-        Command("use", "[(live|SHADOW)] [withstatus]", "Work on a copy; without a name or with `live` on the cluster.", f"{_HERE}:use"),
+        Command(
+            "new",
+            "[NEWSHADOW] {(withstatus|force|empty)}",
+            "Make a copy of the CIB, or an empty one, and work on it.",
+            f"{_HERE}:new",
+        ),
+        Command(
+            "use",
+            "[(live|SHADOW)] [withstatus]",
+            "Work on a copy; without a name or with `live` on the cluster.",
+            f"{_HERE}:use",
+        ),
         Command("reset", "SHADOW", "Make a copy what the cluster is now.", f"{_HERE}:reset"),
         Command("delete", "SHADOW", "Delete a copy.", f"{_HERE}:delete"),
         Command("diff", "", "What the copy in use would change in the cluster.", f"{_HERE}:diff"),
-        Command("commit", "[SHADOW]", "Send a copy's configuration to the cluster.", f"{_HERE}:commit", danger=Danger.INTERRUPTS),
-        Command("import", "FILE [NEWSHADOW]", "Make a copy from a file: a CIB or a scheduler input.", f"{_HERE}:import_file"),
+        Command(
+            "commit",
+            "[SHADOW]",
+            "Send a copy's configuration to the cluster.",
+            f"{_HERE}:commit",
+            danger=Danger.INTERRUPTS,
+        ),
+        Command(
+            "import", "FILE [NEWSHADOW]", "Make a copy from a file: a CIB or a scheduler input.", f"{_HERE}:import_file"
+        ),
     ),
 )
 

@@ -1,79 +1,129 @@
-"""The cluster level."""
+"""The cluster level: the cluster as a whole, its nodes, its health."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hashell.errors import Refused, TimedOut
+from hashell.errors import BadUsage, Refused
 from hashell.shell.grammar.words import Command, Danger, Level
 
 if TYPE_CHECKING:
+    from hashell.client.api import ClusterClient
     from hashell.shell.session import Session
 
 _HERE = "hashell.shell.crm.cluster"
+#: Seconds that are waited for the cluster to come up, unless said otherwise.
+STARTUP_S = 60.0
+#: The unit that runs hashelld where systemd does.
+UNIT = "hashelld.service"
+
+
+def _command(
+    name: str, usage: str, help: str, danger: Danger = Danger.READS, aliases: tuple[str, ...] = (), example: str = ""
+) -> Command:
+    return Command(name, usage, help, f"{_HERE}:{name}", aliases=aliases, danger=danger, example=example)
+
 
 LEVEL = Level(
     "cluster", "The cluster as a whole: its nodes, health, starting and stopping.",
     commands=(
-        Command("status", "", "Members, quorum, who leads.", f"{_HERE}:status"),
-        Command("health", "", "What worries the cluster.", f"{_HERE}:health"),
-        Command("stop", "{(--all|NODE)}", "Take nodes out cleanly; their resources move first.", f"{_HERE}:stop", danger=Danger.INTERRUPTS),
-        Command("start", "{(--all|NODE)}", "How a node is started.", f"{_HERE}:start"),
-        Command("remove", "NODE...", "Take nodes that are gone out of the cluster.", f"{_HERE}:remove", aliases=("delete",), danger=Danger.INTERRUPTS),
-        Command("rename", "TEXT", "Name the cluster.", f"{_HERE}:rename", danger=Danger.CHANGES),
-        Command("wait_for_startup", "[SECONDS]", "Wait until the cluster answers and has nothing to do.", f"{_HERE}:wait_for_startup"),
+        _command("status", "", "Members, quorum, who coordinates."),
+        _command("health", "", "What worries about the cluster; the exit code tells whether service is at risk."),
+        _command("start", "", "Start the daemon of this machine through systemd.", Danger.CHANGES),
+        _command(
+            "stop", "{(--all|NODE)}", "Let nodes leave cleanly; their resources move first.", Danger.INTERRUPTS,
+            example="stop node2\nstop --all",
+        ),
+        _command("restart", "", "Stop and start the daemon of this machine.", Danger.INTERRUPTS),
+        _command("enable", "", "Start the daemon whenever this machine starts.", Danger.CHANGES),
+        _command("disable", "", "Do not start it with the machine.", Danger.CHANGES),
+        _command("remove", "NODE...", "Take nodes that have left out for good.", Danger.INTERRUPTS, ("delete",)),
+        _command("rename", "TEXT", "Name the cluster.", Danger.CHANGES),
+        _command(
+            "wait_for_startup", "[SECONDS]", "Wait until the cluster answers, has a DC and nothing to do.",
+            aliases=("wait-for-startup",),
+        ),
     ),
 )
 
 
 def status(session: Session, words: list[str]) -> int:
-    info = session.client.info()
-    out = session.out
-    out(f"Cluster: {info.cluster or 'without a name'} ({info.engine or session.client.kind}, {session.client.where})\n")
-    out(f"Members: {len([one for one in info.members if one.state == 'member'])} of {len(info.members)}\n")
-    for member in info.members:
-        out(f"  {member.name}: {member.state}" + (f" at {member.address}" if member.address else "") + "\n")
-    out(f"Quorum: {'yes' if info.quorate else 'no'} ({info.votes} of {info.expected_votes} votes, {info.quorum} needed)\n")
-    out(f"DC: {info.dc or 'none'}\n")
+    from hashell.commands import cluster
+
+    client = session.client
+    session.out("".join(f"{line}\n" for line in cluster.status_lines(client.info(), client.where, client.kind)))
     return 0
 
 
 def health(session: Session, words: list[str]) -> int:
-    """1 when something is not as it should be."""
-    info = session.client.info()
-    worries = [*info.warnings]
-    if not info.quorate:
-        worries.append("the partition has no quorum")
-    if not info.dc:
-        worries.append("no node leads")
-    worries += [f"{one.name} is {one.state}" for one in info.members if one.state != "member"]
-    session.out("".join(f"{one}\n" for one in worries) or "all is well\n")
-    return 1 if worries else 0
+    """1 where service is at risk; what is only remarkable does not count."""
+    from hashell.commands import cluster
 
-
-def _members(session: Session, words: list[str]) -> list[str]:
-    if "--all" in words:
-        return [one.name for one in session.client.info().members if one.state == "member"]
-    return words or [session.client.info().node]
+    found = cluster.worries(session.client.cib(), session.client.info())
+    for one in found:
+        hint = f"  ({one.hint})" if one.hint else ""
+        session.out(f"{'BAD ' if one.bad else 'note'}  {one.text}{hint}\n")
+    if not found:
+        session.out("all is well\n")
+    return int(any(one.bad for one in found))
 
 
 def stop(session: Session, words: list[str]) -> int:
-    """The node that answers us last, or we would cut ourselves off."""
-    own = session.client.info().node
-    for node in sorted(_members(session, words), key=lambda name: name == own):
-        session.err(session.client.stop_node(node))
+    from hashell.commands import cluster
+
+    names = cluster.members(session.client, [word for word in words if word != "--all"], every="--all" in words)
+    whole = len(names) == sum(one.state == "member" for one in session.client.info().members)
+    question = f"Stop {', '.join(names)}?" + (" That is the whole cluster: all its services end." if whole else "")
+    if whole and not session.confirm(question):
+        raise Refused("nothing was stopped", "confirm, or use --force")
+    for line in cluster.stop(session.client, names):
+        session.err(f"INFO: {line}")
     return 0
 
 
 def start(session: Session, words: list[str]) -> int:
-    raise Refused("a node is started where it is", "run `hashelld` there, or its service: systemctl start hashelld")
+    return _unit("start")
+
+
+def restart(session: Session, words: list[str]) -> int:
+    session.close()
+    return _unit("restart")
+
+
+def enable(session: Session, words: list[str]) -> int:
+    return _unit("enable")
+
+
+def disable(session: Session, words: list[str]) -> int:
+    return _unit("disable")
+
+
+def _unit(verb: str) -> int:
+    """Through systemd, which keeps the daemon; where it does not run, whoever started the daemon does that."""
+    import shutil
+    import subprocess
+    from pathlib import Path
+
+    systemctl = shutil.which("systemctl")
+    if systemctl is None or not Path("/run/systemd/system").is_dir():
+        raise Refused(f"systemd does not run here, so nothing can be asked to {verb} hashelld", "run `hashelld` itself")
+    try:
+        done = subprocess.run([systemctl, verb, UNIT], capture_output=True, text=True, check=False, timeout=120)
+    except subprocess.TimeoutExpired:
+        raise Refused(f"systemctl {verb} {UNIT} did not end within 120 s", "see journalctl -u hashelld") from None
+    if done.returncode:
+        said = done.stderr.strip() or f"exit code {done.returncode}"
+        raise Refused(f"systemctl {verb} {UNIT}: {said}", "see journalctl -u hashelld")
+    return 0
 
 
 def remove(session: Session, words: list[str]) -> int:
-    for node in words:
-        if not session.confirm(f"Take {node} out of the cluster for good?"):
-            raise Refused(f"{node} stays", "confirm, or use --force")
-        session.err(session.client.forget_node(node))
+    from hashell.commands import cluster
+
+    if not session.confirm(f"Take {', '.join(words)} out of the cluster for good?"):
+        raise Refused(f"{', '.join(words)} stays", "confirm, or use --force")
+    for line in cluster.forget(session.client, words, force=session.options.force):
+        session.err(f"INFO: {line}")
     return 0
 
 
@@ -89,17 +139,18 @@ def rename(session: Session, words: list[str]) -> int:
 def wait_for_startup(session: Session, words: list[str]) -> int:
     import time
 
-    from hashell.errors import HashellError
+    from hashell.commands import cluster
+    from hashell.values.intervals import parse_interval_ms
 
-    end = time.monotonic() + (float(words[0]) if words and words[0].isdigit() else 30.0)
-    while time.monotonic() < end:
-        try:
-            if session.client.info().dc:
-                session.client.wait_idle(max(end - time.monotonic(), 1.0))
-                return 0
-        except TimedOut:
-            break
-        except HashellError:
-            session.close()
-        time.sleep(0.5)
-    raise TimedOut("the cluster did not come up in time", "see cluster status")
+    timeout_s = STARTUP_S
+    if words:
+        given = parse_interval_ms(words[0])
+        if not given:
+            raise BadUsage(f"{words[0]!r} is no time", "write 60, 60s or 2min")
+        timeout_s = given / 1000
+
+    def client() -> ClusterClient:
+        return session.client
+
+    cluster.wait_for_startup(client, timeout_s, clock=time.monotonic, sleep=time.sleep)
+    return 0

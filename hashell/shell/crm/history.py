@@ -23,17 +23,32 @@ VERSIONS_MAX = 1000
 SHOWN = 20
 
 LEVEL = Level(
-    "history", "What happened: events, versions of the configuration.",
+    "history",
+    "What happened: events, versions of the configuration.",
     commands=(
-        Command("log", "[COUNT]", "Versions of the configuration: who changed it, when, with which command.", f"{_HERE}:log", aliases=("versions", "list")),
+        Command(
+            "log",
+            "[COUNT]",
+            "Versions of the configuration: who changed it, when, with which command.",
+            f"{_HERE}:log",
+            aliases=("versions", "list"),
+        ),
         Command("events", "[COUNT]", "The last events of this cluster.", f"{_HERE}:events"),
         Command("resource", "RESOURCE...", "Events of resources.", f"{_HERE}:about"),
         Command("node", "NODE...", "Events of nodes.", f"{_HERE}:about"),
         Command("transitions", "[COUNT]", "What the cluster decided, and how it ended.", f"{_HERE}:transitions"),
         Command("show", "VERSION", "A version of the configuration.", f"{_HERE}:show"),
         Command("diff", "VERSION [VERSION]", "What changed between two versions, or from one to now.", f"{_HERE}:diff"),
-        Command("undo", "[VERSION]", "Take a change back: the last one, or that which made a version.", f"{_HERE}:undo", danger=Danger.INTERRUPTS),
-        Command("restore", "VERSION", "Make the configuration what it was.", f"{_HERE}:restore", danger=Danger.INTERRUPTS),
+        Command(
+            "undo",
+            "[VERSION]",
+            "Take a change back: the last one, or that which made a version.",
+            f"{_HERE}:undo",
+            danger=Danger.INTERRUPTS,
+        ),
+        Command(
+            "restore", "VERSION", "Make the configuration what it was.", f"{_HERE}:restore", danger=Danger.INTERRUPTS
+        ),
     ),
 )
 
@@ -157,14 +172,24 @@ def undo(session: Session, words: list[str]) -> int:
     rows = _rows(session)
     if not rows:
         raise NotFound("no version of the configuration is kept", "there is nothing to take back")
-    wanted = str(_version(session, words[0]).version) if words else rows[0].version
+    wanted = str(_version(session, words[0]).version) if words else _newest_by_people(rows)
     place = next((place for place, row in enumerate(rows) if row.version == wanted), 0)
     if place + 1 >= len(rows):
-        raise NotFound(f"what came before version {wanted} is not kept", "it is the oldest; there is nothing to go back to")
+        raise NotFound(
+            f"what came before version {wanted} is not kept", "it is the oldest; there is nothing to go back to"
+        )
     before, after = session.client.version(rows[place + 1].version), session.client.version(wanted)
     env = session.env()
     versions.undo(env, before, after)
     return _carry_out(session, env, f"undo of {wanted}", f"Take back {rows[place].command or wanted}?")
+
+
+def _newest_by_people(rows: tuple[HistoryRow, ...]) -> str:
+    """The newest change that somebody made; what the cluster notes by itself is not for people to take back."""
+    made = [row.version for row in rows if row.user != "hashelld"]
+    if not made:
+        raise NotFound("nobody has changed the configuration", "name the version whose change is meant")
+    return made[0]
 
 
 def restore(session: Session, words: list[str]) -> int:

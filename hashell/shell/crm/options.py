@@ -18,7 +18,9 @@ _COMMANDS = ("keys", "output", "wait", "events", "editor", "pager", "theme")
 def _setting_command(name: str) -> Command:
     setting = own.BY_NAME[name]
     usage = f"({'|'.join(setting.values)})" if setting.values else "[TEXT]"
-    return Command(name, usage, setting.help, f"{_HERE}:set_{name}", aliases=("colorscheme",) if name == "theme" else ())
+    return Command(
+        name, usage, setting.help, f"{_HERE}:set_{name}", aliases=("colorscheme",) if name == "theme" else ()
+    )
 
 
 LEVEL = Level(

@@ -15,13 +15,29 @@ if TYPE_CHECKING:
 _HERE = "hashell.shell.crm.ra"
 
 LEVEL = Level(
-    "ra", "Agents: list and describe them.",
+    "ra",
+    "Agents: list and describe them.",
     commands=(
         Command("classes", "", "Classes of agents, with the providers of those that have some.", f"{_HERE}:classes"),
-        Command("list", "CLASS [PROVIDER]", "The agents of a class.", f"{_HERE}:list_agents", example="list ocf\nlist ocf pacemaker"),
+        Command(
+            "list",
+            "CLASS [PROVIDER]",
+            "The agents of a class.",
+            f"{_HERE}:list_agents",
+            example="list ocf\nlist ocf pacemaker",
+        ),
         Command("providers", "TYPE [CLASS]", "Who provides an agent of this type.", f"{_HERE}:providers"),
-        Command("info", "AGENT", "What an agent does, its parameters and operations.", f"{_HERE}:info", aliases=("meta",), example="info IPaddr2\ninfo stonith:fence_ipmilan"),
-        Command("validate", "AGENT {PARAM=VALUE}", "Let an agent judge parameters, nothing is started.", f"{_HERE}:validate"),
+        Command(
+            "info",
+            "AGENT",
+            "What an agent does, its parameters and operations.",
+            f"{_HERE}:info",
+            aliases=("meta",),
+            example="info IPaddr2\ninfo stonith:fence_ipmilan",
+        ),
+        Command(
+            "validate", "AGENT {PARAM=VALUE}", "Let an agent judge parameters, nothing is started.", f"{_HERE}:validate"
+        ),
     ),
 )
 #: Operations that an agent has for the cluster's use; the advice of others is what people look for.
@@ -60,7 +76,10 @@ def list_agents(session: Session, words: list[str]) -> int:
     if standard not in known:
         raise NotFound(f"class {standard} does not exist", "classes here: " + ", ".join(known))
     if provider and provider not in find.list_providers():
-        raise NotFound(f"there is no provider {provider} for class {standard}", "providers here: " + ", ".join(find.list_providers()))
+        raise NotFound(
+            f"there is no provider {provider} for class {standard}",
+            "providers here: " + ", ".join(find.list_providers()),
+        )
     _columns(session, list(dict.fromkeys(name.type for name in find.list_agents(standard, provider))))
     return 0
 
@@ -127,7 +146,12 @@ def _operations(found: AgentMetadata) -> list[str]:
     lines = ["Operations' defaults (advisory minimum):", ""]
     for one in shown:
         name = f"{one.name}_{one.role}" if one.role else one.name
-        values = [("timeout", one.timeout), ("interval", one.interval), ("start-delay", one.start_delay), ("depth", one.depth_text)]
+        values = [
+            ("timeout", one.timeout),
+            ("interval", one.interval),
+            ("start-delay", one.start_delay),
+            ("depth", one.depth_text),
+        ]
         # An interval or delay of nothing says nothing.
         said = [f"{key}={value}" for key, value in values if value and (key == "timeout" or value.rstrip("s") != "0")]
         lines.append(f"    {name:<13} {' '.join(said)}".rstrip())
@@ -144,7 +168,9 @@ def validate(session: Session, words: list[str]) -> int:
     parameters = dict(word.split("=", 1) for word in words[1:])
     found = read_metadata(name)
     unknown = [one for one in parameters if found.parameter(one) is None]
-    missing = [one.name for one in found.parameters if one.required and one.name not in parameters and one.default is None]
+    missing = [
+        one.name for one in found.parameters if one.required and one.name not in parameters and one.default is None
+    ]
     for one in unknown:
         session.err(f"WARNING: {name} has no parameter {one}")
     if missing:
@@ -152,7 +178,9 @@ def validate(session: Session, words: list[str]) -> int:
     if not found.supports("validate-all"):
         raise BadUsage(f"{name} cannot validate parameters", "its agent has no validate-all")
     place = Place(ocf_root=find.ocf_root())
-    call = build_call(place, name, find.resolve(name), "validate-all", "validate", parameters, timeout_ms=VALIDATE_TIMEOUT_S * 1000)
+    call = build_call(
+        place, name, find.resolve(name), "validate-all", "validate", parameters, timeout_ms=VALIDATE_TIMEOUT_S * 1000
+    )
     ended = run(call)
     for line in (ended.stdout + ended.stderr).decode(errors="replace").splitlines():
         session.err(line)

@@ -143,11 +143,21 @@ def _section(line: Line) -> str:
 
 
 _KEYWORDS = {
-    "params": "parameters of the agent", "meta": "options of the resource", "utilization": "what it needs of a node",
-    "op": "an operation: monitor, start, stop …", "operations": "an id for all operations", "rule": "only when a rule holds",
-    "op_params": "parameters for this operation", "op_meta": "meta-attributes for this operation",
-    "set": "give it a value", "delete": "take the value away", "show": "print the value", "force": "also when refused",
-    "attributes": "attributes of the node", "date": "a moment or period", "defined": "the attribute has a value",
+    "params": "parameters of the agent",
+    "meta": "options of the resource",
+    "utilization": "what it needs of a node",
+    "op": "an operation: monitor, start, stop …",
+    "operations": "an id for all operations",
+    "rule": "only when a rule holds",
+    "op_params": "parameters for this operation",
+    "op_meta": "meta-attributes for this operation",
+    "set": "give it a value",
+    "delete": "take the value away",
+    "show": "print the value",
+    "force": "also when refused",
+    "attributes": "attributes of the node",
+    "date": "a moment or period",
+    "defined": "the attribute has a value",
     "not_defined": "the attribute has no value",
 }
 

@@ -26,8 +26,8 @@ _KEPT = 4096
 class Part(msgspec.Struct, frozen=True):
     """A word and what it is: level, command, keyword, value, option, comment, wrong or unknown.
 
-    `name` is the usage's name of a value (RESOURCE, PARAM=VALUE); `unknown` is a word that the usage does not expect, in
-    a command whose own parser has the last word.
+    `name` is the usage's name of a value (RESOURCE, PARAM=VALUE); `unknown` is a word that the usage does not expect,
+    in a command whose own parser has the last word.
     """
 
     kind: str
@@ -157,7 +157,9 @@ def _read_crm(text: str, tokens: tuple[Token, ...], path: Path) -> Line:
             built_in = BUILT_IN.find(word)
             if built_in is not None:
                 parts.append(Part("command", token))
-                return _read_words(text, tokens, place, parts, built_in, here, _after(built_in, tokens, place, here, path))
+                return _read_words(
+                    text, tokens, place, parts, built_in, here, _after(built_in, tokens, place, here, path)
+                )
         if found is None and not ambiguous and not parts:
             found, _ = find(word, [level_named(name) for name in ROOT.levels])
         if isinstance(found, LevelName):
@@ -182,7 +184,9 @@ def _no_command(word: str, ambiguous: tuple[str, ...], token: Token, path: Path)
     import difflib
 
     close = difflib.get_close_matches(word, names_at(level_at(path)), 1)
-    return Wrong(token.start, token.end, f"no command is called {word} here", f"did you mean {close[0]}?" if close else "")
+    return Wrong(
+        token.start, token.end, f"no command is called {word} here", f"did you mean {close[0]}?" if close else ""
+    )
 
 
 def _after(command: Command, tokens: tuple[Token, ...], place: int, here: Path, path: Path) -> Path:

@@ -1,7 +1,8 @@
 """A command's usage as a small automaton: does a line fit, what could come next, which word is wrong.
 
-Usages: `word` is itself in any case; `NAME` is a value, `NAME=VALUE` a value with an equals sign in it; `[x]` optional, `{x}`
-repeated or left out, `(a|b)` either, `x...` once or more; `'('` a bracket itself.
+Usages: `word` is itself in any case; `NAME` is a value, `NAME=VALUE` a value with an equals sign in it, `NAME:` one
+with a colon at its end; `[x]` optional, `{x}` repeated or left out, `(a|b)` either, `x...` once or more; `'('` a
+bracket itself.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class Word(msgspec.Struct, frozen=True):
 
 
 class Value(msgspec.Struct, frozen=True):
-    """A value; `name` finds its source. One with `=` in its name must have one in its text, one that ends in a colon too."""
+    """A value; `name` finds its source. One with `=` in its name must have one in its text, one that ends in a colon
+    a colon at the end."""
 
     name: str
 
@@ -89,22 +91,22 @@ class _Builder:
         return start
 
     def part(self, start: int) -> int:
-        token = self.peek()
+        symbol = self.peek()
         self.place += 1
         begin = self.state()
         self.link(start, begin)
-        if token in ("[", "{", "("):
+        if symbol in ("[", "{", "("):
             end = self.either(begin)
-            assert self.peek() == {"[": "]", "{": "}", "(": ")"}[token], self.tokens
+            assert self.peek() == {"[": "]", "{": "}", "(": ")"}[symbol], self.tokens
             self.place += 1
-            if token in "[{":
+            if symbol in "[{":
                 self.link(begin, end)
-            if token == "{":
+            if symbol == "{":
                 self.link(end, begin)
         else:
             end = self.state()
-            text = token.strip("'")
-            named = text.upper() == text and any(char.isalpha() for char in text) and not token.startswith("'")
+            text = symbol.strip("'")
+            named = text.upper() == text and any(char.isalpha() for char in text) and not symbol.startswith("'")
             self.link(begin, end, Value(text) if named else Word(text))
         if self.peek() == "...":
             self.place += 1
@@ -153,7 +155,8 @@ class Pattern:
                 if item is not None and item.fits(word):
                     ends.setdefault(item, set()).add(end)
         keywords = [item for item in ends if isinstance(item, Word)]
-        chosen: list[Item] = list(keywords) or [item for item in ends if isinstance(item, Value) and item.marked] or list(ends)
+        marked = [item for item in ends if isinstance(item, Value) and item.marked]
+        chosen: list[Item] = [*keywords] or [*marked] or [*ends]
         reached = frozenset(end for item in chosen for end in ends[item])
         return self._closure(reached), chosen[0] if chosen else None
 

@@ -122,7 +122,11 @@ class _Reader:
             if child.tag in ("primitive", *CONTAINERS):
                 members.append(child.get("id", ""))
                 nodes.update(dict.fromkeys(self.resource(child, name)))
-        text = f"{'clone' if element.tag == 'master' else element.tag} of {', '.join(members)}" if members else str(element.tag)
+        text = (
+            f"{'clone' if element.tag == 'master' else element.tag} of {', '.join(members)}"
+            if members
+            else str(element.tag)
+        )
         self.resources[name] = Known(str(element.tag), f"{text}; {_on(list(nodes))}", inside=inside)
         return list(nodes)
 
@@ -154,7 +158,9 @@ class _Reader:
             pairs = {pair.get("name", ""): pair.get("value", "") for pair in node.iter("nvpair")}
             self.attributes.update(pairs)
             said = ["online" if _is_up(states.get(name)) else "offline"]
-            said += [word for word in ("standby", "maintenance") if pairs.get(word, "").lower() in ("on", "true", "yes")]
+            said += [
+                word for word in ("standby", "maintenance") if pairs.get(word, "").lower() in ("on", "true", "yes")
+            ]
             if node.get("type") not in (None, "member", "normal"):
                 said.append(node.get("type", ""))
             self.nodes[name] = ", ".join(said)

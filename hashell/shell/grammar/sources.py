@@ -11,6 +11,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -190,7 +191,9 @@ class Sources:
         if not equals:
             yield from (one for one in table(self, line) if one.text.rstrip("=") not in used)
             return
-        yield from (Candidate(f"{typed}={_quoted(one.text)}", one.help, one.text) for one in self._values(name, line, typed))
+        yield from (
+            Candidate(f"{typed}={_quoted(one.text)}", one.help, one.text) for one in self._values(name, line, typed)
+        )
 
     def _values(self, name: str, line: Line, key: str) -> Iterator[Candidate]:
         """Values of one parameter, option or attribute."""
@@ -340,7 +343,10 @@ def _properties(sources: Sources, line: Line) -> Iterator[Candidate]:
 
 
 _PAIRS: dict[str, Callable[[Sources, Line], Iterator[Candidate]]] = {
-    "PARAM=VALUE": _parameters, "META=VALUE": _metas, "OPATTR=VALUE": _operation_attributes, "PROPERTY=VALUE": _properties,
+    "PARAM=VALUE": _parameters,
+    "META=VALUE": _metas,
+    "OPATTR=VALUE": _operation_attributes,
+    "PROPERTY=VALUE": _properties,
 }
 #: `name=value` words of their own: what they are, and their values.
 _FIXED: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -367,10 +373,18 @@ def _resources(*kinds: str) -> Maker:
     def make(sources: Sources, line: Line, word: str) -> Iterator[Candidate]:
         base, colon, _ = word.partition(":")
         if colon and line.command is not None and line.command.name in ("order", "colocation"):
-            words = ("start", "stop", "promote", "demote") if line.command.name == "order" else ("Started", "Promoted", "Unpromoted")
+            words = (
+                ("start", "stop", "promote", "demote")
+                if line.command.name == "order"
+                else ("Started", "Promoted", "Unpromoted")
+            )
             yield from (Candidate(f"{base}:{one}") for one in words)
             return
-        used = {part.token.text for part in line.parts if part.kind == "value" and part.name.startswith(("RESOURCE", "PRIMITIVE"))}
+        used = {
+            part.token.text
+            for part in line.parts
+            if part.kind == "value" and part.name.startswith(("RESOURCE", "PRIMITIVE"))
+        }
         rows = [(name, one) for name, one in sources.snapshot.resources.items() if not kinds or one.kind in kinds]
         prefix = word.lower()
         rows = [row for row in rows if row[0].lower().startswith(prefix)] or rows
@@ -390,7 +404,11 @@ def _any_id(sources: Sources, line: Line, word: str) -> Iterator[Candidate]:
 
 def _agents(sources: Sources, line: Line, word: str) -> Iterator[Candidate]:
     """Types of OCF agents by their short name, then classes and providers, level by level as they are typed."""
-    fencing = line.value("NEWID") != "" and line.command is not None and any(item_name == "FENCEAGENT" for item_name in _names(line))
+    fencing = (
+        line.value("NEWID") != ""
+        and line.command is not None
+        and any(item_name == "FENCEAGENT" for item_name in _names(line))
+    )
     standard, colon, rest = word.partition(":")
     if not colon:
         by_class: dict[str, int] = {}
@@ -398,11 +416,16 @@ def _agents(sources: Sources, line: Line, word: str) -> Iterator[Candidate]:
             by_class[one.standard] = by_class.get(one.standard, 0) + 1
         seen: set[str] = set()
         if not fencing:
-            for one in sorted(sources.agents, key=lambda one: (one.provider not in ("hashell", "heartbeat", "pacemaker"), one.type.lower())):
+            for one in sorted(
+                sources.agents,
+                key=lambda one: (one.provider not in ("hashell", "heartbeat", "pacemaker"), one.type.lower()),
+            ):
                 if one.standard == "ocf" and one.type not in seen:
                     seen.add(one.type)
                     said = sources._described.get(one)
-                    yield Candidate(one.type, f"ocf:{one.provider}" + (f" {' '.join(said.shortdesc.split())}" if said else ""))
+                    yield Candidate(
+                        one.type, f"ocf:{one.provider}" + (f" {' '.join(said.shortdesc.split())}" if said else "")
+                    )
         for name, count in sorted(by_class.items()):
             yield Candidate(f"{name}:", f"{count} agents", open=True)
         yield from (Candidate(f"@{name}", one.text) for name, one in sources.snapshot.templates.items())
@@ -451,13 +474,25 @@ def _operations(sources: Sources, line: Line, word: str) -> Iterator[Candidate]:
         yield from (Candidate(name) for name in usual)
         return
     for name in dict.fromkeys(one.name for one in said.actions if one.name not in ("meta-data", "validate-all")):
-        advised = [f"{key}={value}" for one in said.actions if one.name == name for key, value in (("interval", one.interval), ("timeout", one.timeout)) if value]
+        advised = [
+            f"{key}={value}"
+            for one in said.actions
+            if one.name == name
+            for key, value in (("interval", one.interval), ("timeout", one.timeout))
+            if value
+        ]
         yield Candidate(name, "advised " + " ".join(advised) if advised else "")
 
 
 def _scores(colon: str) -> Maker:
     def make(sources: Sources, line: Line, word: str) -> Iterator[Candidate]:
-        for value, text in (("inf", "must"), ("-inf", "must not"), ("100", "likes it"), ("-100", "rather not"), ("0", "no wish")):
+        for value, text in (
+            ("inf", "must"),
+            ("-inf", "must not"),
+            ("100", "likes it"),
+            ("-100", "rather not"),
+            ("0", "no wish"),
+        ):
             yield Candidate(value + colon, text)
 
     return make
@@ -473,7 +508,7 @@ def _files(sources: Sources, line: Line, word: str) -> Iterator[Candidate]:
     folder, _, _ = word.rpartition("/")
     base = folder + "/" if folder or word.startswith("/") else ""
     try:
-        with os.scandir(os.path.expanduser(base) or ".") as found:
+        with os.scandir(Path(base).expanduser()) as found:
             for number, entry in enumerate(found):
                 if number >= FILES_MAX:
                     return
@@ -580,7 +615,9 @@ _VALUES: dict[str, Maker] = {
     "CONSTRAINT": lambda sources, line, word: _table(sources.snapshot.constraints.items()),
     "ROLE": lambda sources, line, word: _table(sources.snapshot.roles.items()),
     "TICKET": lambda sources, line, word: _table(sources.snapshot.tickets.items()),
-    "TICKET:": lambda sources, line, word: (Candidate(f"{name}:", text) for name, text in sources.snapshot.tickets.items()),
+    "TICKET:": lambda sources, line, word: (
+        Candidate(f"{name}:", text) for name, text in sources.snapshot.tickets.items()
+    ),
     "TARGET:": _targets,
     "TARGET": lambda sources, line, word: _table(sources.snapshot.nodes.items()),
     "NODESCORE": _node_scores,
