@@ -202,7 +202,7 @@ class Coordinator:
             effects += self._announce(TransitionEnded(self._walk.number, "aborted", reason))
             self._walk = None
         self._need, self._asked, self._stale, self._retrying = "", 0, 0, False
-        effects += [CancelTimer(one) for one in ("join", "retry", "recheck", "ask", "grace")]
+        effects += [CancelTimer(one) for one in ("join", "retry", "recheck", "ask")]
         return effects
 
     # --- the one next step ----------------------------------------------------------------------------

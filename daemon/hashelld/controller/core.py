@@ -141,6 +141,11 @@ class Controller(Coordinator):
         self._fenced.clear()
         self._boots.update((one.name, one.boot) for one in view.members)
         effects: list[Effect] = []
+        if before is None:
+            # On every node: whoever coordinates when it ends must know that it has ended.
+            effects.append(StartTimer(
+                "grace", self._option_ms("dc-deadtime", DC_DEADTIME_MS), TimeIsUp("grace")
+            ))
         if before is None or before.dc != view.dc:
             effects.append(Tell(Happened(
                 "dc", "notice", f"{view.dc} coordinates the cluster now", (view.dc,)
@@ -153,10 +158,6 @@ class Controller(Coordinator):
         if not was_dc:
             seed = f"{me.uuid}:{me.boot}:{view.number}".encode()
             self._uuid = str(uuid.UUID(bytes=hashlib.blake2b(seed, digest_size=16).digest()))
-            if before is None or not before.members:
-                effects.append(StartTimer(
-                    "grace", self._option_ms("dc-deadtime", DC_DEADTIME_MS), TimeIsUp("grace")
-                ))
         effects += self._integrate(view, restarted)
         gone = {*view.lost, *view.left}
         for node_id, name in membership.configured(self._cib).items():

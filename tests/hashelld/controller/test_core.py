@@ -187,3 +187,17 @@ def test_configured_nodes_that_never_came_are_fenced_only_after_a_grace(make_clu
     assert cluster.fenced == [] or all(not target for _, target in cluster.fenced)
     cluster.run(30)
     assert ("fence_test:reboot", "node3") in cluster.fenced
+
+
+def test_a_new_dc_does_not_wait_for_ever_for_nodes_that_never_came(make_cluster):
+    device = DEVICE.replace("node3", "node3 node4")
+    cluster = make_cluster(DUMMY + device, nodes=4, options={"stonith-enabled": "true"}, meet=False)
+    cluster.meet("node1", "node2", "node3")
+    cluster.change("modify", "<node id='4' uname='node4'/>", "nodes")
+    cluster.run(5)
+    assert cluster.where("web") == set()
+    cluster.kill("node1")
+    cluster.meet("node2", "node3")
+    cluster.run(30)
+    assert ("fence_test:reboot", "node1") in cluster.fenced
+    assert len(cluster.where("web")) == 1
