@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -663,10 +663,7 @@ class CibManager:
     def _raise_version(self, entry: Entry, highest: Version, out: list[Effect]) -> None:
         version = self.cib.version
         same_epoch = (highest.admin_epoch, highest.epoch) == (version.admin_epoch, version.epoch)
-        raised = (
-            replace(highest, num_updates=highest.num_updates + 1) if same_epoch
-            else replace(highest, epoch=highest.epoch + 1, num_updates=0)
-        )
+        raised = highest.after(configuration_changed=not same_epoch)
         root = self.cib.copy_root()
         raised.write_to(root)
         before, self.cib = self.cib, Cib(root)
