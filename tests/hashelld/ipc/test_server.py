@@ -171,7 +171,7 @@ def test_a_request_that_nobody_answers_times_out(folder):
     with FakeNode(folder, answer_timeout_s=0.05) as node:
         node.answers = lambda asked: None
         client = DaemonClient(node.path)
-        with pytest.raises(TimedOut, match="CleanUp"):
+        with pytest.raises(TimedOut, match="did not carry out CleanUp"):
             client.clean_up("web")
         assert client.info().node == "node1"
         client.close()
