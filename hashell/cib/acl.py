@@ -13,9 +13,9 @@ from __future__ import annotations
 import enum
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from lxml import etree
+from msgspec import Struct
 
 from hashell.cib.diff import BOOKKEEPING
 from hashell.cib.document import Cib
@@ -41,8 +41,7 @@ class Kind(enum.StrEnum):
     DENY = "deny"
 
 
-@dataclass(frozen=True, slots=True)
-class Permission:
+class Permission(Struct, frozen=True):
     """One permission: for what an XPath selects, for all elements of a type, or for the element
     with an id.
     """
@@ -71,8 +70,7 @@ class Permission:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class Permissions:
+class Permissions(Struct, frozen=True):
     """All that is granted to and kept from one user. `unrestricted`: the lists do not concern them.
     """
 

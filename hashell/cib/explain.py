@@ -14,10 +14,10 @@ import enum
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from lxml import etree
+from msgspec import Struct, field
 
 from hashell.cib.ids import is_valid_id
 from hashell.cib.query import is_element
@@ -37,8 +37,7 @@ class Severity(enum.StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing that is wrong. `id` is that of the element or of the nearest one above it that has
     one.
 
@@ -101,8 +100,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
     return "use " + ", ".join(known) if 0 < len(known) <= 12 else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
+class Values(Struct, frozen=True):
     """What an attribute may be: one of `words`, or of one of these XML Schema types, or a text like
     `pattern`.
     """
@@ -145,8 +143,7 @@ _TYPE_NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(Struct, frozen=True):
     """How often a child may stand there, and its pattern."""
 
     least: int
@@ -154,8 +151,7 @@ class _Part:
     pattern: etree._Element
 
 
-@dataclass(frozen=True, slots=True)
-class _Alternative:
+class _Alternative(Struct, frozen=True):
     """One way in which an element can be right. `some`: of each of these sets of children one must
     be there.
     """

@@ -12,12 +12,12 @@ import os
 import sqlite3
 import zlib
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from lxml import etree
+from msgspec import Struct
 
 from hashell.cib.diff import make_patch
 from hashell.cib.document import SIZE_MAX, Cib
@@ -55,8 +55,7 @@ class HistoryUnusable(Refused):
     id = "history-unusable"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One version of the configuration. `number` counts up on this node; `when_s` is seconds since
     1970.
     """

@@ -7,10 +7,10 @@ versions.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from lxml import etree
+from msgspec import Struct
 
 from hashell.cib.diff import is_empty, make_patch, renew_root, touches_configuration
 from hashell.cib.document import Cib
@@ -33,8 +33,7 @@ class Operation(Protocol):
     def path(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(Struct, frozen=True):
     """What came of a transaction. Where nothing changed, `after` is the old document and `patch`
     has no change.
     """

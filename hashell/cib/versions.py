@@ -5,14 +5,14 @@ Source: Pacemaker Explained, "CIB properties".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Self
 
 from lxml import etree
+from msgspec import Struct
+from msgspec.structs import replace
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Version:
+class Version(Struct, frozen=True, order=True):
     """Ordered; a change of the configuration raises `epoch`, one of the status `num_updates`."""
 
     admin_epoch: int = 0

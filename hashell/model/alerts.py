@@ -6,7 +6,9 @@ Source: Pacemaker Explained, "Alerts".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from hashell.model.nvpairs import Document
 from hashell.values.booleans import parse_boolean
@@ -21,8 +23,7 @@ DEFAULT_KINDS = frozenset({"nodes", "fencing", "resources"})
 DEFAULT_TIMEOUT_MS = 30_000
 
 
-@dataclass(frozen=True, slots=True)
-class AlertRecipient:
+class AlertRecipient(Struct, frozen=True):
     """One recipient; where its own sets say nothing, those of the alert hold."""
 
     id: str
@@ -33,8 +34,7 @@ class AlertRecipient:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class AlertConfig:
+class AlertConfig(Struct, frozen=True):
     """An agent at `path`, called once for each recipient, or once without one. `attributes` empty means all of them."""
 
     id: str

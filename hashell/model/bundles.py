@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import copy
 import re
-from dataclasses import dataclass
 
 from lxml import etree
+from msgspec import Struct
 
 from hashell.cib.ids import sanitize_id
 from hashell.model.nvpairs import Document
@@ -37,16 +37,14 @@ _AGENTS = ("docker", "podman")
 _ADDRESS = re.compile(r"\s*\+?(\d+)\.\s*\+?(\d+)\.\s*\+?(\d+)\.\s*\+?(\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Struct, frozen=True):
     source: str
     target: str
     options: str | None = None
     per_replica: bool = False
 
 
-@dataclass(slots=True)
-class BundleSpec:
+class BundleSpec(Struct):
     """What a `bundle` element says. `replicas_per_host` is 1 where a port on the host is shared."""
 
     id: str

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from hashell.model.nvpairs import Document
 from hashell.model.options.cluster import OPTIONS
@@ -43,8 +44,7 @@ class HealthStrategy(enum.StrEnum):
     CUSTOM = "custom"
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterOptions:
+class ClusterOptions(Struct, frozen=True):
     """Typed options; times are milliseconds. What is unset or invalid has its default.
 
     `no_quorum_policy` is the effective one: `fence` falls back to `stop` where fencing is off or the cluster never

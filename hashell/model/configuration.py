@@ -6,9 +6,10 @@ Source: Pacemaker Explained; lib/pengine/status.c, cluster_status.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 
 from lxml import etree
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from hashell.cib.document import Cib
 from hashell.cib.versions import Version
@@ -27,8 +28,7 @@ from hashell.model.upgrade import upgraded
 from hashell.values.booleans import is_true
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Configuration:
+class Configuration(Struct, frozen=True, eq=False):
     """What is configured, at one moment (`now_s`, seconds since 1970).
 
     `nodes` are sorted by name; `resources` are the top ones in the order of the document, implied connections of

@@ -11,15 +11,13 @@ lib/pacemaker/pcmk_sched_{location,colocation,ordering,tickets}.c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lxml import etree
+from msgspec import Struct
 
 from hashell.rules.expressions import Rule
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceSet:
+class ResourceSet(Struct, frozen=True):
     """A `resource_set`; what is not written is None."""
 
     id: str
@@ -35,8 +33,7 @@ class ResourceSet:
     """As written; the old way of ordering reads it by another rule than a boolean."""
 
 
-@dataclass(frozen=True, slots=True)
-class LocationRule:
+class LocationRule(Struct, frozen=True):
     """A rule of a location constraint; `score` is as written. `rule` is None where the reference leads nowhere."""
 
     id: str | None
@@ -47,8 +44,7 @@ class LocationRule:
     boolean_op: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LocationConstraint:
+class LocationConstraint(Struct, frozen=True):
     id: str
     resource: str | None
     pattern: str | None
@@ -61,8 +57,7 @@ class LocationConstraint:
     element: etree._Element
 
 
-@dataclass(frozen=True, slots=True)
-class ColocationConstraint:
+class ColocationConstraint(Struct, frozen=True):
     id: str
     resource: str | None
     with_resource: str | None
@@ -75,8 +70,7 @@ class ColocationConstraint:
     element: etree._Element
 
 
-@dataclass(frozen=True, slots=True)
-class OrderConstraint:
+class OrderConstraint(Struct, frozen=True):
     """`symmetrical` None is the default, which depends on the kind."""
 
     id: str
@@ -93,8 +87,7 @@ class OrderConstraint:
     element: etree._Element
 
 
-@dataclass(frozen=True, slots=True)
-class TicketConstraint:
+class TicketConstraint(Struct, frozen=True):
     id: str
     ticket: str | None
     resource: str | None
@@ -104,8 +97,7 @@ class TicketConstraint:
     element: etree._Element
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownConstraint:
+class UnknownConstraint(Struct, frozen=True):
     """An element below `constraints` that is none of the four."""
 
     id: str

@@ -5,14 +5,13 @@ Source: Pacemaker Explained, "Fencing topologies".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from hashell.model.nvpairs import Document
 from hashell.values.integers import leading_integer
 
 
-@dataclass(frozen=True, slots=True)
-class FencingLevel:
+class FencingLevel(Struct, frozen=True):
     """One level; of `target`, `target_pattern` and `target_attribute` with `target_value` one kind is set. Index 1 is
     tried first.
     """

@@ -8,9 +8,9 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from lxml import etree
+from msgspec import Struct, field
 
 from hashell.model.nvpairs import Document
 from hashell.values.scores import parse_score
@@ -30,8 +30,7 @@ KIND_ATTRIBUTE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class NodeConfig:
+class NodeConfig(Struct, frozen=True):
     """A node as configured.
 
     `attributes` are the permanent ones with Pacemaker's own (#uname, #id, #kind, #is_dc, #cluster-name, #site-name),
@@ -53,8 +52,7 @@ class NodeConfig:
     bundle: str = ""
 
 
-@dataclass(slots=True)
-class NodeList:
+class NodeList(Struct):
     """Nodes sorted by name as they are found; of equal names the later one comes first, as in Pacemaker."""
 
     nodes: list[NodeConfig] = field(default_factory=list)

@@ -10,9 +10,9 @@ Source: Pacemaker Explained, "Rules", "Reusing parts of the configuration"; lib/
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from lxml import etree
+from msgspec import Struct, field
 
 from hashell.rules.evaluate import RuleInput, evaluate, sooner
 from hashell.rules.expressions import Invalid, Rule
@@ -20,8 +20,7 @@ from hashell.rules.parse import parse_rule
 from hashell.values.scores import parse_score
 
 
-@dataclass(frozen=True, slots=True)
-class NameValueSet:
+class NameValueSet(Struct, frozen=True):
     """One set as written; `rule` None means that it always holds."""
 
     id: str
@@ -30,8 +29,7 @@ class NameValueSet:
     pairs: tuple[tuple[str, str], ...]
 
 
-@dataclass(slots=True)
-class Document:
+class Document(Struct):
     """What reading sets needs of the whole document: references, the moment, and notes on what was found.
 
     `changes_at` is the earliest moment at which a rule that was asked can change, `problems` the complaints in order,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lxml import etree
+from msgspec import Struct
 
 from hashell.model.nvpairs import Document, NameValueSet
 from hashell.model.options.operation import DEFAULT_TIMEOUT_MS
@@ -49,8 +49,7 @@ class Requires(enum.StrEnum):
     FENCING = "fencing"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OperationConfig:
+class OperationConfig(Struct, frozen=True, eq=False):
     """An `op` element, with what its own attributes say (sets of meta-attributes are not looked at here, as in
     Pacemaker).
 

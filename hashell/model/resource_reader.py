@@ -9,9 +9,10 @@ Source: lib/pengine/complex.c, group.c, clone.c, bundle.c, native.c.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 
 from lxml import etree
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from hashell.model import bundles
 from hashell.model.cluster_options import ClusterOptions, NoQuorumPolicy
@@ -36,8 +37,7 @@ from hashell.values.roles import Role
 from hashell.values.scores import INFINITY, parse_score
 
 
-@dataclass(slots=True)
-class _Parent:
+class _Parent(Struct):
     """What a resource inherits from the one that holds it.
 
     `fixed` are the values that the parents themselves set, the nearest first; `meta` the parent's whole table;
@@ -52,8 +52,7 @@ class _Parent:
     kind: ResourceKind
 
 
-@dataclass(slots=True)
-class ResourceReader:
+class ResourceReader(Struct):
     """Reads resources one after another; keeps what later ones depend on.
 
     `node_count` is the number of nodes so far; `add_node` is told of each node that a bundle brings.

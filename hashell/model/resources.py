@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from lxml import etree
+from msgspec import Struct, field
 
 from hashell.model.nvpairs import ParameterSource
 from hashell.model.operations import OperationConfig
@@ -36,8 +36,7 @@ class MultipleActive(enum.StrEnum):
     STOP_UNEXPECTED = "stop_unexpected"
 
 
-@dataclass(frozen=True, slots=True)
-class CloneOptions:
+class CloneOptions(Struct, frozen=True):
     """How many instances; `promoted_max` and `promoted_node_max` are 0 for clones that cannot be promoted."""
 
     clone_max: int
@@ -48,8 +47,7 @@ class CloneOptions:
     interleave: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class BundleReplica:
+class BundleReplica(Struct, frozen=True):
     """The resources that one replica of a bundle stands for. `node_id` is the guest node made by `remote`."""
 
     offset: int
@@ -60,8 +58,7 @@ class BundleReplica:
     node_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BundleConfig:
+class BundleConfig(Struct, frozen=True):
     """`agent` is docker or podman. `instances` is the implied clone of the bundle's primitive, if it has one."""
 
     agent: str
@@ -73,8 +70,7 @@ class BundleConfig:
     instances: ResourceConfig | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ResourceConfig:
+class ResourceConfig(Struct, frozen=True, eq=False):
     """A resource as configured, evaluated for the moment of reading.
 
     `meta` is Pacemaker's table: attributes of the element (class, type, id …), own meta-attributes, those of the

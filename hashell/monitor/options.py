@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from hashell.errors import BadUsage
 from hashell.status.options import (
@@ -28,8 +30,7 @@ class Takes(enum.Enum):
     PERHAPS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One option. `short` is one letter or empty; `value` names its value in the help; hidden rows have no help."""
 
     short: str
@@ -108,8 +109,7 @@ class BadOptionValue(BadUsage):
     exit_code = 64
 
 
-@dataclass(frozen=True, slots=True)
-class MonitorOptions:
+class MonitorOptions(Struct, frozen=True):
     """A command line, understood. `output` None: a screen, if there is a terminal."""
 
     status: StatusOptions
@@ -208,8 +208,7 @@ _FLAGS = {
 }
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     """What is gathered while the words are read: sections apply only when the format is known."""
 
     detail: dict[str, bool | str | int] = field(default_factory=dict)
@@ -236,7 +235,7 @@ def read(argv: list[str]) -> MonitorOptions:
     if machine:
         reading.detail |= {"inactive": True, "timing": True}
     status = replace(
-        StatusOptions(), sections=sections, ban_prefix=prefix, **reading.detail,  # type: ignore[arg-type]
+        StatusOptions(), sections=sections, ban_prefix=prefix, **reading.detail,
     )
     return MonitorOptions(
         status, output, silent=silent, **reading.fields,  # type: ignore[arg-type]

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
 from typing import Self
+
+from msgspec import Struct
+from msgspec.structs import fields, replace
 
 from hashell.rules.iso8601 import Moment
 
@@ -34,8 +36,7 @@ def parse_range(text: str) -> Range | None:
     return int(low), None if high is None else int(high)
 
 
-@dataclass(frozen=True, slots=True)
-class DateSpec:
+class DateSpec(Struct, frozen=True):
     """For each field a range, None where any value will do."""
 
     years: Range | None = None

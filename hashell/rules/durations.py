@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from typing import Self
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from hashell.rules.iso8601 import Moment
 from hashell.values.integers import leading_integer
@@ -21,8 +23,7 @@ _ISO = re.compile(
 MAX = 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Duration:
+class Duration(Struct, frozen=True):
     """Each field as written; 0 where not given."""
 
     years: int = 0

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, assert_never
+
+from msgspec import Struct
 
 from hashell.rules.expressions import (
     AttributeExpression,
@@ -42,8 +43,7 @@ class Verdict(NamedTuple):
     changes_at: int | None = None
 
 
-@dataclass(frozen=True)
-class RuleInput:
+class RuleInput(Struct, frozen=True, dict=True):
     """What a rule is evaluated against; what is not known is None, and comparisons with it fail.
 
     `offset_s` is the zone in which date specifications are meant, seconds east of UTC. `pattern` is the match of a

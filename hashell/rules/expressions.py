@@ -6,7 +6,8 @@ Source: Pacemaker Explained, "Rules"; lib/common/rules.c.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from hashell.rules.date_spec import DateSpec
 from hashell.rules.iso8601 import Moment
@@ -54,8 +55,7 @@ class DateOperation(enum.StrEnum):
     DATE_SPEC = "date_spec"
 
 
-@dataclass(frozen=True, slots=True)
-class AttributeExpression:
+class AttributeExpression(Struct, frozen=True):
     """A node attribute compared. `value_type` None means Pacemaker's default: number if one is a decimal, else
     integer for order comparisons, string for the rest.
     """
@@ -68,8 +68,7 @@ class AttributeExpression:
     value_source: ValueSource = ValueSource.LITERAL
 
 
-@dataclass(frozen=True, slots=True)
-class DateExpression:
+class DateExpression(Struct, frozen=True):
     """After `start` (gt), before `end` (lt), between both or on the days of `spec`.
 
     An end that a duration gives is already in `end`.
@@ -82,8 +81,7 @@ class DateExpression:
     spec: DateSpec | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceExpression:
+class ResourceExpression(Struct, frozen=True):
     """The agent of the resource; None means any."""
 
     id: str
@@ -92,8 +90,7 @@ class ResourceExpression:
     type: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OperationExpression:
+class OperationExpression(Struct, frozen=True):
     """The operation; `interval_ms` None means any."""
 
     id: str
@@ -101,15 +98,13 @@ class OperationExpression:
     interval_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Invalid:
+class Invalid(Struct, frozen=True):
     """A condition that makes no sense; it is never met. `problem` says why."""
 
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """Conditions joined. A rule with `problem` set is never met."""
 
     id: str

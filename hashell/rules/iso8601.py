@@ -9,8 +9,10 @@ Source: ISO 8601-1:2019, 5.2 to 5.4; lib/common/iso8601.c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 DAY_S = 86_400
 #: Seconds from the first day of year 1 to 1970-01-01.
@@ -45,8 +47,7 @@ def weeks_in_year(year: int) -> int:
     return 53 if january_1_weekday(year) == 4 or january_1_weekday(year + 1) == 5 else 52
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """A date with a time of day: `day` counts from 1 in the year, `offset_s` is seconds east of UTC."""
 
     year: int

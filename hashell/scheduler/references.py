@@ -6,8 +6,9 @@ Source: lib/pacemaker/pcmk_sched_constraints.c.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from hashell.model.constraints import ResourceSet
 from hashell.scheduler.workspace import Rank, Workspace, parse_rank

@@ -53,6 +53,8 @@ MENU_ROWS = 6
 REFRESH_S = 1.0
 #: Seconds between two writes above the prompt; what comes between is written at once.
 BETWEEN_WRITES_S = 0.1
+#: Seconds after which a busy thread gives way: a key must not wait for one that reads a large CIB.
+SWITCH_S = 0.001
 #: Versions offered for completion in the history level.
 VERSIONS_OFFERED = 50
 
@@ -80,6 +82,8 @@ class Shell:
         self._typing = False
         self._theme_name = ""
         self._moved_to = ""
+        #: What the file looked like when it was read last: its time and size.
+        self._read_file: tuple[int, int] | None = None
 
     # --- beginning and end
 
@@ -99,8 +103,8 @@ class Shell:
     def start(self) -> None:
         """Connect, begin to follow, greet."""
         client = self.session.client
+        sys.setswitchinterval(SWITCH_S)
         self.place.sources.start()
-        self.place.sources.show_cib(client.cib())
         self._follow()
         self._greet()
         self._proxy = StdoutProxy(sleep_between_writes=BETWEEN_WRITES_S, raw=True)
@@ -119,10 +123,12 @@ class Shell:
 
         if self.follower is not None:
             self.follower.stop()
+            self.follower = None
         client = self.session.client
+        self._followed, self._moved_to, self._read_file = client, "", None
+        if client.kind == "file":
+            return  # Nothing happens there; whether somebody wrote it is looked at after each command.
         feed = feed_of(client) if client.kind == "hashelld" else PollingFeed(client, interval_s=2.0)
-        self._followed = client
-        self._moved_to = ""
         self.follower = Follower(feed, self._show, self._changed)
         self.follower.start()
 
@@ -488,7 +494,7 @@ class Shell:
             # A copy: the next command edits the original while the loader reads.
             sources.show_cib(Cib(Cib(staged.root).copy_root()))
         elif session.client.kind == "file":
-            sources.show_cib(session.client.cib())
+            self._show_file()
         elif self.view.cib is not None:
             sources.show_cib(self.view.cib)
         if self.place.path[-1:] == ("history",) and session.client.kind == "hashelld":
@@ -499,6 +505,17 @@ class Shell:
                 )
                 for row in rows
             }
+
+    def _show_file(self) -> None:
+        """The names in a file, read again when it was written."""
+        client = self.session.client
+        try:
+            found = Path(client.where).stat()
+        except OSError:
+            return  # Standard input, or gone: the command that needs it says so.
+        if self._read_file != (found.st_mtime_ns, found.st_size):
+            self._read_file = (found.st_mtime_ns, found.st_size)
+            self.place.sources.show_cib(client.cib())
 
 
 def _cut(text: str, width: int) -> str:

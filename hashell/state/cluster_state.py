@@ -6,7 +6,8 @@ Source: lib/pengine/status.c, cluster_status; include/crm/common/scheduler_inter
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from hashell.cib.document import Cib
 from hashell.model.configuration import Configuration, read_configuration
@@ -20,8 +21,7 @@ from hashell.state.tickets import Ticket
 from hashell.values.roles import Role
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ClusterState:
+class ClusterState(Struct, frozen=True, eq=False):
     """The scheduler's only input.
 
     cib             the document that was read

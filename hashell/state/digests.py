@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from hashell.cib.digest import digested, parameters_digest
 from hashell.model.configuration import Configuration
@@ -39,8 +40,7 @@ class DigestMatch(enum.StrEnum):
     RESTART = "restart"
 
 
-@dataclass(slots=True)
-class OperationDigests:
+class OperationDigests(Struct):
     """The digests of an operation as configured now, and what the last comparison said.
 
     `match` is RESTART from the beginning where the operation has parameters of its own: a change of these cannot be
@@ -53,8 +53,7 @@ class OperationDigests:
     restart: str | None
 
 
-@dataclass(slots=True)
-class DigestCache:
+class DigestCache(Struct):
     """Digests that were computed once. As in Pacemaker, the first history entry asked about decides which parameters
     count for a restart.
     """

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from hashell.model.operations import whole_seconds
 from hashell.state.history import HistoryEntry
@@ -23,8 +24,7 @@ _ATTRIBUTE = re.compile(r"(fail-count|last-failure)-([^#]+)#.+_[0-9]+")
 _INSTANCE = re.compile(r":[0-9]+$")
 
 
-@dataclass(frozen=True, slots=True)
-class FailCount:
+class FailCount(Struct, frozen=True):
     """`count` points (INFINITY for a failure that must not be repeated); `last_s` seconds since 1970, 0 for unknown."""
 
     count: int = 0

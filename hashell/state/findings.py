@@ -11,14 +11,13 @@ Source: lib/pengine/unpack.c, pe_actions.c, failcounts.c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from hashell.state.history import HistoryEntry
 from hashell.state.resources import Resource
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FencingNeeded:
+class FencingNeeded(Struct, frozen=True, eq=False):
     """Fence (or only mark, `reason` empty: the action is needed to order after it) this node. `priority_delay`:
     priority-fencing-delay counts.
     """
@@ -28,8 +27,7 @@ class FencingNeeded:
     priority_delay: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ActionFound:
+class ActionFound(Struct, frozen=True, eq=False):
     """An action of a resource on a node: stop or demote because something failed; a recurring operation that is
     active (`optional`).
     """
@@ -42,16 +40,14 @@ class ActionFound:
     runnable: bool = True
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class StopNotNeeded:
+class StopNotNeeded(Struct, frozen=True, eq=False):
     """Stops of the resource on this node that were found before are optional after all."""
 
     resource: Resource
     node: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FailureCleared:
+class FailureCleared(Struct, frozen=True, eq=False):
     """Forget the failures of the resource on this node; not before the fencing of `after_fencing_of`, if that is set.
     """
 
@@ -63,8 +59,7 @@ class FailureCleared:
     runnable: bool = True
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HistoryCleared:
+class HistoryCleared(Struct, frozen=True, eq=False):
     """Delete the resource's history on this node (its shutdown lock expired)."""
 
     resource: Resource
@@ -73,8 +68,7 @@ class HistoryCleared:
     runnable: bool = True
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ScoreChanged:
+class ScoreChanged(Struct, frozen=True, eq=False):
     """The resource (with all below it) got `score` on `node` (None: on all nodes). Already in `Resource.allowed`;
     here for why.
     """
@@ -85,8 +79,7 @@ class ScoreChanged:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ParametersToCheck:
+class ParametersToCheck(Struct, frozen=True, eq=False):
     """Whether the parameters changed since this failed start or monitor can be told only when it is known where a
     container will run.
     """

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from lxml import etree
+from msgspec import Struct
 
 from hashell.values.integers import leading_integer
 from hashell.values.keys import Magic
@@ -117,8 +117,7 @@ class ResourceHistory(NamedTuple):
         return leading_integer(self.element.get("shutdown-lock")) or 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class NodeHistory:
+class NodeHistory(Struct, frozen=True, eq=False):
     """The history of one node, resources as in the document."""
 
     node_id: str

@@ -7,7 +7,7 @@ Source: lib/pengine/unpack.c, unpack_rsc_op.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from hashell.model.cluster_options import ClusterOptions
 from hashell.model.operations import OnFail
@@ -31,16 +31,14 @@ _STATUS_MAX = max(ExecStatus)
 _RC_MAX = 255
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """What the entries so far come to: the strictest wish of a failure, and the failure that was read last."""
 
     on_fail: OnFail = OnFail.IGNORE
     last_failure: HistoryEntry | None = None
 
 
-@dataclass(slots=True)
-class _Result:
+class _Result(Struct):
     """An entry with its result as it is to be understood."""
 
     entry: HistoryEntry

@@ -6,16 +6,15 @@ Source: Pacemaker Explained, "Multi-site clusters and tickets"; lib/pengine/unpa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from lxml import etree
+from msgspec import Struct, field
 
 from hashell.values.booleans import is_true
 from hashell.values.integers import leading_integer
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(Struct, frozen=True):
     """A ticket as the status section has it. `last_granted` is seconds since 1970, -1 for never. `state` holds all
     its attributes.
     """

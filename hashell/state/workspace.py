@@ -8,9 +8,8 @@ Source: lib/pengine/unpack.c, utils.c, native.c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from lxml import etree
+from msgspec import Struct, field
 
 from hashell.model.cluster_options import ClusterOptions, NoQuorumPolicy
 from hashell.model.configuration import Configuration
@@ -47,8 +46,7 @@ class ResourceDraft(Resource):
     __setattr__ = object.__setattr__
 
 
-@dataclass(slots=True)
-class Workspace:
+class Workspace(Struct):
     """All that reading knows so far. `resources` are the top ones; see `ClusterState` for the rest."""
 
     configuration: Configuration

@@ -5,8 +5,9 @@ Source: lib/pacemaker/pcmk_status.c; lib/pengine/pe_output.c.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from hashell.cib.document import Cib
 from hashell.state.cluster_state import ClusterState

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct, field
 
 from hashell.status.options import StatusOptions
 from hashell.values.roles import Role
@@ -314,8 +314,7 @@ class Summary(msgspec.Struct, frozen=True):
     priority_fencing_delay_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterStatus:
+class ClusterStatus(Struct, frozen=True):
     """All that a rendering needs; lists are in the order in which they are shown.
 
     `only_nodes` and `only_resources` are the names behind the filters of `options`: None lets everything through.

@@ -6,7 +6,8 @@ Source: crm_mon(8), "Output Control"; tools/crm_mon.c.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from hashell.errors import BadUsage
 
@@ -84,8 +85,7 @@ class UnknownSection(BadUsage):
     exit_code = 64
 
 
-@dataclass(frozen=True, slots=True)
-class StatusOptions:
+class StatusOptions(Struct, frozen=True):
     """What to show and how much of it.
 
     `inactive`: also what does not run; `by_node`: resources below their node; `details`: ids, instances one by one,

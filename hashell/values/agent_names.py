@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
 
 #: Classes whose agents come from a provider.
+from msgspec import Struct
+
 PROVIDED = frozenset({"ocf"})
 CLASSES = ("ocf", "systemd", "lsb", "service", "stonith", "upstart", "nagios")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class AgentName:
+class AgentName(Struct, frozen=True, order=True):
     """Which program manages a resource; `provider` is empty except for OCF."""
 
     standard: str

@@ -10,8 +10,9 @@ Source: Pacemaker Explained, "Status", "Operation history".
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 
 def operation_key(resource: str, task: str, interval_ms: int) -> str:
@@ -34,8 +35,7 @@ _OPERATION_KEY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TransitionKey:
+class TransitionKey(Struct, frozen=True):
     """Which action of which transition an operation came from, and what result was wanted."""
 
     action: int
@@ -60,8 +60,7 @@ class TransitionKey:
         return f"{self.action}:{self.transition}:{self.target_rc}:{self.uuid}"
 
 
-@dataclass(frozen=True, slots=True)
-class Magic:
+class Magic(Struct, frozen=True):
     """A transition key with what came of it."""
 
     status: int

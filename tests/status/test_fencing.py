@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from hashell.cib.document import Cib
 from hashell.state.cluster_state import read_cluster_state

@@ -8,7 +8,8 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from hashell.values.booleans import parse_boolean
 from hashell.values.integers import leading_integer
@@ -31,8 +32,7 @@ class OptionType(enum.StrEnum):
     PORT = "port"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One option. `old_name` is still read; `advanced` ones are seldom needed, `generated` ones are
     written by the cluster.
 

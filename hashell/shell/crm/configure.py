@@ -10,7 +10,7 @@ from hashell.errors import BadUsage, HashellError, NotFound
 from hashell.shell.grammar.words import Command, Danger, Level
 
 if TYPE_CHECKING:
-    from hashell.commands.env import Env, Element
+    from hashell.commands.env import Element, Env
     from hashell.shell.crm.configure_parse import ParseContext
     from hashell.shell.session import Session
 
@@ -562,7 +562,7 @@ def edit(session: Session, words: list[str]) -> int:
     if not session.interactive and session.ask is None:
         raise BadUsage("an editor needs a terminal", "use load, or edit in the interactive shell")
     text, is_xml, chosen = _editable(session, words)
-    editor = os.environ.get("EDITOR") or os.environ.get("VISUAL") or "vi"
+    editor = session.settings["editor"] or os.environ.get("EDITOR") or os.environ.get("VISUAL") or "vi"
     with tempfile.TemporaryDirectory(prefix="hashell-") as folder:
         path = Path(folder) / ("cib.xml" if is_xml else "configuration.crm")
         path.write_text(text, encoding="utf-8")

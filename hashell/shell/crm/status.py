@@ -57,7 +57,7 @@ def status(session: Session, words: list[str]) -> int:
 
 def options_of(letters: str, *, machine: bool = False) -> StatusOptions:
     """What letters of crm_mon's options ask for; `machine`: everything, as the formats for programs have it."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from hashell.status.options import Format, Section, StatusOptions, usual_sections
 
@@ -133,7 +133,7 @@ def pcs_resource_lines(
 def _section(
     client: ClusterClient, resource: str, node: str, *, active: bool, fits: Callable[[ResourceStatus], bool]
 ) -> list[str]:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from hashell.status.options import Section, StatusOptions
     from hashell.status.text import lines

@@ -5,6 +5,7 @@ Names that begin as what is typed come first; only where there are none, those t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -48,8 +49,8 @@ def complete(text: str, path: Path, sources: Sources) -> list[Offer]:
     start = offset + (typed.start if typed is not None else len(piece))
     raw = piece[typed.start :] if typed is not None else ""
     line = read_line(head, path)
-    found = list(_fitting(_expected(line, word, sources), word))
-    return [_offer(one, start, raw) for one in found[:OFFERED_MAX]]
+    found = _fitting(_expected(line, word, sources), word)
+    return [_offer(one, start, raw) for one in itertools.islice(found, OFFERED_MAX)]
 
 
 def _offer(one: Candidate, start: int, raw: str) -> Offer:
@@ -64,17 +65,20 @@ def _offer(one: Candidate, start: int, raw: str) -> Offer:
 
 def _fitting(candidates: Iterable[Candidate], word: str) -> Iterator[Candidate]:
     """Those that begin with the word; else those that hold its letters in order, closest first."""
-    every = list({one.text: one for one in candidates}.values())
-    if not word:
-        yield from every
-        return
     lower = word.lower()
-    begin = [one for one in every if one.text.lower().startswith(lower)]
-    if begin:
-        yield from sorted(begin, key=lambda one: not one.text.startswith(word))
-        return
-    scored = [(spread, one) for one in every if (spread := _spread(one.text.lower(), lower)) is not None]
-    yield from (one for _, one in sorted(scored, key=lambda row: row[0]))
+    every = list(candidates)
+    if word:
+        begin = [one for one in every if one.text.lower().startswith(lower)]
+        if begin:
+            every = sorted(begin, key=lambda one: not one.text.startswith(word))
+        else:
+            scored = [(spread, one) for one in every if (spread := _spread(one.text.lower(), lower)) is not None]
+            every = [one for _, one in sorted(scored, key=lambda row: row[0])]
+    seen: set[str] = set()
+    for one in every:
+        if one.text not in seen:
+            seen.add(one.text)
+            yield one
 
 
 def _spread(text: str, word: str) -> int | None:

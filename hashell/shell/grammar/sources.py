@@ -6,10 +6,12 @@ not known yet is simply not offered, and `on_change` tells when there is more.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hashell.errors import HashellError
-from hashell.shell.grammar.snapshot import EMPTY, Snapshot, snapshot_of
+from hashell.shell.grammar.snapshot import EMPTY, Known, Snapshot, snapshot_of
 from hashell.values.agent_names import AgentName
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 #: Questions to agents that may wait; more are dropped, since asking again is free.
 WAITING_MAX = 64
+#: How many times as long as reading a CIB took nothing is read after it; and at most, in seconds.
+REST = 4
+REST_MAX_S = 5.0
 #: Entries of a folder that are looked at for a file name.
 FILES_MAX = 1000
 _BOOLEANS = ("true", "false")
@@ -62,19 +67,25 @@ class Sources:
         self._asked: set[AgentName] = set()
         self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(maxsize=WAITING_MAX)
         self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
         self._newest: Cib | None = None
+        self._has_newest = threading.Event()
+        self._ended = threading.Event()
+        self._rows: tuple[Snapshot, tuple[tuple[Known, Candidate], ...]] = (EMPTY, ())
 
     # --- loading, beside the keyboard
 
     def start(self) -> None:
         """Begin to load: the list of agents first."""
-        self._thread = threading.Thread(target=self._load, name="sources", daemon=True)
+        self._thread = threading.Thread(target=self._load, name="agents", daemon=True)
         self._thread.start()
+        threading.Thread(target=self._read_cibs, name="names", daemon=True).start()
+        self._later(_warm)
         self._later(self._list_agents)
 
     def stop(self) -> None:
         """No more loading; what runs is not waited for long: an agent that hangs must not hold up the end."""
+        self._ended.set()
+        self._has_newest.set()
         thread, self._thread = self._thread, None
         if thread is not None:
             try:
@@ -85,10 +96,8 @@ class Sources:
 
     def show_cib(self, cib: Cib) -> None:
         """Read this CIB soon; of several that come quickly only the last is read."""
-        with self._lock:
-            waiting, self._newest = self._newest is not None, cib
-        if not waiting:
-            self._later(self._read_newest)
+        self._newest = cib
+        self._has_newest.set()
 
     def learn(self, name: AgentName, said: AgentMetadata | None) -> None:
         """What an agent says of itself; None if it does not answer."""
@@ -96,11 +105,8 @@ class Sources:
         self._asked.add(name)
 
     def _later(self, step: Callable[[], None]) -> None:
-        try:
+        with contextlib.suppress(queue.Full):
             self._queue.put_nowait(step)
-        except queue.Full:
-            with self._lock:
-                self._newest = None
 
     def _load(self) -> None:
         while (step := self._queue.get()) is not None:
@@ -110,13 +116,19 @@ class Sources:
                 continue
             self.on_change()
 
-    def _read_newest(self) -> None:
-        with self._lock:
-            cib, self._newest = self._newest, None
-        if cib is not None:
+    def _read_cibs(self) -> None:
+        """The newest CIB, again and again; a large one is read less often, so that the keyboard keeps its share."""
+        while self._has_newest.wait() and not self._ended.is_set():
+            self._has_newest.clear()
+            cib = self._newest
+            if cib is None:
+                continue
+            begin = time.monotonic()
             self.snapshot = snapshot_of(cib)
             for name in {one.agent for one in self.snapshot.resources.values() if one.agent is not None}:
                 self.metadata(name)
+            self.on_change()
+            self._ended.wait(min(REST * (time.monotonic() - begin), REST_MAX_S))
 
     def _list_agents(self) -> None:
         from hashell.commands.agents import installed
@@ -163,6 +175,16 @@ class Sources:
 
     def _fencing(self, line: Line, text: str) -> str:
         return f"stonith:{text}" if line.value("FENCEAGENT") else text
+
+    def resources(self) -> tuple[tuple[Known, Candidate], ...]:
+        """Every resource with what is offered for it; made once for a snapshot. Those inside others come last."""
+        snapshot, rows = self._rows
+        if snapshot is not self.snapshot:
+            snapshot = self.snapshot
+            listed = sorted(snapshot.resources.items(), key=lambda row: bool(row[1].inside))
+            rows = tuple((one, Candidate(name, one.text)) for name, one in listed)
+            self._rows = (snapshot, rows)
+        return rows
 
     # --- values
 
@@ -284,6 +306,20 @@ class Sources:
                 return False
 
 
+def _warm() -> None:
+    """Import what completion will read, before somebody waits for it."""
+    import importlib
+
+    from hashell.shell.crm.root import LEVELS
+    from hashell.shell.pcs.root import NOUNS
+
+    for name in (*LEVELS, "configure_parse"):
+        importlib.import_module(f"hashell.shell.crm.{name}")
+    for name in NOUNS:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(f"hashell.shell.pcs.{name}")
+
+
 def _quoted(value: str) -> str:
     from hashell.shell.grammar.lexer import shell_quote
 
@@ -385,11 +421,15 @@ def _resources(*kinds: str) -> Maker:
             for part in line.parts
             if part.kind == "value" and part.name.startswith(("RESOURCE", "PRIMITIVE"))
         }
-        rows = [(name, one) for name, one in sources.snapshot.resources.items() if not kinds or one.kind in kinds]
-        prefix = word.lower()
-        rows = [row for row in rows if row[0].lower().startswith(prefix)] or rows
-        for name, one in sorted(rows, key=lambda row: (row[0] in used, bool(row[1].inside))):
-            yield Candidate(name, one.text)
+        late: list[Candidate] = []
+        for one, offered in sources.resources():
+            if kinds and one.kind not in kinds:
+                continue
+            if offered.text in used:
+                late.append(offered)
+            else:
+                yield offered
+        yield from late
 
     return make
 

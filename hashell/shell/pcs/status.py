@@ -20,7 +20,7 @@ COMMANDS = (
 
 
 def full(call: Call, words: list[str]) -> int:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from hashell.shell.crm.status import gather
     from hashell.status.options import Section, StatusOptions
