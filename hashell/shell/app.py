@@ -105,6 +105,8 @@ class Shell:
         client = self.session.client
         sys.setswitchinterval(SWITCH_S)
         self.place.sources.start()
+        if client.kind != "file":
+            self.place.sources.show_cib(client.cib())
         self._follow()
         self._greet()
         self._proxy = StdoutProxy(sleep_between_writes=BETWEEN_WRITES_S, raw=True)
