@@ -44,6 +44,8 @@ def status_lines(info: Info, where: str, kind: str) -> Iterator[str]:
 
 def worries(cib: Cib, info: Info) -> tuple[Worry, ...]:
     """What worries about a cluster, the worst first. Service is at risk where `bad`."""
+    from hashell.commands.running import is_failure
+
     found: list[Worry] = []
     if info.engine and not info.quorate:
         found.append(Worry("no-quorum", "this partition has no quorum", "bring back nodes, or see no-quorum-policy"))
@@ -54,7 +56,7 @@ def worries(cib: Cib, info: Info) -> tuple[Worry, ...]:
         f"{history.get('id')} on {state.get('uname')}"
         for state in cib.root.iterfind("status/node_state")
         for history in state.iterfind("lrm/lrm_resources/lrm_resource")
-        if any(one.get("id", "").endswith("_last_failure_0") for one in history)
+        if any(map(is_failure, history))
     ]
     found += [Worry("failure", f"{one} failed", "see `status`; `resource cleanup` forgets it") for one in failures]
     found += _configured(cib)

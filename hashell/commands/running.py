@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lxml import etree
+
 from hashell.cib.document import Cib
 
 _UP = frozenset({"start", "promote", "demote", "monitor", "migrate_from", "reload", "reload-agent"})
@@ -40,6 +42,16 @@ def is_active(operations: list) -> bool:  # type: ignore[type-arg]
         elif task in _UP:
             active = code not in ("7", "5", "6")
     return active
+
+
+def is_failure(operation: etree._Element) -> bool:
+    """Whether a recorded operation is a failure that was not cleaned up.
+
+    A probe that finds a resource running is recorded beside the failures too, but is none.
+    """
+    return operation.get("id", "").endswith("_last_failure_0") and not (
+        operation.get("rc-code") in ("0", "8") and operation.get("op-status", "0") == "0"
+    )
 
 
 def running_resources(cib: Cib) -> tuple[str, ...]:

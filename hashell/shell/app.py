@@ -258,7 +258,10 @@ class Shell:
         """One entry; None when there is nothing to run."""
         if self._prompt is None or self._theme_name != self._look():
             self._prompt, self._theme_name = self._make_prompt(), self._look()
-        self._prompt.editing_mode = EditingMode.VI if self.session.settings["keys"] == "vi" else EditingMode.EMACS
+        vi = self.session.settings["keys"] == "vi"
+        self._prompt.editing_mode = EditingMode.VI if vi else EditingMode.EMACS
+        # In vi Escape and Enter are two keys, pressed one after the other; Alt-Enter arrives as one.
+        self._prompt.app.timeoutlen = 0.1 if vi else 1.0
         self._release()
         self._typing = True
         try:

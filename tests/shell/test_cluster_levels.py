@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from hashell.cib.document import Cib
 from hashell.cib.files import load_cib
 from hashell.client.memory import MemoryClient
 from hashell.commands import cluster
 from hashell.errors import AlreadyExists, BadInput, BadUsage, Conflict, NotFound, NotReachable, Refused, TimedOut
 from hashell.shell.grammar.lexer import split_words
+from hashell.shell.grammar.snapshot import snapshot_of
 from hashell.shell.session import Session
 from hashell.wire.messages import Info, MemberInfo
 
@@ -303,3 +305,21 @@ def test_settings_hold_at_once_and_for_later_sessions_when_saved(typed):
     assert later("options show keys").startswith("keys = vi\n")
     typed("options reset")
     assert not typed.session.options.wait
+
+
+@pytest.mark.parametrize(
+    ("rc", "status", "fails"), [("1", "0", True), ("7", "0", True), ("0", "2", True), ("0", "0", False)]
+)
+def test_a_recorded_failure_counts_but_not_a_probe_that_found_the_resource_running(typed, rc, status, fails):
+    operation = f'<lrm_rsc_op id="web_last_failure_0" operation="monitor" rc-code="{rc}" op-status="{status}"/>'
+    cib = Cib.parse(
+        CIB.replace(
+            '<node_state id="1" uname="node1"/>',
+            '<node_state id="1" uname="node1"><lrm><lrm_resources><lrm_resource id="web">'
+            f'<lrm_rsc_op id="web_last_0" operation="start" rc-code="0" call-id="1"/>{operation}'
+            "</lrm_resource></lrm_resources></lrm></node_state>",
+        )
+    )
+    found = [one.text for one in cluster.worries(cib, info()) if one.id == "failure"]
+    assert found == (["web on node1 failed"] if fails else [])
+    assert snapshot_of(cib).faults == int(fails)

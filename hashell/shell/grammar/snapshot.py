@@ -187,7 +187,8 @@ def _is_up(state: etree._Element | None) -> bool:
 
 def _running(cib: Cib) -> tuple[dict[str, list[str]], int]:
     """Where each primitive is, by its recorded operations; and how many failures are recorded."""
-    from hashell.commands.running import is_active
+    from hashell.commands.binding import select
+    from hashell.commands.running import is_active, is_failure
 
     where: dict[str, list[str]] = {}
     faults = 0
@@ -195,9 +196,9 @@ def _running(cib: Cib) -> tuple[dict[str, list[str]], int]:
         node = state.get("uname", "")
         up = _is_up(state)
         # Most entries are probes that found nothing; XPath leaves them out while other threads run.
-        for history in state.xpath("lrm/lrm_resources/lrm_resource[lrm_rsc_op/@rc-code!='7']"):
+        for history in select(state, "lrm/lrm_resources/lrm_resource[lrm_rsc_op/@rc-code!='7']"):
             operations = history.findall("lrm_rsc_op")
-            faults += sum(1 for one in operations if one.get("id", "").endswith("_last_failure_0"))
+            faults += sum(map(is_failure, operations))
             if up and is_active(operations):
                 found = where.setdefault(history.get("id", "").partition(":")[0], [])
                 if node not in found:
