@@ -72,6 +72,7 @@ class Shell:
         session.interactive = True
         session.ask = self.ask
         session.choose = self.choose
+        session.on_wait = self._waits
         session.apply_settings(start=True)
         self.place = Place()
         self.place.sources.on_change = self._redraw
@@ -162,6 +163,10 @@ class Shell:
         if isinstance(update, Connected) and self._followed.kind == "hashelld":
             self._moved_to = update.where
         self._redraw()
+
+    def _waits(self, begins: bool) -> None:
+        if self.follower is not None:
+            self.follower.let_through(begins)
 
     def _redraw(self) -> None:
         if self._typing and self._prompt is not None:

@@ -192,6 +192,15 @@ class Follower:
         with self._lock:
             self._holding = True
 
+    def let_through(self, on: bool) -> None:
+        """A command that only waits leaves the terminal to the news; what was kept back comes first."""
+        if on:
+            held = self.release()
+            if held:
+                self._show(held)
+        else:
+            self.hold()
+
     def release(self) -> list[tuple[str, str]]:
         """What was kept back; from now on lines are shown again."""
         with self._lock:

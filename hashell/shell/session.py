@@ -6,7 +6,8 @@ One-shot lines, scripts and the interactive shell all run their commands through
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,8 @@ class Session:
     ask: Callable[[str], bool] | None = None
     #: Asks for one of several words; None where nobody can be asked.
     choose: Callable[[str, tuple[str, ...]], str] | None = None
+    #: Told when a wait begins and ends.
+    on_wait: Callable[[bool], None] = field(default=lambda begins: None)
     #: Opens the full-screen monitor; its exit code.
     open_monitor: Callable[[Options], int] | None = None
     interactive: bool = False
@@ -171,7 +174,17 @@ class Session:
     def wait_if_asked(self) -> None:
         """With -w: until the cluster has nothing to do."""
         if self.options.wait and self.client.kind != "file":
-            self.client.wait_idle(self.options.wait_s)
+            with self.waiting():
+                self.client.wait_idle(self.options.wait_s)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """While a command only waits: who types sees meanwhile what goes on."""
+        self.on_wait(True)
+        try:
+            yield
+        finally:
+            self.on_wait(False)
 
     def confirm(self, question: str) -> bool:
         """Yes when forced or answered so; where nobody can be asked, no."""

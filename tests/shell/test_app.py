@@ -234,6 +234,25 @@ def test_ctrl_c_during_a_command_ends_the_wait_and_not_the_shell(terminal, monke
     assert terminal.ran[1] == "resource locate web"
 
 
+def test_while_a_command_only_waits_the_news_is_shown_and_kept_back_otherwise(terminal, monkeypatch):
+    shown: list[list[tuple[str, str]]] = []
+    monkeypatch.setattr(terminal.shell, "_show", shown.append)
+
+    def wait(timeout_s: float) -> None:
+        terminal.shell.follower._give([("info", "web stopped")])
+        assert shown == [[("info", "web stopped")]]
+
+    def show(session: Session, words: list[str]) -> int:
+        terminal.shell.follower._give([("info", "kept back")])
+        return 0
+
+    monkeypatch.setattr(terminal.client, "wait_idle", wait)
+    monkeypatch.setattr("hashell.shell.crm.node.show", show)
+    terminal.session.options.wait = True
+    terminal.type("resource stop web\r", "node show\r")
+    assert shown == [[("info", "web stopped")]]
+
+
 def test_a_defect_of_one_command_does_not_end_the_session(terminal, monkeypatch):
     monkeypatch.setattr("hashell.shell.crm.resource.locate", lambda session, words: 1 // 0)
     terminal.type("resource locate web\r", "node show\r")

@@ -152,5 +152,6 @@ def wait_for_startup(session: Session, words: list[str]) -> int:
     def client() -> ClusterClient:
         return session.client
 
-    cluster.wait_for_startup(client, timeout_s, clock=time.monotonic, sleep=time.sleep)
+    with session.waiting():
+        cluster.wait_for_startup(client, timeout_s, clock=time.monotonic, sleep=time.sleep)
     return 0
