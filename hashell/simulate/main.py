@@ -211,7 +211,7 @@ class _Run:
         """When it is: as asked for, as the input says, or now."""
         asked = self.options.set_datetime
         if asked:
-            moment = parse_moment(asked, _zone(self.clock_s), self.clock_s)
+            moment = parse_moment(asked, zone(self.clock_s), self.clock_s)
             if moment is None:
                 raise BadDate(f"{asked!r} is no date", "use ISO 8601, for example 2024-05-01T12:00")
             if announce:
@@ -235,7 +235,7 @@ class _Run:
         now_s = self._moment(cib)
         state: ClusterState | None = None
         if not out.quiet:
-            state = read_cluster_state(cib, now_s)
+            state = read_cluster_state(cib, now_s, zone(now_s))
             self._show_opening(state)
         if self.events.any:
             cib = self._inject(cib)
@@ -245,7 +245,7 @@ class _Run:
         if not self.schedules:
             self._keep(cib)
             return 0
-        decision = decide(cib, now_s, 1, self.wanted)
+        decision = decide(cib, now_s, 1, self.wanted, zone(now_s))
         self._show_decision(decision)
         if not self.simulates:
             self._keep(cib)
@@ -309,7 +309,7 @@ class _Run:
         now_s = self._moment(result.cib)
         from hashell.status.simulate import REVISED
 
-        self._show_status(read_cluster_state(result.cib, now_s), REVISED)
+        self._show_status(read_cluster_state(result.cib, now_s, zone(now_s)), REVISED)
         return code
 
     def _keep(self, cib: Cib) -> None:
@@ -351,7 +351,8 @@ class _Run:
             for ticket in tickets:
                 lines.append(words.format(ticket))
                 inject.set_ticket(root, ticket, attribute, value)
-        state = read_cluster_state(cib, self._moment(cib, announce=False))
+        moment = self._moment(cib, announce=False)
+        state = read_cluster_state(cib, moment, zone(moment))
         for spec in events.operations:
             lines.append(f"Injecting {spec} into the configuration")
             lines.extend(self._inject_operation(root, state, spec))
@@ -399,15 +400,18 @@ class _Run:
             now_s = self._moment(cib, announce=False)
             begin = time.process_time()
             for _ in range(max(self.options.repeat, 1)):
-                decide(cib, now_s, 1, self.wanted)
+                decide(cib, now_s, 1, self.wanted, zone(now_s))
             lines.append(f"Testing {path} ... {time.process_time() - begin:.2f} secs")
         self.out.listing("Timings", lines)
         return 0
 
 
-def _zone(now_s: int) -> int:
-    """Seconds east of Greenwich, here and now."""
-    return int(time.localtime(now_s).tm_gmtoff or 0)
+def zone(now_s: int) -> int:
+    """Seconds by which local time is ahead of UTC at a moment."""
+    try:
+        return int(time.localtime(now_s).tm_gmtoff or 0)
+    except (OverflowError, ValueError, OSError):
+        return 0
 
 
 if __name__ == "__main__":

@@ -36,10 +36,13 @@ class Decision:
 
 
 def decide(
-    cib: Cib, now_s: float, transition_id: int = 0, wanted: Wanted = Wanted()  # noqa: B008
+    cib: Cib, now_s: float, transition_id: int = 0, wanted: Wanted = Wanted(),  # noqa: B008
+    utc_offset_s: int = 0,
 ) -> Decision:
-    """Schedule a CIB as it is."""
-    state = read_cluster_state(cib, now_s)
+    """Schedule a CIB as it is. `utc_offset_s` is how far east of Greenwich the cluster's local time is: dates without
+    a zone are meant in it.
+    """
+    state = read_cluster_state(cib, now_s, utc_offset_s)
     planned = schedule(state, transition_id, wanted)
     return Decision(
         planned.graph, tuple(change_lines(planned.changes)), planned.recheck_at, planned, state

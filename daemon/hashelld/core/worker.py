@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import struct
 import sys
+import time
 import traceback
 from typing import BinaryIO
 
@@ -48,7 +49,9 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
 def answer(question: Question) -> Answer:
     """Decide. An error of our own is an answer too: the daemon must hear of it, and go on."""
     try:
-        decision = decide(Cib.parse(question.cib), question.now_s, question.transition_id)
+        decision = decide(
+            Cib.parse(question.cib), question.now_s, question.transition_id, utc_offset_s=_offset_s(question.now_s)
+        )
     except HashellError as error:
         return Answer(question.request, error=str(error))
     except Exception as error:  # one bad input must not end the process for the next
@@ -58,6 +61,14 @@ def answer(question: Question) -> Answer:
         question.request, graph_to_xml(decision.graph), "\n".join(decision.summary),
         recheck_at_s=decision.recheck_at,
     )
+
+
+def _offset_s(now_s: float) -> int:
+    """Seconds by which this machine's clock on the wall is ahead of UTC then: dates without a zone are meant so."""
+    try:
+        return int(time.localtime(now_s).tm_gmtoff or 0)
+    except (OverflowError, ValueError, OSError):
+        return 0
 
 
 def serve(source: BinaryIO, sink: BinaryIO) -> int:
