@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from lxml import etree
 
 from hashell.commands import creation, parameters
-from hashell.commands.binding import Element
+from hashell.commands.binding import Element, put_attributes
 from hashell.commands.env import Env
 from hashell.commands.problems import error
 from hashell.errors import BadUsage, NotFound
@@ -118,11 +118,7 @@ def _only(given: Mapping[str, str], known: tuple[str, ...]) -> None:
 
 
 def _attributes(element: Element, given: Mapping[str, str]) -> None:
-    for name, value in given.items():
-        if value == "":
-            element.attrib.pop(name, None)
-        else:
-            element.set(name, value)
+    put_attributes(element, given)
 
 
 def _sets(env: Env, element: Element, options: Mapping[str, str], meta: Mapping[str, str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from lxml import etree
@@ -87,6 +88,25 @@ def texts(element: Element, path: str, **variables: str | None) -> list[str]:
     return [str(one) for one in found]
 
 
+def attributes(element: Element) -> dict[str, str]:
+    """The attributes of an element as a dict of one's own."""
+    return {str(name): str(value) for name, value in element.attrib.items()}
+
+
+def put_attributes(element: Element, values: Mapping[str, str]) -> None:
+    """Set attributes; one whose value is empty is taken away."""
+    for name, value in values.items():
+        if value != "":
+            element.set(name, value)
+        elif name in element.attrib:
+            del element.attrib[name]
+
+
+def is_comment(child: Element) -> bool:
+    """Whether it is a comment; lxml's stubs say that every tag is a string, and a comment's is not."""
+    return not isinstance(child.tag, str)
+
+
 def owner(element: Element) -> Element:
     """The parent of an element that has one."""
     parent = element.getparent()
@@ -156,11 +176,10 @@ def _settle(
         element.set("id", found)
     elif element.tag == "operations" and element.get("id") is not None:
         ids.take(element.get("id") or "")
-    prefix = element.get("uname") if element.tag == "node" else element.get("id") or prefix
+    prefix = element.get("uname", "") if element.tag == "node" else element.get("id") or prefix
     for child in element:
-        if not isinstance(child.tag, str):
-            continue
-        _settle(child, _same(child, old, used), ids, prefix or "", used)
+        if not is_comment(child):
+            _settle(child, _same(child, old, used), ids, prefix, used)
 
 
 def _wanted(element: Element, prefix: str) -> str:
@@ -215,7 +234,7 @@ def resolve_references(element: Element, root: Element) -> None:
             raise NotFound(f"nothing in the configuration has the id {wanted}", "name an object or one of its sets")
         inner = select(found[0], f"descendant::{holder.tag}[@id]") if found[0].tag != holder.tag else []
         if inner:
-            holder.set("id-ref", inner[0].get("id"))
+            holder.set("id-ref", inner[0].get("id", ""))
 
 
 def move_members_in(element: Element, root: Element) -> None:
@@ -252,7 +271,7 @@ def find_resource(root: Element, name: str) -> Element | None:
 
 def equal(left: Element, right: Element) -> bool:
     """The same tags, attributes and texts; the order of children counts only in resource sets."""
-    if left.tag != right.tag or dict(left.attrib) != dict(right.attrib):
+    if left.tag != right.tag or attributes(left) != attributes(right):
         return False
     if (left.text or "").strip() != (right.text or "").strip():
         return False

@@ -13,7 +13,17 @@ from collections.abc import Iterable, Sequence
 from lxml import etree
 
 from hashell.commands import binding
-from hashell.commands.binding import CONTAINERS, RESOURCES, Element, check_id, find_same, owner, select, settle_ids
+from hashell.commands.binding import (
+    CONTAINERS,
+    RESOURCES,
+    Element,
+    check_id,
+    find_same,
+    is_comment,
+    owner,
+    select,
+    settle_ids,
+)
 from hashell.commands.env import Env, nearest, need_resource
 from hashell.commands.facts import schema_version
 from hashell.errors import AlreadyExists, BadInput, NotFound, Refused
@@ -188,11 +198,10 @@ def _merge_options(env: Env, sketch: Element) -> Element:
     source.set("id", target.get("id") or "")
     settle_ids(source, target, env.ids)
     binding.resolve_references(source, env.root)
-    for reference in ("id-ref",):
-        if source.get(reference) is not None:
-            target.set(reference, source.get(reference) or "")
+    if source.get("id-ref") is not None:
+        target.set("id-ref", source.get("id-ref") or "")
     for child in list(source):
-        if not isinstance(child.tag, str):
+        if is_comment(child):
             target.insert(0, child)
             continue
         same = find_same(child, target) if child.tag == "nvpair" and child.get("value") is not None else None
@@ -229,8 +238,8 @@ def _merge_node(env: Env, node: Element, sketch: Element) -> Element:
 
 def _add_monitor(env: Env, sketch: Element) -> Element:
     """An operation for a primitive that is there."""
-    name = sketch.attrib.pop("rsc")
-    primitive = need_resource(env, str(name))
+    name = str(sketch.attrib.pop("rsc"))
+    primitive = need_resource(env, name)
     if primitive.tag != "primitive":
         raise BadInput(f"{name} is a {primitive.tag}, not a primitive", "name the primitive inside")
     from hashell.values.intervals import parse_interval_ms
@@ -242,7 +251,7 @@ def _add_monitor(env: Env, sketch: Element) -> Element:
     operations = primitive.find("operations")
     if operations is None:
         operations = etree.SubElement(primitive, "operations")
-    settle_ids(sketch, None, env.ids, str(name))
+    settle_ids(sketch, None, env.ids, name)
     operations.append(sketch)
     return primitive
 

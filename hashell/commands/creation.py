@@ -309,6 +309,10 @@ def add_set(
     return element
 
 
+#: What stands first in an <op>, as pcs writes it.
+_OP_ORDER = {"name": 0, "interval": 1, "timeout": 2}
+
+
 def add_operation(env: Env, resource: str, holder: Element, attributes: Mapping[str, str]) -> Element:
     """An <op> with the id RSC-NAME-interval-INTERVAL; a check level goes into parameters of its own."""
     plain = {key: value for key, value in attributes.items() if key not in ("OCF_CHECK_LEVEL", "id") and value != ""}
@@ -316,8 +320,7 @@ def add_operation(env: Env, resource: str, holder: Element, attributes: Mapping[
     if attributes.get("id"):
         check_free(env, identity, "operation id")
         env.ids.take(identity)
-    order = [key for key in ("name", "interval", "timeout") if key in plain]
-    order += [key for key in plain if key not in order]
+    order = sorted(plain, key=lambda key: _OP_ORDER.get(key, len(_OP_ORDER)))
     element = etree.SubElement(holder, "op", {**{key: plain[key] for key in order}, "id": identity})
     level = attributes.get("OCF_CHECK_LEVEL")
     if level:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from lxml import etree
 
 from hashell.commands import agents, creation, parameters
-from hashell.commands.binding import RESOURCES, Element, find_resource, owner, select
+from hashell.commands.binding import RESOURCES, Element, find_resource, owner, put_attributes, select
 from hashell.commands.configure import constraints_on
 from hashell.commands.env import Env
 from hashell.commands.problems import error
@@ -397,7 +397,7 @@ def bundle_update(
     inner = next((child for child in bundle if child.tag in _CONTAINERS), None)
     if inner is None:
         raise BadInput(f"bundle '{name}' uses an unsupported container", "edit it as XML")
-    _set_attributes(inner, container)
+    put_attributes(inner, container)
     parts = {
         "network": ("port-mapping", network, add_ports, drop_ports),
         "storage": ("storage-mapping", {}, add_storage, drop_storage),
@@ -409,7 +409,7 @@ def bundle_update(
             anchor = bundle.find("network") if tag == "storage" and bundle.find("network") is not None else inner
             anchor.addnext(element)  # type: ignore[union-attr]
         if element is not None:
-            _set_attributes(element, options)
+            put_attributes(element, options)
         for one in dropped:
             found = [
                 child
@@ -450,7 +450,7 @@ def bundle_reset(
     for child in list(bundle):
         if child.tag in _CONTAINERS:
             child.attrib.clear()
-            child.attrib.update(dict(container))
+            put_attributes(child, container)
         elif child.tag in ("network", "storage"):
             for mapping in list(child):
                 child.remove(mapping)
@@ -471,7 +471,7 @@ def bundle_reset(
         if element is None:
             element = etree.Element("network")
             inner.addnext(element)
-        element.attrib.update(dict(network))
+        put_attributes(element, network)
         for one in ports:
             _mapping(env, element, "port-mapping", name, one)
     found = creation.add_set(env, bundle, "meta_attributes", meta)
@@ -490,10 +490,9 @@ def need_bundle(env: Env, name: str) -> Element:
 def bundle_put(env: Env, name: str, primitive: Element) -> None:
     """A primitive into a bundle that is empty and has a network."""
     bundle = need_bundle(env, name)
-    if bundle.find("primitive") is not None:
-        raise BadInput(
-            f"bundle '{name}' already contains resource '{bundle.find('primitive').get('id')}'", "a bundle holds one"
-        )
+    inside = bundle.find("primitive")
+    if inside is not None:
+        raise BadInput(f"bundle '{name}' already contains resource '{inside.get('id')}'", "a bundle holds one")
     network = bundle.find("network")
     if network is None or not (network.get("ip-range-start") or network.get("control-port")):
         env.report(
@@ -507,9 +506,3 @@ def bundle_put(env: Env, name: str, primitive: Element) -> None:
     bundle.append(primitive)
 
 
-def _set_attributes(element: Element, options: Mapping[str, str]) -> None:
-    for key, value in options.items():
-        if value == "":
-            element.attrib.pop(key, None)
-        else:
-            element.set(key, value)

@@ -69,8 +69,8 @@ def update(
                     )
     update_set(env, primitive, "instance_attributes", parameters)
     update_set(env, primitive, "meta_attributes", meta)
-    for one in operations:
-        put_operation(env, primitive, one)
+    for operation in operations:
+        put_operation(env, primitive, operation)
 
 
 def put_operation(env: Env, primitive: Element, attributes: dict[str, str]) -> None:

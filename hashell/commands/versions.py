@@ -9,6 +9,7 @@ from lxml import etree
 from hashell.cib.diff import make_patch
 from hashell.cib.document import Cib
 from hashell.cib.patch import apply_patch
+from hashell.commands.binding import attributes
 from hashell.commands.env import Env
 from hashell.errors import Conflict, HashellError, NotFound
 
@@ -38,7 +39,7 @@ def undo(env: Env, before: Cib, after: Cib) -> None:
 
 def configuration_only(cib: Cib) -> Cib:
     """The same document without its status, so that versions compare by what people configured."""
-    root = etree.Element("cib", dict(cib.root.attrib))
+    root = etree.Element("cib", attributes(cib.root))
     if cib.configuration is not None:
         root.append(copy.deepcopy(cib.configuration))
     return Cib(root)

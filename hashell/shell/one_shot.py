@@ -119,7 +119,7 @@ def _commit_staged(session: Session) -> int:
     """What configure staged is committed when a one-shot line or a script ends."""
     if not session.staged:
         return 0
-    from hashell.shell.crm.configure import commit_staged
+    from hashell.shell.crm.configure_stage import commit_staged
 
     commit_staged(session)
     return 0

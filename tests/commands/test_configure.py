@@ -15,11 +15,13 @@ from hashell.shell.crm.configure_parse import parse_words
 CIB = (
     '<cib validate-with="pacemaker-3.9" epoch="1" num_updates="0" admin_epoch="0"><configuration><crm_config/>'
     '<nodes><node id="1" uname="n1"/><node id="2" uname="n2"/></nodes><resources>'
-    '<primitive id="A" class="ocf" provider="hashell" type="Dummy"/><primitive id="B" class="ocf" provider="hashell" type="Dummy"/>'
+    '<primitive id="A" class="ocf" provider="hashell" type="Dummy"/>'
+    '<primitive id="B" class="ocf" provider="hashell" type="Dummy"/>'
     '<group id="g"><primitive id="X" class="ocf" provider="hashell" type="Dummy"/>'
     '<primitive id="Y" class="ocf" provider="hashell" type="Dummy"/></group></resources><constraints>'
     '<rsc_location id="l" rsc="A" node="n1" score="1"/><rsc_colocation id="c" rsc="A" with-rsc="B" score="INFINITY"/>'
-    '<rsc_order id="s"><resource_set id="s0"><resource_ref id="A"/><resource_ref id="B"/><resource_ref id="X"/></resource_set></rsc_order>'
+    '<rsc_order id="s"><resource_set id="s0"><resource_ref id="A"/><resource_ref id="B"/><resource_ref id="X"/>'
+    "</resource_set></rsc_order>"
     '</constraints><tags><tag id="t"><obj_ref id="A"/></tag></tags></configuration><status/></cib>'
 )
 

@@ -94,7 +94,16 @@ def test_an_element_that_the_language_cannot_say_is_printed_as_xml():
 def test_a_password_is_starred_when_shown_and_whole_when_saved():
     found = put("primitive f stonith:fence_x params password=secret")
     assert "secret" not in Printer(found.root).show(objects(found.root))
-    assert "password=secret" in Printer(found.root, secret="", with_ids=True).show(objects(found.root))
+    assert "password=secret" in Printer(found.root, obscured=(), with_ids=True).show(objects(found.root))
+
+
+def test_a_password_is_starred_also_where_the_object_has_to_be_printed_as_xml():
+    found = put("primitive f stonith:fence_x params password=secret")
+    found.root.find(".//primitive[@id='f']").set("odd", "1")
+    shown = Printer(found.root).show(objects(found.root))
+    assert "xml <primitive" in shown
+    assert "secret" not in shown
+    assert "secret" in Printer(found.root, obscured=()).show(objects(found.root))
 
 
 @pytest.mark.parametrize(

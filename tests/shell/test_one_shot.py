@@ -15,11 +15,13 @@ from hashell.shell.one_shot import main
 
 TOP = Path(__file__).resolve().parents[2]
 EMPTY = (
-    '<cib crm_feature_set="3.16.1" validate-with="pacemaker-3.9" epoch="1" num_updates="0" admin_epoch="0"><configuration>'
+    '<cib crm_feature_set="3.16.1" validate-with="pacemaker-3.9" epoch="1" num_updates="0" admin_epoch="0">'
+    "<configuration>"
     '<crm_config><cluster_property_set id="cib-bootstrap-options"><nvpair id="e" name="stonith-enabled" value="false"/>'
     "</cluster_property_set></crm_config><nodes>"
     '<node id="1" uname="zabbix01"/><node id="2" uname="zabbix02"/></nodes><resources>'
-    '<primitive id="A" class="ocf" provider="hashell" type="Dummy"/><primitive id="B" class="ocf" provider="hashell" type="Dummy"/>'
+    '<primitive id="A" class="ocf" provider="hashell" type="Dummy"/>'
+    '<primitive id="B" class="ocf" provider="hashell" type="Dummy"/>'
     "</resources><constraints/></configuration><status/></cib>"
 )
 
@@ -49,6 +51,18 @@ def test_a_refused_command_leaves_the_file_as_it_was_and_ends_with_an_error(cib,
     assert run(cib, "configure", "order", "o", "Mandatory:", "(", "A", "B") != 0
     assert cib.read_bytes() == before
     assert capsys.readouterr().err.startswith("ERROR: ")
+
+
+def test_a_password_is_starred_when_xml_is_shown_and_whole_when_xml_is_saved_and_read_back(cib, tmp_path, capsys):
+    assert run(cib, "configure", "property", "password-of-all=hush") == 0
+    assert run(cib, "configure", "show", "xml") == 0
+    shown = capsys.readouterr().out
+    assert "password-of-all" in shown and "hush" not in shown
+    saved = tmp_path / "saved.xml"
+    assert run(cib, "configure", "save", "xml", str(saved)) == 0
+    assert "hush" in saved.read_text()
+    assert run(cib, "configure", "load", "xml", "replace", str(saved)) == 0
+    assert xpath(cib, "//nvpair[@name='password-of-all']/@value") == ["hush"]
 
 
 def test_data_go_to_standard_output_and_narration_to_standard_error(cib, capsys):
@@ -132,7 +146,8 @@ def test_the_tutorials_pcs_lines_work_as_they_were_written_for_0_9(cib):
 def test_a_one_shot_command_imports_no_event_loop_and_no_screen(cib, words):
     code = (
         "import sys; from hashell.shell.one_shot import main; main(sys.argv[1:]);"
-        "print([name for name in ('asyncio', 'textual', 'prompt_toolkit', 'zeroconf') if name in sys.modules], file=sys.stderr)"
+        "print([name for name in ('asyncio', 'textual', 'prompt_toolkit', 'zeroconf') if name in sys.modules],"
+        " file=sys.stderr)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "--cib", str(cib), *words],

@@ -9,13 +9,13 @@ Source: the CRM shell's manual, "configure".
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from lxml import etree
 
-from hashell.commands.binding import MEMBER
+from hashell.commands.binding import MEMBER, attributes
 from hashell.commands.facts import (
     ACL_SHORTCUTS,
     DATE_SPEC_FIELDS,
@@ -216,7 +216,7 @@ def _body(
     sets: dict[str, str],
     first: str = "",
     stop: frozenset[str] = STOP_WORDS,
-    extra: dict[str, Callable[[Cursor, Element], None]] | None = None,
+    extra: Mapping[str, Callable[[Cursor, Element], None]] | None = None,
 ) -> None:
     """The sets and operations of an object, in any order; `first` names the set that pairs without a keyword belong
     to.
@@ -563,10 +563,11 @@ def _qualifier(cursor: Cursor, suffix: str, text: str, place: int) -> str:
     """A role or an action in its own spelling."""
     if suffix == "role":
         text = cursor.role(text)
-    for known in RESOURCE_ROLES if suffix == "role" else RESOURCE_ACTIONS:
-        if known.lower() == text.lower():
-            return known
-    cursor.fail(f"invalid {suffix} {text}", place)
+    choices = RESOURCE_ROLES if suffix == "role" else RESOURCE_ACTIONS
+    found = next((known for known in choices if known.lower() == text.lower()), None)
+    if found is None:
+        cursor.fail(f"invalid {suffix} {text}", place)
+    return found
 
 
 def _resource_sets(cursor: Cursor, words: list[str], suffix: str) -> list[Element]:
@@ -766,7 +767,7 @@ def _permission(cursor: Cursor, out: Element) -> None:
         cursor.fail("attribute: goes only with type:")
     for name in ("xpath", "reference", "object-type"):
         if name in found:
-            element = etree.SubElement(out, "acl_permission", dict(common.attrib))
+            element = etree.SubElement(out, "acl_permission", attributes(common))
             element.set(name, found[name])
             if name == "object-type" and "attribute" in found:
                 element.set("attribute", found["attribute"])

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
 
 from lxml import etree
 
-from hashell.commands.binding import MEMBER, RESOURCES, Ids, equal, select, settle_ids
+from hashell.commands.binding import MEMBER, RESOURCES, Ids, equal, is_comment, select, settle_ids
 from hashell.commands.facts import ACL_SHORTCUTS
 from hashell.errors import HashellError
 from hashell.shell.crm.configure_parse import ParseContext, parse_words, plain_agent
@@ -21,6 +22,10 @@ from hashell.shell.grammar.lexer import logical_lines, quote, split_words
 Element = etree._Element
 #: Kind of a piece of text, for colours: keyword, id, name, value, score, reference, plain.
 Paint = Callable[[str, str], str]
+
+#: Names whose values are not shown, as globs.
+OBSCURED = ("passw*",)
+STARS = "******"
 
 _WORDS = {
     "cluster_property_set": "property",
@@ -103,17 +108,19 @@ def _holder(element: Element) -> str:
 
 
 class Printer:
-    """Prints objects of one CIB; `secret` matches names whose values are starred.
+    """Prints objects of one CIB; `obscured` are globs for names whose values are starred.
 
     `with_ids`: sets and pairs that others refer to get their `$id`, so that the text stands alone in a file. What is
     shown to a person leaves these out, as the CRM shell does; only a rule's stands always.
     """
 
-    def __init__(self, root: Element, paint: Paint = plain, secret: str = "passw*", *, with_ids: bool = False) -> None:
+    def __init__(
+        self, root: Element, paint: Paint = plain, obscured: Sequence[str] = OBSCURED, *, with_ids: bool = False
+    ) -> None:
         self.root = root
         self.paint = paint
         self.with_ids = with_ids
-        self._secret = re.compile(secret.replace("*", ".*")) if secret else None
+        self._obscured = tuple(obscured)
         self._referred = {(element.tag, element.get("id-ref")) for element in select(root, "configuration//*[@id-ref]")}
         self._node_count = len(select(root, "configuration/nodes/node"))
 
@@ -126,7 +133,7 @@ class Printer:
         """An object, with the comments that stand in it, without a line break at the end."""
         if not self.faithful(element):
             return self._as_xml(element)
-        lines = [str(child.text).strip() for child in element if child.tag is etree.Comment]
+        lines = [str(child.text).strip() for child in element.iterchildren(etree.Comment)]
         comments = [line if line.startswith("#") else f"# {line}" for line in lines]
         return "\n".join([*comments, self._joined(element)])
 
@@ -134,7 +141,7 @@ class Printer:
         """Whether the language can say all of the element: printed and read back, it is the same."""
         original = _without_comments(element)
         bare = copy.copy(self)
-        bare.paint, bare._secret, bare._node_count = plain, None, 0
+        bare.paint, bare._obscured, bare._node_count = plain, (), 0
         try:
             lines = list(logical_lines(bare._joined(element)))
             if len(lines) != 1:
@@ -157,6 +164,9 @@ class Printer:
         alone = copy.deepcopy(element)
         alone.tail = None
         drop_defaults(alone)
+        for pair in alone.iter("nvpair"):
+            if pair.get("value") is not None and self._hides(pair.get("name")):
+                pair.set("value", STARS)
         etree.indent(alone, "  ")
         text = etree.tostring(alone, encoding="unicode").rstrip()
         return self.paint("keyword", "xml") + " " + " \\\n".join(text.split("\n"))
@@ -269,13 +279,16 @@ class Printer:
             return self.paint("name", name)
         return f"{self.paint('name', name)}={self._value(value)}"
 
+    def _hides(self, name: str | None) -> bool:
+        return name is not None and any(fnmatchcase(name, glob) for glob in self._obscured)
+
     def _nvpair(self, pair: Element) -> str:
         name, value = pair.get("name"), pair.get("value")
         reference = pair.get("id-ref")
         if reference is not None:
             return f"@{reference}:{name}" if name else f"@{reference}"
-        if value is not None and name and self._secret and self._secret.fullmatch(name):
-            value = "******"
+        if value is not None and self._hides(name):
+            value = STARS
         text = self._pair(name or "", value)
         if self.with_ids and ("nvpair", pair.get("id")) in self._referred:
             return f"${pair.get('id')}:{text}"
@@ -556,7 +569,7 @@ def _without_comments(element: Element) -> Element:
     found = copy.deepcopy(element)
     found.tail = None
     for child in list(found):
-        if not isinstance(child.tag, str):
+        if is_comment(child):
             found.remove(child)
         elif found.tag in ("group", "clone", "master", "bundle") and child.tag in RESOURCES:
             found.replace(child, etree.Element(MEMBER, {"id": child.get("id", "")}))

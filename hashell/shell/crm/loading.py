@@ -180,24 +180,22 @@ def load_xml(env: Env, text: str, method: str) -> None:
         configure.erase(env)
         configure.erase(env, nodes=True)
     for section in source:
-        if not isinstance(section.tag, str):
+        if binding.is_comment(section):
             continue
         target = env.section(section.tag)
         for element in list(section):
-            if not isinstance(element.tag, str):
+            if binding.is_comment(element):
                 continue
             name = element.get("id")
             old = env.by_id(name) if name else None
             if old is not None and old.tag == element.tag:
-                parent = old.getparent()
-                assert parent is not None
-                parent.replace(old, element)
+                binding.owner(old).replace(old, element)
             elif old is not None:
                 raise BadInput(f"{name} is a {old.tag}, the XML makes it a {element.tag}", "choose another id")
             else:
                 for inner in element.iter("primitive", "group"):
                     known = binding.find_resource(env.root, inner.get("id") or "")
-                    if known is not None and known.getparent() is not None:
-                        known.getparent().remove(known)  # type: ignore[union-attr]
+                    if known is not None:
+                        binding.owner(known).remove(known)
                 target.append(element)
     env.forget_ids()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hashell.commands.binding import owner, select
+from hashell.commands.binding import attributes, owner, select
 from hashell.errors import BadUsage, Refused
 from hashell.shell.grammar.words import Command, Danger, Level
 
@@ -52,7 +52,7 @@ def status(session: Session, words: list[str]) -> int:
 
     for state in session.env().root.iterfind("status/node_state"):
         if not words or words[0] in (state.get("uname"), state.get("id")):
-            head = etree.Element(state.tag, dict(state.attrib))
+            head = etree.Element(state.tag, attributes(state))
             session.out(etree.tostring(head, encoding="unicode") + "\n")
     return 0
 

@@ -51,7 +51,8 @@ class _BuiltIn:
     """The words that every level has."""
 
     commands = (
-        Command("help", "{TOPIC}", "What a command or level does.", f"{_HERE}:show_help", aliases=("?", "-h", "--help")),
+        Command("help", "{TOPIC}", "What a command or level does.", f"{_HERE}:show_help",
+                aliases=("?", "-h", "--help")),
         Command("ls", "", "The commands and levels here.", f"{_HERE}:list_here"),
         Command("cd", "[LEVEL]", "Go to a level: cd resource, cd .., cd ../node.", f"{_HERE}:change_level"),
         Command("up", "", "Go up one level.", f"{_HERE}:go_up", aliases=("end", "back")),
@@ -75,7 +76,8 @@ BUILT_IN = _BuiltIn()
 def names_at(level: Level) -> list[str]:
     """All words that begin a line at a level."""
     names = [name for command in level.commands for name in command.names]
-    return sorted({*names, *level.levels, *(command.name for command in BUILT_IN.commands), *(["pcs"] if level is ROOT else [])})
+    pcs = ["pcs"] if level is ROOT else []
+    return sorted({*names, *level.levels, *(command.name for command in BUILT_IN.commands), *pcs})
 
 
 def show_help(session: Session, words: list[str]) -> int:
@@ -148,7 +150,7 @@ def _leaving_configure(session: Session, path: list[Level]) -> None:
     inside = any(level.name == "configure" for level in session.path)
     if not session.staged or not inside or any(level.name == "configure" for level in path):
         return
-    from hashell.shell.crm.configure import commit_staged
+    from hashell.shell.crm.configure_stage import commit_staged
 
     question = "There are changes pending. Do you want to commit them?"
     if session.choose is not None and not (session.options.force or session.options.yes):

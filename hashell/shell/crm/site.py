@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from hashell.commands.binding import attributes, owner
 from hashell.errors import NotFound
 from hashell.shell.grammar.words import Command, Danger, Level
 
@@ -45,12 +46,12 @@ def ticket(session: Session, words: list[str]) -> int:
         session.out(
             (state.get("last-granted") or "never") + "\n"
             if verb == "time"
-            else " ".join(f"{key}={value}" for key, value in state.items()) + "\n"
+            else " ".join(f"{key}={value}" for key, value in attributes(state).items()) + "\n"
         )
         return 0
     if verb == "delete":
         if state is not None:
-            state.getparent().remove(state)  # type: ignore[union-attr]
+            owner(state).remove(state)
     else:
         if state is None:
             if holder is None:

@@ -70,7 +70,7 @@ def options_of(letters: str, *, machine: bool = False) -> StatusOptions:
     if "D" in letters:
         sections &= ~Section.SUMMARY
     details = {name: True for letter, name in _DETAIL.items() if letter in letters or (machine and letter in "rt")}
-    return replace(StatusOptions(), sections=sections, fence_level=1, **details)  # type: ignore[arg-type]
+    return replace(StatusOptions(), sections=sections, fence_level=1, **details)
 
 
 def _render(found: ClusterStatus, form: str, request: str) -> str:
@@ -126,7 +126,9 @@ def pcs_resource_lines(
     client: ClusterClient, resource: str, node: str, *, stonith: bool, active: bool = False
 ) -> list[str]:
     """The resources with their states, fence devices or the others; each top one with two blanks and a star."""
-    devices = {str(one) for one in client.cib().root.xpath("configuration/resources//primitive[@class='stonith']/@id")}
+    from hashell.commands.binding import texts
+
+    devices = set(texts(client.cib().root, "configuration/resources//primitive[@class='stonith']/@id"))
     return _section(client, resource, node, active=active, fits=lambda one: (one.id in devices) is stonith)
 
 

@@ -27,7 +27,8 @@ def command_help(command: Command) -> str:
 def level_help(level: Level, levels: tuple[LevelName, ...]) -> str:
     """The commands of a level and the levels below it, with a line each."""
     lines = [level.help, ""]
-    width = max((len(name) for name in (*(one.name for one in level.commands), *(one.name for one in levels))), default=0)
+    names = [*(one.name for one in level.commands), *(one.name for one in levels)]
+    width = max(map(len, names), default=0)
     lines += [f"  {one.name:{width}}  {_first_line(one.help)}" for one in level.commands]
     if levels:
         lines += ["", "Levels:", *(f"  {one.name:{width}}  {_first_line(one.help)}" for one in levels)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from hashell.commands.binding import select
+from hashell.commands.binding import put_attributes, select
 from hashell.errors import BadInput, BadUsage, NotFound
 from hashell.shell.grammar.words import Command, Danger
 from hashell.shell.pcs.call import Call, first, operations, pairs, sections
@@ -217,7 +217,7 @@ def create(call: Call, words: list[str]) -> int:
         disabled="--disabled" in call.options,
     )
     env = call.env
-    kinds = [kind for kind in ("clone", "promotable", "master", "bundle") if kind in groups]
+    kinds: list[str] = [kind for kind in ("clone", "promotable", "master", "bundle") if kind in groups]
     kinds += [kind for option, kind in (("--clone", "clone"), ("--master", "master")) if option in call.options]
     if len(kinds) + ("--group" in call.options) > 1:
         raise BadUsage("you can specify only one of clone, promotable, bundle or --group", "choose one")
@@ -327,10 +327,7 @@ def description(call: Call, words: list[str]) -> int:
     resource = members.need(env, words[0])
     if len(words) == 1:
         return call.lines([resource.get("description") or ""])
-    if words[1]:
-        resource.set("description", words[1])
-    else:
-        resource.attrib.pop("description", None)
+    put_attributes(resource, {"description": words[1]})
     return call.finish(env)
 
 

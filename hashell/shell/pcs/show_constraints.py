@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from hashell.commands.binding import Element
+from hashell.commands.binding import Element, attributes
 from hashell.commands.creation import is_old
 from hashell.commands.env import Env
 
@@ -137,7 +137,7 @@ def rule_lines(rule: Element, *, full: bool) -> Iterator[str]:
                 yield f"    date in_range {child.get('start')} to duration"
             yield (
                 f"    {word} "
-                + " ".join(f"{name}={value}" for name, value in spec.items() if name != "id")
+                + " ".join(f"{name}={value}" for name, value in attributes(spec).items() if name != "id")
                 + _id(spec, full)
             )
         else:
@@ -160,7 +160,11 @@ def expression_text(child: Element) -> str:
     if operation in ("gt", "lt"):
         return f"date {operation} {child.get('start') or child.get('end')}"
     spec = next(iter(child), None)
-    fields = " ".join(f"{name}={value}" for name, value in spec.items() if name != "id") if spec is not None else ""
+    fields = (
+        " ".join(f"{name}={value}" for name, value in attributes(spec).items() if name != "id")
+        if spec is not None
+        else ""
+    )
     if operation == "date_spec":
         return f"date-spec {fields}"
     start = f"{child.get('start')} " if child.get("start") else ""
@@ -384,7 +388,7 @@ def _boolean(text: str | None) -> bool | None:
 
 def _attributes(kind: str, one: Element) -> dict[str, Any]:
     get = one.get
-    rest: dict[str, Any] = {
+    by_kind: dict[str, dict[str, Any]] = {
         "location": {
             "score": get("score"),
             "node": get("node"),
@@ -400,8 +404,8 @@ def _attributes(kind: str, one: Element) -> dict[str, Any]:
             "kind": get("kind"),
         },
         "ticket": {"ticket": get("ticket"), "loss_policy": get("loss-policy")},
-    }[kind]
-    return {"constraint_id": get("id"), **rest}
+    }
+    return {"constraint_id": get("id"), **by_kind[kind]}
 
 
 def _set_data(inner: Element) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from hashell.commands.binding import RESOURCES, Element, find_resource
+from hashell.commands.binding import RESOURCES, Element, attributes, find_resource
 from hashell.commands.env import Env
 from hashell.errors import NotFound
 
@@ -108,11 +108,13 @@ def _bundle(element: Element) -> Iterator[str]:
     for child in element:
         if child.tag in _CONTAINERS:
             yield f"  {str(child.tag).capitalize()}: " + " ".join(
-                f"{key}={_quoted(str(value))}" for key, value in child.items()
+                f"{key}={_quoted(str(value))}" for key, value in attributes(child).items()
             )
         elif child.tag == "network":
             if child.attrib:
-                yield "  Network: " + " ".join(f"{key}={_quoted(str(value))}" for key, value in child.items())
+                yield "  Network: " + " ".join(
+                    f"{key}={_quoted(str(value))}" for key, value in attributes(child).items()
+                )
             if len(child):
                 yield "  Port Mapping:"
                 yield from _mappings(child)
@@ -123,7 +125,7 @@ def _bundle(element: Element) -> Iterator[str]:
 
 def _mappings(holder: Element) -> Iterator[str]:
     for one in holder:
-        shown = " ".join(f"{key}={_quoted(str(value))}" for key, value in one.items() if key != "id")
+        shown = " ".join(f"{key}={_quoted(str(value))}" for key, value in attributes(one).items() if key != "id")
         yield f"    {shown} ({one.get('id')})"
 
 
@@ -157,7 +159,9 @@ def old_lines(elements: Iterable[Element], indent: int = 0) -> Iterator[str]:
             if pairs:
                 yield f"{pad} {word}: {' '.join(pairs)}"
         for place, operation in enumerate(one.findall("operations/op")):
-            shown = " ".join(f"{key}={value}" for key, value in operation.items() if key not in ("id", "name"))
+            shown = " ".join(
+                f"{key}={value}" for key, value in attributes(operation).items() if key not in ("id", "name")
+            )
             head = f"{pad} Operations: " if not place else f"{pad}             "
             yield f"{head}{operation.get('name')} {shown} ({operation.get('id')})"
         yield from old_lines([child for child in one if child.tag in RESOURCES], indent + 1)
@@ -210,7 +214,7 @@ def as_commands(env: Env, elements: list[Element]) -> str:
 def _attributes(element: Element) -> str:
     from hashell.shell.grammar.lexer import shell_quote
 
-    return " ".join(shell_quote(f"{key}={value}") for key, value in element.items())
+    return " ".join(shell_quote(f"{key}={value}") for key, value in attributes(element).items())
 
 
 def _meta(element: Element) -> str:

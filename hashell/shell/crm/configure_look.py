@@ -1,0 +1,276 @@
+"""Looking at the configuration: objects chosen, shown, compared, saved and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from hashell.commands.binding import attributes, texts
+from hashell.errors import NotFound
+
+if TYPE_CHECKING:
+    from hashell.commands.env import Element, Env
+    from hashell.shell.session import Session
+
+
+def select(env: Env, words: list[str]) -> list[Element]:
+    """Objects by id, `type:T`, `tag:T`, `related:X`, `changed`, joined by `or` (also unsaid) and `and`.
+
+    All for no words.
+    """
+    from hashell.shell.crm.configure_print import objects
+
+    everything = objects(env.root)
+    if not words:
+        return everything
+    chosen: list[Element] = []
+    kept: list[Element] | None = None
+    for word in words:
+        if word == "or":
+            continue
+        if word == "and":
+            kept, chosen = chosen, []
+            continue
+        for element in _matching(env, everything, word):
+            if element not in chosen:
+                chosen.append(element)
+        if kept is not None:
+            chosen, kept = [element for element in chosen if element in kept], None
+    if kept is not None:
+        chosen = kept
+    return [element for element in everything if element in chosen]
+
+
+def _matching(env: Env, everything: list[Element], word: str) -> list[Element]:
+    import fnmatch
+
+    from hashell.shell.crm.configure_print import object_id, word_of
+
+    kind, colon, rest = word.partition(":")
+    if word == "changed":
+        from hashell.commands.checks import changed_objects
+
+        return changed_objects(env)
+    if kind == "type" and colon:
+        return [element for element in everything if word_of(element) == rest]
+    if kind == "tag" and colon:
+        members = set(texts(env.root, "configuration/tags/tag[@id=$t]/obj_ref/@id", t=rest))
+        return [element for element in everything if object_id(element) in members]
+    if kind == "related" and colon:
+        return _related(env, everything, rest)
+    found = [element for element in everything if word in (object_id(element), element.get("uname"))]
+    if not found and ("*" in word or "?" in word):
+        found = [element for element in everything if fnmatch.fnmatchcase(object_id(element), word)]
+    if not found:
+        from hashell.commands.env import nearest
+
+        raise NotFound(f"object {word} does not exist", nearest(word, [object_id(one) for one in everything]))
+    return found
+
+
+def _related(env: Env, everything: list[Element], name: str) -> list[Element]:
+    """An object, what names it, what holds it; or the resources whose agent's name contains the text."""
+    from hashell.shell.crm.configure_print import object_id
+
+    found = []
+    exists = any(object_id(element) == name for element in everything)
+    for element in everything:
+        own = object_id(element) == name
+        names = element.xpath(
+            "@rsc=$n or @with-rsc=$n or @first=$n or @then=$n or @template=$n or resource_set/resource_ref/@id=$n "
+            "or obj_ref/@id=$n or primitive/@id=$n or group/@id=$n",
+            n=name,
+        )
+        parts = name.split(":")
+        agent = (
+            name
+            and not exists
+            and element.tag in ("primitive", "template")
+            and (
+                (
+                    len(parts) == 1
+                    and (
+                        name.lower() in (element.get("type") or "").lower()
+                        or name in (element.get("class"), element.get("provider"))
+                    )
+                )
+                or (
+                    len(parts) == 2
+                    and element.get("class") == parts[0]
+                    and parts[1].lower() in (element.get("type") or "").lower()
+                )
+                or (
+                    len(parts) == 3
+                    and (element.get("class"), element.get("provider")) == (parts[0], parts[1])
+                    and parts[2].lower() in (element.get("type") or "").lower()
+                )
+            )
+        )
+        if own or names or agent:
+            found.append(element)
+    return found
+
+
+def show(session: Session, words: list[str]) -> int:
+    """Printed as language, or with `xml` as XML; `obscure:GLOB` says which values are starred."""
+    from hashell.shell.crm.configure_print import OBSCURED, Printer
+    from hashell.shell.output import painter
+
+    env = session.env()
+    obscured = [word.removeprefix("obscure:") for word in words if word.startswith("obscure:")]
+    words = [word for word in words if not word.startswith("obscure:")]
+    if words[:1] == ["changed"]:
+        return diff(session, [])
+    if words[:1] == ["xml"]:
+        session.out(as_xml(env, words[1:], obscured or OBSCURED))
+        return 0
+    try:
+        elements = select(env, words)
+    except NotFound as error:
+        if session.interactive:
+            raise
+        session.err(f"ERROR: {error.message}")
+        return error.exit_code
+    session.out(Printer(env.root, painter(session), obscured or OBSCURED).show(elements))
+    return 0
+
+
+def as_xml(env: Env, words: list[str], obscured: Sequence[str] = ()) -> str:
+    """A <cib> with the objects that were chosen, each in its section, contained ones in their container.
+
+    Values of names that a glob of `obscured` matches are starred: for a person to see, never for what is read back."""
+    import copy
+
+    from lxml import etree
+
+    from hashell.shell.crm.configure_print import STARS, drop_defaults
+
+    root = etree.Element("cib", attributes(env.root))
+    if words:
+        configuration = etree.SubElement(root, "configuration")
+        for name in ("crm_config", "nodes", "resources", "constraints"):
+            etree.SubElement(configuration, name)
+        chosen = select(env, words)
+        for section in env.configuration():
+            tops = [child for child in section if any(one is child or child in one.iterancestors() for one in chosen)]
+            if section in chosen:
+                tops = list(section)
+            holder = configuration.find(str(section.tag))
+            if tops and holder is None:
+                holder = etree.SubElement(configuration, str(section.tag))
+            for top in tops:
+                assert holder is not None
+                holder.append(copy.deepcopy(top))
+    else:
+        root.append(copy.deepcopy(env.configuration()))
+    drop_defaults(root)
+    for pair in root.iter("nvpair"):
+        if any(fnmatchcase(pair.get("name", ""), glob) for glob in obscured) and pair.get("value") is not None:
+            pair.set("value", STARS)
+    etree.indent(root, "  ")
+    return '<?xml version="1.0" ?>\n' + etree.tostring(root, encoding="unicode").rstrip() + "\n"
+
+
+def diff(session: Session, words: list[str]) -> int:
+    import difflib
+
+    from hashell.shell.crm.configure_print import Printer, objects
+
+    env = session.env()
+    before = Printer(env.base.root).show(objects(env.base.root)).splitlines()
+    after = Printer(env.root).show(objects(env.root)).splitlines()
+    lines = [line for line in difflib.unified_diff(before, after, lineterm="") if not line.startswith(("+++", "---"))]
+    session.out("".join(f"{line}\n" for line in lines))
+    return 0
+
+
+def save(session: Session, words: list[str]) -> int:
+    from hashell.shell.crm.configure_print import Printer
+
+    env = session.env()
+    *chosen, path = words
+    if chosen[:1] == ["xml"]:
+        text = as_xml(env, chosen[1:])
+    else:
+        text = Printer(env.root, obscured=(), with_ids=True).show(select(env, chosen))
+    if path == "-":
+        session.out(text)
+        return 0
+    from pathlib import Path
+
+    from hashell.cib.files import write_whole
+
+    write_whole(Path(path), text.encode())
+    return 0
+
+
+def get_property(session: Session, words: list[str]) -> int:
+    from hashell.model.options.cluster import BY_NAME, OPTIONS
+    from hashell.values.booleans import is_true
+
+    truth = any(word in ("-t", "--true") for word in words)
+    names = [word for word in words if not word.startswith("-")]
+    env = session.env()
+    if not names:
+        session.out("".join(f"{row.name}\n" for row in sorted(OPTIONS, key=lambda row: row.name)))
+        return 0
+    for name in names:
+        value = env.option(name)
+        if value is None and name in BY_NAME:
+            value = BY_NAME[name].default
+        if value is None and not truth:
+            raise NotFound(f"{name}: property not set", "set it with `configure property`")
+        session.out(("true" if is_true(value) else "false") + "\n" if truth else f"{value}\n")
+    return 0
+
+
+def verify(session: Session, words: list[str]) -> int:
+    from hashell.commands.checks import check_all
+
+    env = session.env()
+    for problem in check_all(env):
+        env.report(problem)
+    env.settle()
+    return 0
+
+
+def ptest(session: Session, words: list[str]) -> int:
+    """What the cluster would do with what is staged."""
+    import time
+
+    from hashell.cib.document import Cib
+    from hashell.simulate.run import decide
+
+    decision = decide(Cib(session.env().cib.copy_root()), time.time(), 0)
+    session.out("".join(f"{line}\n" for line in decision.summary))
+    return 0
+
+
+def graph(session: Session, words: list[str]) -> int:
+    """In the dot language, to a file or to standard output."""
+    from pathlib import Path
+
+    from hashell.cib.files import write_whole
+
+    env = session.env()
+    lines = ["digraph cib {"]
+    for primitive in env.root.iterfind("configuration/resources//primitive"):
+        lines.append(f'\t"{primitive.get("id")}";')
+    for one in env.root.iterfind("configuration/constraints/*"):
+        ends = [one.get("first"), one.get("then")] if one.tag == "rsc_order" else [one.get("with-rsc"), one.get("rsc")]
+        members = [[ref.get("id") for ref in found] for found in one.findall("resource_set")] or [
+            [end] for end in ends if end
+        ]
+        if one.tag not in ("rsc_order", "rsc_colocation"):
+            continue
+        style = "" if one.tag == "rsc_order" else " [style=dotted]"
+        for before, after in pairwise(members):
+            lines += [f'\t"{left}" -> "{right}"{style};' for left in before for right in after]
+    text = "\n".join([*lines, "}"]) + "\n"
+    if len(words) > 1:
+        write_whole(Path(words[1]), text.encode())
+    else:
+        session.out(text)
+    return 0
