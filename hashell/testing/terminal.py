@@ -1,7 +1,7 @@
 """A real terminal for a test: a program on a pseudo-terminal, its screen read as text, keys sent to it.
 
-The screen is kept by pyte, which understands what the program draws; cursor-position requests are answered as a terminal
-does. Everything is bounded: a program that does not show what is awaited fails with the screen as it stands.
+The screen is kept by pyte, which understands what the program draws; cursor-position requests are answered as a
+terminal does. Everything is bounded: a program that does not show what is awaited fails with the screen as it stands.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def _run(*command: str, **env: str) -> str:
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory) -> tuple[Path, str]:
-    """A CIB saved by `hashell cib save` from a cluster with a running service, and what the monitor said of that cluster."""
+    """A CIB saved by `hashell cib save` from a cluster with a running service, and what the monitor said then."""
     path = tmp_path_factory.mktemp("saved") / "saved.xml"
     with LoopbackStage() as stage:
         stage.build()

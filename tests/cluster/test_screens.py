@@ -70,7 +70,7 @@ def test_the_monitor_moves_to_another_node_when_its_own_is_killed_and_says_so(st
         stage.cluster.kill("node1")
         monitor.wait_for("moved to", 20)
         monitor.wait_for(
-            lambda text: "Started node2" in line_of(text, "web-site") or "Started node3" in line_of(text, "web-site"), 30
+            lambda text: any(f"Started {node}" in line_of(text, "web-site") for node in ("node2", "node3")), 30
         )
         monitor.send("q")
         assert monitor.wait_end() == 0
@@ -78,7 +78,7 @@ def test_the_monitor_moves_to_another_node_when_its_own_is_killed_and_says_so(st
 
 def test_typed_text_stays_while_events_of_the_cluster_are_shown_above_the_prompt(stage):
     with Terminal([*HASHELL, "--attach", socket_of(stage, "node2")]) as shell:
-        shell.wait_for("demo")
+        shell.wait_for("demo(live)#")
         shell.send("resource st")
         shell.wait_for("resource st")
         stage.cluster.kill("node3")
@@ -90,9 +90,10 @@ def test_typed_text_stays_while_events_of_the_cluster_are_shown_above_the_prompt
 
 def test_a_parameter_is_completed_with_its_description_committed_and_seen(stage):
     with Terminal([*HASHELL, "--attach", socket_of(stage, "node2")], columns=100, rows=30) as shell:
-        shell.wait_for("demo")
-        shell.send("configure primitive extra ocf:hashell:Dummy params ")
-        shell.send("\t")
+        shell.wait_for("demo(live)#")
+        shell.send("configure primitive extra ocf:hashell:Dummy params")
+        shell.wait_for("Dummy params")
+        shell.send(" ")
         shell.wait_for("state", 20)
         shell.send("\x15configure primitive extra ocf:hashell:Dummy\r")
         shell.send("configure show extra\r")
