@@ -6,6 +6,7 @@ the view of the cluster, and a third one reads CIBs and agents for completion. T
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -75,7 +76,7 @@ class Shell:
         session.on_wait = self._waits
         session.apply_settings(start=True)
         self.place = Place()
-        self.place.sources.on_change = self._redraw
+        self.place.sources.on_change = self._knows_more
         self.follower: Follower | None = None
         self._history = history
         self._prompt: PromptSession[str] | None = None
@@ -171,6 +172,28 @@ class Shell:
     def _redraw(self) -> None:
         if self._typing and self._prompt is not None:
             self._prompt.app.invalidate()
+
+    def _knows_more(self) -> None:
+        """From the loading thread: there is more to offer than when the menu was opened."""
+        prompt = self._prompt
+        if self._typing and prompt is not None and prompt.app.loop is not None:
+            # The loop may have ended between the two lines: then nobody looks at a menu.
+            with contextlib.suppress(RuntimeError):
+                prompt.app.loop.call_soon_threadsafe(self._offer_again)
+        self._redraw()
+
+    def _offer_again(self) -> None:
+        """Make a menu anew that nobody has chosen from yet, also one that had nothing to show where a word is due."""
+        prompt = self._prompt
+        if prompt is None or not self._typing:
+            return
+        buffer = prompt.default_buffer
+        menu = buffer.complete_state
+        if (menu is not None and menu.current_completion is None) or (
+            menu is None and buffer.document.text_before_cursor[-1:] == " "
+        ):
+            buffer.complete_state = None  # a menu that stands is never made anew
+            buffer.start_completion(select_first=False)
 
     def _show(self, lines: list[tuple[str, str]]) -> None:
         """Lines above the prompt; the text that is being typed stays."""
