@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from hashell.commands import creation, rules
-from hashell.commands.binding import CONTAINERS, Element, find_resource, owner, select, texts
+from hashell.commands.binding import CONTAINERS, Element, find_resource, owner, select
 from hashell.commands.env import Env
 from hashell.commands.facts import knows_promoted, settle_role
 from hashell.commands.problems import error
@@ -407,26 +407,32 @@ def remove_pair(env: Env, tag: str, names: tuple[str, str], first: str, second: 
 
 
 def remove_orders(env: Env, names: list[str]) -> None:
-    """Resources out of all orders, sets included. Raises NotFound for one that is in none."""
-    orders = env.section("constraints").findall("rsc_order")
-    for name in names:
-        if not any(
-            name in (one.get("first"), one.get("then"), *texts(one, "resource_set/resource_ref/@id")) for one in orders
-        ):
-            raise NotFound(f"No matching resources found in ordering list: {name}", "see constraint --full")
-    for name in names:
-        for one in env.section("constraints").findall("rsc_order"):
-            if name in (one.get("first"), one.get("then")):
-                drop(one)
-                continue
-            for reference in select(one, "resource_set/resource_ref[@id=$n]", n=name):
-                holder = owner(reference)
-                holder.remove(reference)
-                if not len(holder):
-                    one.remove(holder)
-                if one.find("resource_set") is None:
-                    drop(one)
+    """Resources out of the orders that name them, and out of every resource set, of whatever constraint, as pcs does.
+
+    A set that becomes empty goes, and a constraint whose last set went. Raises NotFound if none of them is anywhere.
+    """
+    section = env.section("constraints")
+    found = [one for one in section.findall("rsc_order") if one.get("first") in names or one.get("then") in names]
+    references = [one for one in select(section, "*/resource_set/resource_ref") if one.get("id") in names]
+    if not found and not references:
+        raise NotFound("No matching resources found in ordering list", "see constraint --full")
+    for one in found:
+        drop(one)
+    _drop_references(references)
     env.forget_ids()
+
+
+def _drop_references(references: list[Element]) -> None:
+    """Members out of their sets; what holds nothing any more goes too."""
+    for reference in references:
+        holder = owner(reference)
+        holder.remove(reference)
+        if holder.find("resource_ref") is not None:
+            continue
+        constraint = owner(holder)
+        constraint.remove(holder)
+        if constraint.find("resource_set") is None:
+            drop(constraint)
 
 
 def remove_ticket(env: Env, name: str, resource: str) -> None:
@@ -438,14 +444,9 @@ def remove_ticket(env: Env, name: str, resource: str) -> None:
         if one.get("rsc") == resource:
             drop(one)
             hit = True
-        for reference in select(one, "resource_set/resource_ref[@id=$n]", n=resource):
-            holder = owner(reference)
-            holder.remove(reference)
-            hit = True
-            if not len(holder):
-                one.remove(holder)
-            if one.find("resource_set") is None:
-                drop(one)
+        references = select(one, "resource_set/resource_ref[@id=$n]", n=resource)
+        _drop_references(references)
+        hit = hit or bool(references)
     if not hit:
         raise NotFound(f"no ticket constraint of {resource} with {name}", "see constraint --full")
     env.forget_ids()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from lxml import etree
 
 from hashell.cib.document import Cib
 from hashell.client.memory import MemoryClient
@@ -129,10 +130,25 @@ def test_pcs_deletes_a_container_with_what_it_holds(env):
     assert [one.get("id") for one in env.root.iter("resource_ref")] == ["A", "B"]
 
 
-def test_taking_a_resource_out_of_orders_leaves_its_colocations_alone(env):
+def test_taking_a_resource_out_of_orders_leaves_its_plain_colocations_alone(env):
     constraints.remove_orders(env, ["A"])
     assert env.root.find(".//rsc_colocation") is not None
     assert [one.get("id") for one in env.root.iter("resource_ref")] == ["B", "X"]
+
+
+def test_taking_resources_out_of_orders_takes_them_out_of_every_set_and_empty_constraints_away(env):
+    constraint = etree.SubElement(env.section("constraints"), "rsc_colocation", {"id": "cs"})
+    for name, inside in (("cs1", "AB"), ("cs2", "X")):
+        holder = etree.SubElement(constraint, "resource_set", {"id": name})
+        for member in inside:
+            etree.SubElement(holder, "resource_ref", {"id": member})
+    constraints.remove_orders(env, ["B", "A"])
+    assert [one.get("id") for one in env.root.iter("resource_set")] == ["s0", "cs2"]
+    constraints.remove_orders(env, ["X", "nobody"])
+    assert list(env.root.iter("resource_set", "rsc_order")) == []
+    assert [one.get("id") for one in env.root.iter("rsc_colocation")] == ["c"]
+    with pytest.raises(NotFound, match="ordering list"):
+        constraints.remove_orders(env, ["A"])
 
 
 def test_the_same_colocation_twice_needs_force(env):
