@@ -1,5 +1,7 @@
 """Which command or level a word means: by its name, by a unique prefix, else by a unique subsequence.
 
+Among several a level counts more than a command.
+
 Source: the CRM shell's manual, "Tab completion", "Shorthand syntax".
 """
 
@@ -26,8 +28,11 @@ def find(word: str, choices: Iterable[Command | LevelName]) -> tuple[Command | L
         return None, ()
     for fits in (str.startswith, _subsequence):
         names = [name for name in named if fits(name, word)]
-        if len(names) == 1:
-            return named[names[0]], ()
+        # A level goes before commands: `conf` stays configure, whatever else begins so.
+        levels = [name for name in names if not isinstance(named[name], Command)]
+        chosen = levels if len(levels) == 1 else names
+        if len(chosen) == 1:
+            return named[chosen[0]], ()
         if names:
             return None, tuple(sorted(names))
     return None, ()
