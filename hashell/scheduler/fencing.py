@@ -63,9 +63,11 @@ def fence_node(
         if node.remote is None or node.remote.managed:
             node.remote_reset = True
         node.unclean = True
+        workspace.nodes_changed()
         fence_action(workspace, node, None, optional=True, reason=reason)
     elif not node.unclean:
         node.unclean = True
+        workspace.nodes_changed()
         fence_action(
             workspace, node, None, optional=True, reason=reason, priority_delay=priority_delay
         )

@@ -242,6 +242,7 @@ def apply_location(resource: Resource, location: Location) -> None:
             if location.probe_mode is ProbeMode.EXCLUSIVE:
                 resource.exclusive_probes = True
             resource.probe_modes[node.id] = location.probe_mode
+    resource.touch()
 
 
 # The stage ----------------------------------------------------------------------------------------
@@ -318,3 +319,4 @@ def _apply_exclusive_discovery(resource: Resource, node: Node) -> None:
         resource.probe_mode(node) is not ProbeMode.EXCLUSIVE
     ):
         resource.allowed[node.id] = -INFINITY
+        resource.touch()

@@ -144,7 +144,9 @@ def _lose(resource: Resource, use: TicketUse) -> None:
             fencing.fence_node(resource.workspace, node, "deadman ticket was lost")
     elif use.policy is LossPolicy.FREEZE and role_fits:
         resource.managed = False
+        resource.workspace.relations_changed()
         resource.blocked = True
+        resource.workspace.places_at += 1
 
 
 def require_for_promotion(resource: Resource) -> None:

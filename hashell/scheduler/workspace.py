@@ -19,6 +19,7 @@ import enum
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hashell.model.cluster_options import ClusterOptions, NoQuorumPolicy
@@ -31,6 +32,8 @@ from hashell.values.roles import Role
 if TYPE_CHECKING:
     from hashell.model.constraints import LocationRule
     from hashell.scheduler.actions import Action
+    from hashell.scheduler.colocation.relations import Colocation
+    from hashell.scheduler.colocation.wishes import Wish
     from hashell.scheduler.explain import Line
     from hashell.scheduler.make_graph import GraphBuilder
     from hashell.scheduler.ordering.relations import Ordering
@@ -216,6 +219,13 @@ class Workspace:
         self.enable_unfencing = state.configuration.enable_unfencing
         self.recheck_at = state.recheck_at
         self._values: dict[str, NodeValues] = {}
+        self.clock = 0
+        self.nodes_changed_at = 0
+        self.places_at = 0
+        self.relations_at = 0
+        self.wishes: dict[tuple[Colocation, bool, int], Wish] = {}
+        self.held: Resource | None = None
+        self._runnable: list[tuple[str, bool]] | None = None
         self.no_quorum_policy: NoQuorumPolicy = self.options.no_quorum_policy
 
     def values_of(self, attribute: str) -> NodeValues:
@@ -224,6 +234,28 @@ class Workspace:
         if found is None:
             found = self._values[attribute] = NodeValues.read(self.nodes, attribute)
         return found
+
+    @cached_property
+    def launches_nodes(self) -> bool:
+        """Whether some nodes are guests of this cluster's own containers."""
+        return any(node.launcher is not None for node in self.nodes)
+
+    def runnable_nodes(self) -> list[tuple[str, bool]]:
+        """All nodes by id, and whether they can run resources."""
+        if self._runnable is None:
+            self._runnable = [(node.id, node.can_run) for node in self.nodes]
+        return self._runnable
+
+    def nodes_changed(self) -> None:
+        """Tell that some node can run resources now, or no more."""
+        self.clock += 1
+        self.nodes_changed_at = self.clock
+        self._runnable = None
+
+    def relations_changed(self) -> None:
+        """Tell that somebody goes with somebody else now, or in another order."""
+        self.relations_at += 1
+        self.wishes.clear()
 
     def recheck(self, when_s: float) -> None:
         """Remember a moment at which the answer can differ without any event."""

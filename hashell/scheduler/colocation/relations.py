@@ -9,7 +9,7 @@ Source: lib/pacemaker/pcmk_sched_colocation.c, pcmk_sched_resource.c.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -105,18 +105,50 @@ def merge_with_this(found: list[Colocation], added: Iterable[Colocation]) -> Non
         insert_with_this(found, colocation)
 
 
-def this_with(resource: Resource) -> list[Colocation]:
+class Relations:
+    """Both lists of one resource, kept until the workspace's `relations_at` has moved on."""
+
+    __slots__ = ("made_at", "this_with", "with_this")
+
+    def __init__(self, made_at: int) -> None:
+        self.made_at = made_at
+        self.this_with: list[Colocation] | None = None
+        self.with_this: list[Colocation] | None = None
+
+
+def _relations(resource: Resource) -> Relations:
+    kept = resource.relations
+    now = resource.workspace.relations_at
+    if kept is None or kept.made_at != now:
+        # What counts for a part of a bundle changes as the bundle is assigned.
+        kept = resource.relations = Relations(-1 if resource.is_bundled else now)
+    return kept
+
+
+def this_with(resource: Resource) -> Sequence[Colocation]:
     """All colocations in which the resource follows another."""
-    found: list[Colocation] = []
-    resource.add_this_with(resource, found)
-    return found
+    kept = _relations(resource)
+    if kept.this_with is None:
+        found: list[Colocation] = []
+        resource.add_this_with(resource, found)
+        kept.this_with = found
+    return kept.this_with
 
 
-def with_this(resource: Resource) -> list[Colocation]:
+def with_this(resource: Resource) -> Sequence[Colocation]:
     """All colocations in which another follows the resource."""
-    found: list[Colocation] = []
-    resource.add_with_this(resource, found)
-    return found
+    kept = _relations(resource)
+    if kept.with_this is None:
+        found: list[Colocation] = []
+        resource.add_with_this(resource, found)
+        kept.with_this = found
+    return kept.with_this
+
+
+def priority_changed(resource: Resource) -> None:
+    """Lists in which the resource stands may be sorted otherwise now."""
+    if resource.this_with or resource.with_this:
+        resource.workspace.relations_changed()
 
 
 def add_colocation(
@@ -136,6 +168,7 @@ def add_colocation(
         name, dependent, primary, score, first, second, node_attribute or "#uname", explicit,
         influence,
     )
+    workspace.relations_changed()
     insert_this_with(dependent.this_with, colocation)
     insert_with_this(primary.with_this, colocation)
     if score <= -INFINITY:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
+from hashell.scheduler.colocation.relations import priority_changed
 from hashell.scheduler.scores import add
 from hashell.scheduler.workspace import Node, Rank
 from hashell.values.scores import INFINITY
@@ -148,6 +149,7 @@ def change_location(dependent: Resource, primary: Resource, colocation: Colocati
             dependent.id, place, score, f"{colocation.id}: colocation with {primary.id}"
         )
         dependent.allowed = table
+        dependent.touch()
 
 
 def change_priority(dependent: Resource, primary: Resource, colocation: Colocation) -> int:
@@ -172,6 +174,7 @@ def change_priority(dependent: Resource, primary: Resource, colocation: Colocati
         factor = -1
     change = factor * colocation.score
     dependent.priority = add(change, dependent.priority)
+    priority_changed(dependent)
     return change
 
 
@@ -187,6 +190,7 @@ def intersect(
             dependent.allowed[name] = -INFINITY
         elif merge:
             dependent.allowed[name] = add(old, points[name])
+    dependent.touch()
     dependent.workspace.scores.record(
         dependent.id, "", -INFINITY, f"{colocation.id}: only with {colocation.primary.id}"
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from hashell.scheduler.colocation.relations import Colocation, this_with, with_this
 from hashell.scheduler.colocation.scores import node_value
 from hashell.scheduler.scores import add
+from hashell.scheduler.workspace import Rank
 from hashell.values.scores import INFINITY
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ NONNEGATIVE = 2
 THIS_WITH = 4
 
 #: Marks a node that was wanted and came to nothing; no sum of points can be this.
-_UNUSABLE = -INFINITY * 100
+UNUSABLE = -INFINITY * 100
 _SINGLE = struct.Struct("f")
 
 
@@ -50,7 +51,7 @@ def _any_available(resource: Resource, table: Mapping[str, int]) -> bool:
     return any(score >= 0 and nodes[name].can_run for name, score in table.items())
 
 
-def _scores_for_member(colocation: Colocation | None, source: Resource) -> Mapping[str, int]:
+def scores_for_member(colocation: Colocation | None, source: Resource) -> Mapping[str, int]:
     """The points of a resource on its nodes.
 
     A later member of a group, when somebody configured a colocation just for it, also feels the
@@ -62,13 +63,12 @@ def _scores_for_member(colocation: Colocation | None, source: Resource) -> Mappi
         or parent is None or not parent.is_group or source is parent.children[0]
     ):
         return source.allowed
-    kept = source.allowed
-    source.allowed = dict(kept)
-    for location in reversed(source.workspace.locations):
-        if location.resource is parent:
-            source.apply_location(location)
-    table = source.allowed
-    source.allowed = kept
+    table = dict(source.allowed)
+    for location in reversed(parent.locations):
+        if location.role in (Rank.UNKNOWN, source.next_role):
+            for node, score in location.wishes:
+                old = table.get(node.id)
+                table[node.id] = score if old is None else add(old, score)
     return table
 
 
@@ -93,13 +93,13 @@ def _best_by_value(
     return best
 
 
-def _offers(
+def offers(
     source: Resource, target: Resource, colocation: Colocation, names: Iterable[str]
 ) -> list[int]:
     """For each node, the source's best points on a node with the same value of the attribute."""
     workspace = source.workspace
     attribute = colocation.node_attribute
-    table = _scores_for_member(colocation, source)
+    table = scores_for_member(colocation, source)
     values = workspace.values_of(attribute)
     nodes = workspace.node_by_id
     if values.distinct:
@@ -123,7 +123,7 @@ def _allowed_on_one(resource: Resource) -> bool:
     return sum(score >= 0 for score in resource.allowed.values()) == 1
 
 
-def _change(score: int, factor: float, colocation: Colocation) -> int | None:
+def change_of(score: int, factor: float, colocation: Colocation) -> int | None:
     """What points on a node come to behind a colocation; None where they do not count."""
     if factor < 0 and score < 0 and (
         colocation.primary.stickiness >= -score or not colocation.has_influence()
@@ -144,17 +144,17 @@ def _add_matching(
 ) -> None:
     changes: dict[int, int | None] = {}
     for (name, old), score in zip(
-        list(table.items()), _offers(source, target, colocation, table), strict=True
+        list(table.items()), offers(source, target, colocation, table), strict=True
     ):
         if score not in changes:
-            changes[score] = _change(score, factor, colocation)
+            changes[score] = change_of(score, factor, colocation)
         change = changes[score]
-        if change is None or old == _UNUSABLE:
+        if change is None or old == UNUSABLE:
             continue
         new = add(change, old)
         if only_positive and new < 0:
             if old > 0:
-                table[name] = _UNUSABLE
+                table[name] = UNUSABLE
                 continue
             if old == 0:
                 continue
@@ -190,7 +190,7 @@ def spread_scores(
             return nodes
         if flags & NONNEGATIVE:
             for name, score in table.items():
-                if score == _UNUSABLE:
+                if score == UNUSABLE:
                     table[name] = 1
         return table
     finally:
@@ -215,16 +215,16 @@ def _follow(
 
 def add_dependent_scores(colocation: Colocation, primary: Resource) -> None:
     """Let the dependent's wishes count for the primary."""
+    from hashell.scheduler.colocation.wishes import spread_wish
+
     if not colocation.has_influence():
         return
     flags = ACTIVE | (NONNEGATIVE if primary.is_clone else 0)
-    table = colocation.dependent.spread_scores(
-        primary, primary.allowed, colocation, factor_of(colocation), flags
-    )
-    assert table is not None
+    table = spread_wish(colocation.dependent, primary, primary.allowed, colocation, flags)
     if table is not primary.allowed:
         _record(primary, primary.allowed, table, colocation)
         primary.allowed = table
+        primary.touch()
 
 
 def _record(

@@ -6,6 +6,7 @@ Source: lib/pacemaker/pcmk_sched_bundle.c, lib/pengine/bundle.c.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 from hashell.scheduler import actions as act
@@ -96,7 +97,7 @@ class Bundle(Resource):
     def assign(self, prefer: Node | None, *, stop_if_fail: bool) -> Node | None:
         self.assigning = True
         assign.show_scores(self, "bundle")
-        containers = sorted(self.containers, key=instances.INSTANCE_ORDER)
+        containers = sorted(self.containers, key=cmp_to_key(instances.comparison()))
         instances.assign_instances(
             self, containers, len(self.replicas), self.max_per_node
         )
@@ -107,6 +108,7 @@ class Bundle(Resource):
             own = {replica.node.id for replica in self.replicas if replica.node is not None}
             for name in inner.allowed:
                 inner.allowed[name] = 0 if name in own else -INFINITY
+            inner.touch()
             inner.assign(prefer, stop_if_fail=stop_if_fail)
         self.assigning = self.unassigned = False
         return None
@@ -133,6 +135,7 @@ class Bundle(Resource):
                 child.allowed[node.id] = -INFINITY
             elif failures.threshold_reached(child, node) is None:
                 child.allowed[node.id] = INFINITY
+        child.touch()
         child.parent.assigning = True
         child.assign(replica.node, stop_if_fail=stop_if_fail)
         child.parent.assigning = False

@@ -6,6 +6,7 @@ Source: lib/pacemaker/pcmk_sched_clone.c.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 from hashell.scheduler import actions as act
@@ -64,7 +65,8 @@ class Clone(Resource):
         for colocation in with_this(self):
             spread.add_dependent_scores(colocation, self)
         assign.show_scores(self, "clone")
-        self.children.sort(key=instances.INSTANCE_ORDER)
+        self.children.sort(key=cmp_to_key(instances.comparison()))
+        self.workspace.places_at += 1
         instances.assign_instances(
             self, self.children, self.clone_max, self.clone_node_max
         )
@@ -103,7 +105,7 @@ class Clone(Resource):
             order(self, act.DEMOTED, self, act.STOP, rel.ORDERED)
             order(self, act.STARTED, self, act.PROMOTE, rel.UNRUNNABLE_FIRST_BLOCKS)
         if self.ordered:
-            self.children.sort(key=instances.instance_number)
+            instances.sort_by_number(self)
         for place, instance in enumerate(self.children):
             instance.internal_constraints()
             order(
@@ -198,8 +200,9 @@ class Clone(Resource):
             or self.probe_mode(node) is not ProbeMode.EXCLUSIVE
         ):
             self.allowed.pop(node.id, None)
+            self.touch()
             return False
-        self.children.sort(key=instances.instance_number)
+        instances.sort_by_number(self)
         if self.unique:
             return probes.probe_all(self.children, node)
         return self._probe_anonymous(node)

@@ -16,6 +16,7 @@ from hashell.scheduler.colocation.relations import (
     insert_this_with,
     merge_this_with,
     merge_with_this,
+    priority_changed,
 )
 from hashell.scheduler.node_criteria import apply_location
 from hashell.scheduler.ordering import apply
@@ -191,6 +192,7 @@ class Group(Resource):
                 ))
         if change:
             self.priority = add(change, self.priority)
+            priority_changed(self)
         return change
 
     def _lead(self, dependent: Resource, colocation: Colocation) -> int:

@@ -5,7 +5,7 @@ Source: lib/pacemaker/pcmk_sched_instances.c.
 
 from __future__ import annotations
 
-from functools import cmp_to_key
+from operator import attrgetter, gt
 from typing import TYPE_CHECKING
 
 from hashell.scheduler import actions as act
@@ -13,6 +13,7 @@ from hashell.scheduler import assign, notifications
 from hashell.scheduler.colocation import spread
 from hashell.scheduler.colocation.relations import this_with, with_this
 from hashell.scheduler.colocation.scores import inside_container, node_value, same
+from hashell.scheduler.colocation.wishes import spread_wish
 from hashell.scheduler.nodes import sort_nodes
 from hashell.scheduler.ordering import apply
 from hashell.scheduler.ordering import relations as rel
@@ -22,25 +23,20 @@ from hashell.scheduler.workspace import Node, Rank
 from hashell.values.scores import INFINITY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from hashell.scheduler.actions import Action
 
 # Which instance first -----------------------------------------------------------------------------
 
 
-def instance_number(resource: Resource) -> int:
-    """The number at the end of an instance's name."""
-    for separator in (":", "-"):
-        _, found, tail = resource.id.rpartition(separator)
-        if found:
-            digits = ""
-            for letter in tail:
-                if not letter.isdigit():
-                    break
-                digits += letter
-            return int(digits or 0)
-    return 0
+def sort_by_number(collective: Resource) -> None:
+    """Put instances into the order of their numbers."""
+    children = collective.children
+    numbers = [child.number for child in children]
+    if any(map(gt, numbers, numbers[1:])):
+        children.sort(key=attrgetter("number"))
+        collective.workspace.places_at += 1
 
 
 def _did_fail(resource: Resource) -> bool:
@@ -51,16 +47,12 @@ def _with_parents_colocations(resource: Resource, node: Node) -> int:
     """The node's points in the light of colocations of and with the instance."""
     table: dict[str, int] = {node.id: node.score}
     for colocation in this_with(resource):
-        factor = spread.factor_of(colocation)
-        table = colocation.primary.spread_scores(
-            resource, table, colocation, factor, spread.DEFAULT
-        ) or table
+        table = spread_wish(colocation.primary, resource, table, colocation, spread.DEFAULT)
     for colocation in with_this(resource):
         if colocation.has_influence(resource):
-            factor = spread.factor_of(colocation)
-            table = colocation.dependent.spread_scores(
-                resource, table, colocation, factor, spread.NONNEGATIVE
-            ) or table
+            table = spread_wish(
+                colocation.dependent, resource, table, colocation, spread.NONNEGATIVE
+            )
     return table[node.id]
 
 
@@ -71,8 +63,7 @@ def _usable_node(resource: Resource, node: Node | None) -> tuple[bool, Node | No
     return True, node
 
 
-def compare_instances(left: Resource, right: Resource) -> int:
-    """Which instance gets its node first: those least likely to have to move."""
+def _compare(left: Resource, right: Resource, wishes: dict[Resource, int]) -> int:
     left_node, left_count, _ = left.count_active()
     right_node, right_count, _ = right.count_active()
     if left_count and right_count and left_count != right_count:
@@ -97,15 +88,26 @@ def compare_instances(left: Resource, right: Resource) -> int:
         return 1 if left_failed else -1
     left_current, right_current = left.active_node(), right.active_node()
     assert left_current is not None and right_current is not None
-    wishes = _with_parents_colocations(right, right_current) - _with_parents_colocations(
-        left, left_current
-    )
-    if wishes:
-        return wishes
-    return instance_number(left) - instance_number(right)
+    difference = _wish(right, right_current, wishes) - _wish(left, left_current, wishes)
+    if difference:
+        return difference
+    return left.number - right.number
 
 
-INSTANCE_ORDER = cmp_to_key(compare_instances)
+def _wish(resource: Resource, node: Node, wishes: dict[Resource, int]) -> int:
+    known = wishes.get(resource)
+    if known is None:
+        known = wishes[resource] = _with_parents_colocations(resource, node)
+    return known
+
+
+def comparison() -> Callable[[Resource, Resource], int]:
+    """Which instance gets its node first: those least likely to have to move.
+
+    For one sorting, in which nobody's scores change.
+    """
+    wishes: dict[Resource, int] = {}
+    return lambda left, right: _compare(left, right, wishes)
 
 
 # Assignment ---------------------------------------------------------------------------------------
@@ -125,6 +127,9 @@ def _ban_unavailable(instance: Resource, max_per_node: int) -> None:
         for child in instance.children:
             if name in child.allowed:
                 child.allowed[name] = -INFINITY
+    instance.touch()
+    for child in instance.children:
+        child.touch()
 
 
 def _count(instance: Resource, node: Node | None) -> None:
@@ -152,6 +157,7 @@ def _tables(resource: Resource) -> dict[str, dict[str, int]]:
 
 def _restore(resource: Resource, tables: dict[str, dict[str, int]]) -> None:
     resource.allowed = dict(tables[resource.id])
+    resource.touch()
     for child in resource.children:
         _restore(child, tables)
 
@@ -181,6 +187,7 @@ def _assign_early(
         assign.unset_node(instance)
         chosen = None
     parent.allowed, parent.counts = parent_allowed, parent_counts
+    parent.touch()
     if chosen is None:
         return False
     _count(instance, chosen)
@@ -312,6 +319,33 @@ def instance_matches(
     return place is node
 
 
+class Places:
+    """The first instance of a collective on each node, now and as assigned, until `made_at` is past."""
+
+    __slots__ = ("assigned", "current", "made_at")
+
+    def __init__(self, collective: Resource) -> None:
+        self.made_at = collective.workspace.places_at
+        self.current: dict[Node, Resource] = {}
+        self.assigned: dict[Node, Resource] = {}
+        for instance in instances_of(collective):
+            if instance.any_flag("blocked"):
+                continue
+            place = instance.current_place()
+            if place is not None:
+                self.current.setdefault(place, instance)
+            place = instance.assigned_place()
+            if place is not None:
+                self.assigned.setdefault(place, instance)
+
+
+def _places(collective: Resource) -> Places:
+    kept = collective.places
+    if kept is None or kept.made_at != collective.workspace.places_at:
+        kept = collective.places = Places(collective)
+    return kept
+
+
 def find_compatible(
     match: Resource, collective: Resource, role: Rank, *, current: bool,
     attribute: str | None = None,
@@ -319,6 +353,14 @@ def find_compatible(
     """The instance that belongs to another one: on its node, or on the best node that it may have."""
     node = match.current_place() if current else match.assigned_place()
     nodes = [node] if node is not None else sort_nodes(match.workspace, match.allowed, None)
+    if role is Rank.UNKNOWN and attribute is None:
+        known = _places(collective)
+        first = known.current if current else known.assigned
+        for candidate in nodes:
+            found = first.get(candidate)
+            if found is not None:
+                return found
+        return None
     for candidate in nodes:
         for instance in instances_of(collective):
             if instance_matches(

@@ -84,6 +84,7 @@ class Primitive(Resource):
         if kept is not None and not self.any_available():
             # A mere wish must not leave it without any node.
             self.allowed = kept
+            self.touch()
 
     def _heed_role(self) -> None:
         workspace = self.workspace
@@ -99,6 +100,7 @@ class Primitive(Resource):
         workspace = self.workspace
         if workspace.options.fencing_enabled and not workspace.have_fencing:
             self.managed = False
+            workspace.relations_changed()
         if not self.managed:
             self.next_role = self.role
             node = self.active_node()
@@ -163,6 +165,7 @@ class Primitive(Resource):
                 node.unclean = False
         else:
             node.shutdown = True
+        self.workspace.nodes_changed()
 
     # Constraints --------------------------------------------------------------------------------
 
@@ -227,6 +230,7 @@ class Primitive(Resource):
             for node in allowed:
                 if node.remote is not connection:
                     self.allowed[node.id] = -INFINITY
+            self.touch()
             return
         make.order_resource_actions(
             launcher, act.START, self, act.START,
@@ -356,6 +360,7 @@ def _avoid_remote_nodes(resource: Resource) -> None:
     for node in resource.nodes_of(resource.allowed):
         if node.remote is not None:
             resource.allowed[node.id] = -INFINITY
+    resource.touch()
 
 
 def guest_connection(launcher: Resource) -> Resource | None:

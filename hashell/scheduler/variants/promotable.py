@@ -12,8 +12,14 @@ from hashell.model.cluster_options import NoQuorumPolicy
 from hashell.scheduler import actions as act
 from hashell.scheduler import notifications, tickets
 from hashell.scheduler.colocation import spread
-from hashell.scheduler.colocation.relations import Colocation, this_with, with_this
+from hashell.scheduler.colocation.relations import (
+    Colocation,
+    priority_changed,
+    this_with,
+    with_this,
+)
 from hashell.scheduler.colocation.scores import attribute_value, intersect, node_value, same
+from hashell.scheduler.colocation.wishes import spread_wish
 from hashell.scheduler.explain import PromotionLine
 from hashell.scheduler.ordering import relations as rel
 from hashell.scheduler.ordering.make import order_resource_actions
@@ -24,6 +30,8 @@ from hashell.scheduler.workspace import Node, Rank
 from hashell.values.scores import INFINITY, parse_score
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hashell.scheduler.variants.clone import Clone
 
 # Promotion scores ---------------------------------------------------------------------------------
@@ -117,8 +125,11 @@ def add_promotion_scores(clone: Clone) -> None:
                 new = add(old, score)
                 if new != old:
                     child.allowed[node.id] = new
+                    child.touch()
                     clone.workspace.scores.record(child.id, node.name, score, "promotion score")
-            child.priority = max(child.priority, score)
+            if score > child.priority:
+                child.priority = score
+                priority_changed(child)
 
 
 # Who is promoted ----------------------------------------------------------------------------------
@@ -130,6 +141,7 @@ def _add_promoted_locations(child: Resource, holder: Resource, chosen: Node) -> 
             for node, score in location.wishes:
                 if node is chosen:
                     child.priority = add(child.priority, score)
+                    priority_changed(child)
                     break
 
 
@@ -168,6 +180,7 @@ def _set_priority(instance: Resource, clone: Clone) -> None:
         instance.priority = score if given else -1
     elif following in (Rank.UNPROMOTED, Rank.STOPPED):
         instance.priority = -INFINITY
+    priority_changed(instance)
     _add_promoted_locations(instance, instance, chosen)
     _add_promoted_locations(instance, clone, chosen)
     for colocation in this_with(instance):
@@ -179,15 +192,20 @@ def _set_priority(instance: Resource, clone: Clone) -> None:
         instance.promotion_priority = INFINITY
 
 
+def _comparison() -> Callable[[Resource, Resource], int]:
+    """Which instance is promoted first, for one sorting."""
+    by_place = instances.comparison()
+
+    def compare(left: Resource, right: Resource) -> int:
+        return _compare(left, right) or by_place(left, right)
+
+    return compare
+
+
 def _compare(left: Resource, right: Resource) -> int:
     if left.promotion_priority != right.promotion_priority:
         return right.promotion_priority - left.promotion_priority
-    if left.current_role() != right.current_role():
-        return right.current_role() - left.current_role()
-    return instances.compare_instances(left, right)
-
-
-_PROMOTION_ORDER = cmp_to_key(_compare)
+    return right.current_role() - left.current_role()
 
 
 def _sort(clone: Clone) -> None:
@@ -196,21 +214,22 @@ def _sort(clone: Clone) -> None:
         return
     clone.promotion_constrained = True
     clone.updating_nodes = True
+    clone.workspace.held = clone
     for child in clone.children:
         if child.promotion_priority < 0:
             continue
         chosen = child.assigned_place()
         if chosen is not None and chosen.id in clone.allowed:
             clone.allowed[chosen.id] = add(child.promotion_priority, clone.allowed[chosen.id])
+    clone.touch()
     for colocation in with_this(clone):
         if colocation.primary_role is not Rank.PROMOTED or not colocation.has_influence():
             continue
-        table = colocation.dependent.spread_scores(
-            clone, clone.allowed, colocation, spread.factor_of(colocation),
+        clone.allowed = spread_wish(
+            colocation.dependent, clone, clone.allowed, colocation,
             spread.ACTIVE | spread.NONNEGATIVE,
         )
-        if table is not None:
-            clone.allowed = table
+        clone.touch()
     tickets.require_for_promotion(clone)
     for child in clone.children:
         chosen = child.assigned_place()
@@ -220,8 +239,10 @@ def _sort(clone: Clone) -> None:
             child.promotion_priority = -INFINITY
         elif child.promotion_priority >= 0 and chosen.id in clone.allowed:
             child.promotion_priority = clone.allowed[chosen.id]
-    clone.children.sort(key=_PROMOTION_ORDER)
+    clone.children.sort(key=cmp_to_key(_comparison()))
+    clone.workspace.places_at += 1
     clone.updating_nodes = False
+    clone.workspace.held = None
 
 
 def _place_for_promotion(resource: Resource) -> Node | None:
@@ -319,6 +340,7 @@ def create_actions(clone: Clone) -> None:
     notifications.prepare_promotion(clone, promoting=promoting, demoting=demoting)
     for instance in clone.children:
         instance.priority = clone.priority
+        priority_changed(instance)
 
 
 def order_restart(resource: Resource) -> None:
@@ -370,6 +392,7 @@ def change_dependent(clone: Clone, dependent: Resource, colocation: Colocation) 
                     dependent.allowed[other.id] = add(
                         dependent.allowed[other.id], colocation.score
                     )
+                    dependent.touch()
                     clone.workspace.scores.record(
                         dependent.id, other.name, colocation.score,
                         f"{colocation.id}: colocation with {instance.id}",
@@ -399,8 +422,10 @@ def change_dependent_priority(
     )
     if instance is not None:
         dependent.priority = add(dependent.priority, colocation.score)
+        priority_changed(dependent)
         return colocation.score
     if colocation.score >= INFINITY:
         dependent.priority = -INFINITY
+        priority_changed(dependent)
         return -INFINITY
     return 0

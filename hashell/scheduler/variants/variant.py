@@ -23,8 +23,9 @@ from hashell.values.scores import INFINITY
 
 if TYPE_CHECKING:
     from hashell.scheduler.actions import Action
-    from hashell.scheduler.colocation.relations import Colocation
+    from hashell.scheduler.colocation.relations import Colocation, Relations
     from hashell.scheduler.tickets import TicketUse
+    from hashell.scheduler.variants.instances import Places
     from hashell.scheduler.workspace import Location
     from hashell.state.resources import Resource as Found
 
@@ -39,13 +40,15 @@ class Resource(ABC):
 
     `allowed` are points by node id; a node that is missing is not allowed. `counts` are, for
     collectives, how many instances a node has got. `assigned_score` are the points that the
-    assigned node had at that moment.
+    assigned node had at that moment. `changed_at` is when on the workspace's clock `allowed` was
+    last changed; who changes it calls `touch`.
     """
 
     def __init__(self, workspace: Workspace, found: Found, parent: Resource | None) -> None:
         config: ResourceConfig = found.config
         self.workspace = workspace
         self.found = found
+        self.number = number_of(found.id)
         self.config = config
         self.id = found.id
         self.kind = found.kind
@@ -63,6 +66,7 @@ class Resource(ABC):
         self.role = RANK_OF[found.role]
         self.next_role = RANK_OF[found.next_role]
         self.allowed: dict[str, int] = dict(found.allowed)
+        self.changed_at = 0
         self.counts: dict[str, int] = {}
         self.probe_modes: dict[str, ProbeMode] = dict(found.probe_modes)
         self.known_on: set[str] = set(found.known_on)
@@ -81,6 +85,8 @@ class Resource(ABC):
         self.actions_by_task: dict[str, list[Action]] = {}
         self.this_with: list[Colocation] = []
         self.with_this: list[Colocation] = []
+        self.relations: Relations | None = None
+        self.places: Places | None = None
         self.locations: list[Location] = []
         self.tickets: list[TicketUse] = []
         self.managed = found.managed
@@ -252,12 +258,20 @@ class Resource(ABC):
         self.workspace.scores.record(self.id, "", score, reason)
         if score == -INFINITY and self.assigned is not None:
             self.assigned = None
+            self.workspace.places_at += 1
 
     def _add_score(self, node: Node, score: int) -> None:
         for child in self.children:
             child._add_score(node, score)
         old = self.allowed.get(node.id)
         self.allowed[node.id] = add(node.score if old is None else old, score)
+        self.touch()
+
+    def touch(self) -> None:
+        """Tell that its scores have changed."""
+        workspace = self.workspace
+        workspace.clock += 1
+        self.changed_at = workspace.clock
 
     def available(self, node: Node) -> bool:
         """Whether the node can run anything and this has no negative score there."""
@@ -441,6 +455,20 @@ def pick_active(
         if chosen is None:
             chosen = node
     return chosen, every, clean
+
+
+def number_of(name: str) -> int:
+    """The number at the end of an instance's name, `web:12` or `web-docker-12`; 0 for none."""
+    for separator in (":", "-"):
+        _, found, tail = name.rpartition(separator)
+        if found:
+            digits = ""
+            for letter in tail:
+                if not letter.isdigit():
+                    break
+                digits += letter
+            return int(digits or 0)
+    return 0
 
 
 def strip_instance(name: str) -> str:
