@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 SHELL = "hashell.shell.one_shot"
 MONITOR = "hashell.monitor.one_shot"
+EXPLAIN = "hashell.simulate.explain"
+REHEARSE = "hashell.simulate.rehearse"
 #: First word → module with `main(argv: list[str]) -> int`.
 PROGRAMS = {
     "chaos": "hashell.lab.chaos",
+    "explain": EXPLAIN,
     "keygen": "hashell.lab.keygen",
     "monitor": MONITOR,
+    "rehearse": REHEARSE,
     "simulate": "hashell.simulate.main",
 }
 #: Global options that may stand before the first word and take a value.
@@ -66,9 +70,22 @@ def run(argv: list[str]) -> int:
 
 def _serve(module: str, argv: list[str]) -> int:
     main = importlib.import_module(module).main
-    joined = {SHELL: _open_monitor, MONITOR: _crm_text}.get(module)
+    joined = {
+        SHELL: _open_monitor, MONITOR: _crm_text, EXPLAIN: _live_cib, REHEARSE: _live_cib,
+    }.get(module)
     code: int = main(argv, joined) if joined is not None else main(argv)
     return code
+
+
+def _live_cib(attach: str) -> Cib:
+    """The CIB of a running cluster, for programs that only look at it: the room that simulates knows no clients."""
+    from hashell.client.choose import open_client
+
+    client = open_client(attach, read_only=True)
+    try:
+        return client.cib()
+    finally:
+        client.close()
 
 
 def _crm_text(cib: Cib) -> str:

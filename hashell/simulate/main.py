@@ -23,6 +23,7 @@ from hashell.rules.iso8601 import parse_moment
 from hashell.scheduler.schedule import Wanted
 from hashell.simulate import inject
 from hashell.simulate.run import Decision, FailureWish, decide, walk, with_status
+from hashell.simulate.source import zone
 from hashell.simulate.text import change_lines, score_lines
 from hashell.state.cluster_state import ClusterState, read_cluster_state
 from hashell.transition.dot import dot_text
@@ -403,14 +404,6 @@ class _Run:
                 decide(cib, now_s, 1, self.wanted, zone(now_s))
             lines.append(f"Testing {path} ... {time.process_time() - begin:.2f} secs")
         self.out.listing("Timings", lines)
-        return 0
-
-
-def zone(now_s: int) -> int:
-    """Seconds by which local time is ahead of UTC at a moment."""
-    try:
-        return int(time.localtime(now_s).tm_gmtoff or 0)
-    except (OverflowError, ValueError, OSError):
         return 0
 
 

@@ -18,6 +18,14 @@ ROOT = Level(
     commands=(
         Command("status", "{(" + _STATUS + ")}", "What the cluster does now.", "hashell.shell.crm.status:status"),
         Command("verify", "[scores]", "Check configuration and status.", "hashell.shell.crm.status:verify"),
+        Command(
+            "explain", "RESOURCE [NODE]", "Why a resource is where it is, or not there; why it is stopped.",
+            "hashell.shell.crm.explain:explain", example="explain web\nexplain web node2",
+        ),
+        Command(
+            "conflicts", "[RESOURCE]", "Constraints that keep a resource from running.",
+            "hashell.shell.crm.explain:conflicts",
+        ),
         Command("events", "[COUNT]", "The last events of this cluster.", "hashell.shell.crm.history:events"),
         Command("monitor", "", "The full-screen monitor; back here when it ends.", f"{_HERE}:monitor"),
     ),

@@ -1,0 +1,129 @@
+"""`hashell explain` and its search for contradictions, as commands."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hashell.errors import NotFound
+from hashell.simulate.contradictions import find
+from hashell.simulate.explain import explain, main, tried
+from hashell.testing.clusters import NOW_S, Cluster, clone, primitive
+
+ONE = Cluster(primitive("web", resource_stickiness="7")).settled().but(
+    constraints='<rsc_location id="l" rsc="web" node="node2" score="5"/>',
+)
+CLASH = Cluster(
+    primitive("web") + primitive("db") + primitive("other"),
+    '<rsc_location id="far" rsc="other" node="node1" score="3"/>'
+    '<rsc_location id="no1" rsc="web" node="node1" score="-INFINITY"/>'
+    '<rsc_location id="no2" rsc="web" node="node2" score="-INFINITY"/>'
+    '<rsc_location id="db3" rsc="db" node="node3" score="-INFINITY"/>'
+    '<rsc_colocation id="with" rsc="web" with-rsc="db" score="INFINITY"/>'
+    '<rsc_order id="after" first="db" then="web"/>',
+)
+
+
+@pytest.fixture
+def command(tmp_path, capsys):
+    def run(cluster, *argv):
+        path = tmp_path / "cib.xml"
+        path.write_bytes(cluster.cib().to_bytes())
+        code = main([*argv, "--cib", str(path)])
+        found = capsys.readouterr()
+        return code, found.out, found.err
+
+    return run
+
+
+def test_the_terms_are_printed_under_each_node(command):
+    code, out, err = command(ONE, "web")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "web runs on node1 and stays there"
+    assert any(line.split()[:1] == ["+7"] for line in out.splitlines())
+
+
+def test_a_node_can_be_asked_about(command):
+    _code, out, _err = command(ONE, "web", "node2")
+    assert "at least 3 more points" in out
+    assert "(tried: it would run there then)" in out
+    assert "node1:" not in out
+
+
+def test_the_points_that_are_asked_for_are_just_enough():
+    (why,) = explain(ONE.cib(), "web", "node2", NOW_S)
+    (way,) = why.nodes[0].ways
+    assert tried(ONE.cib(), "web", "node2", way.points, NOW_S)
+    assert not tried(ONE.cib(), "web", "node2", way.points - 2, NOW_S)
+
+
+def test_it_is_data_too(command):
+    _code, out, _err = command(ONE, "web", "--json")
+    (told,) = json.loads(out)
+    assert told["node"] == "node1"
+    assert {node["node"]: node["points"] for node in told["nodes"]} == {"node1": "7", "node2": "5", "node3": "0"}
+    assert told["nodes"][0]["terms"][0]["kind"] == "stickiness"
+
+
+def test_many_instances_are_cut_short_unless_asked_for(command):
+    many = Cluster(clone("k", primitive("a")), nodes=tuple(f"node{n}" for n in range(1, 11)))
+    _code, out, _err = command(many, "k")
+    assert "2 more instances; --all shows them" in out
+    _code, out, _err = command(many, "k", "--all")
+    assert "more instances" not in out
+
+
+@pytest.mark.parametrize("argv", [("ghost",), ("web", "ghost")])
+def test_names_that_are_not_there_are_refused(command, argv):
+    code, out, err = command(ONE, *argv)
+    assert (code, out) == (105, "")
+    assert "ghost" in err
+
+
+def test_a_near_name_is_offered(command):
+    assert "did you mean web?" in command(ONE, "wbe")[2]
+
+
+def test_without_a_resource_it_says_what_is_missing(command):
+    assert command(ONE)[0] == 2
+
+
+def test_constraints_that_contradict_one_another_are_found(command):
+    code, out, _err = command(CLASH, "--conflicts")
+    assert code == 1
+    assert "web cannot run because these constraints contradict one another" in out
+    (found,) = find(CLASH.cib(), "web", NOW_S)
+    assert {ident for ident, _ in found.constraints} == {"no1", "no2", "db3", "with"}
+    assert found.minimal
+
+
+def test_where_all_can_run_there_is_no_contradiction(command):
+    assert command(ONE, "--conflicts") == (0, "Every resource that is to run can run.\n", "")
+
+
+def test_what_is_stopped_for_another_reason_is_said_to_be():
+    (found,) = find(Cluster(primitive("a", target_role="Stopped")).cib(), "a", NOW_S)
+    assert found.constraints == ()
+    assert "target-role" in found.reasons[0]
+    with pytest.raises(NotFound):
+        find(ONE.cib(), "ghost", NOW_S)
+
+
+def test_contradictions_are_data_too(command):
+    _code, out, _err = command(CLASH, "--conflicts", "--json")
+    assert [one["resource"] for one in json.loads(out)] == ["web"]
+
+
+def test_a_running_cluster_is_asked_where_no_file_is_named(capsys, monkeypatch):
+    monkeypatch.delenv("CIB_file", raising=False)
+    asked = []
+
+    def live(attach):
+        asked.append(attach)
+        return ONE.cib()
+
+    assert main(["web", "--attach", "hashelld"], live) == 0
+    assert asked == ["hashelld"]
+    assert main(["web"]) == 102
+    assert "no running cluster" in capsys.readouterr().err
