@@ -10,7 +10,7 @@ from hashell.simulate.losses import rehearse
 from hashell.simulate.rehearse import main
 from hashell.testing.clusters import NOW_S, Cluster, clone, device, primitive
 
-THREE = Cluster(primitive("a") + primitive("b") + primitive("c")).settled()
+THREE = Cluster("".join(primitive(name, resource_stickiness="1") for name in "abc")).settled()
 FENCED = {"fencing_enabled": "true"}
 
 
