@@ -72,14 +72,16 @@ class Action:
     `flags` are the constants above. `meta` and `extra` are its meta-attributes and the parameters of
     its own `op`. `needs` says what must be there before it. `before` and `after` are relations, in
     order of creation. `needed_before` is how many of its MIN_RUNNABLE firsts must be possible.
+    `summed` keeps what a collective's members came to, by node, with the count (`flags_at`) at
+    which that was.
     """
 
     __slots__ = (
+        "_flags",
         "after",
         "before",
         "cancel_task",
         "extra",
-        "flags",
         "id",
         "key",
         "links",
@@ -92,6 +94,7 @@ class Action:
         "priority",
         "reason",
         "resource",
+        "summed",
         "task",
     )
 
@@ -101,7 +104,8 @@ class Action:
         self.task = task
         self.resource = resource
         self.node = node
-        self.flags = RUNNABLE | (ON_DC if task == LRM_DELETE else 0)
+        self._flags = RUNNABLE | (ON_DC if task == LRM_DELETE else 0)
+        self.summed: dict[Node | None, tuple[int, int]] = {}
         self.reason: str | None = None
         self.meta: dict[str, str] = {}
         self.extra: Mapping[str, str] = {}
@@ -117,6 +121,17 @@ class Action:
 
     def __repr__(self) -> str:
         return f"<Action {self.id} {self.key}{f' {self.node.name}' if self.node else ''}>"
+
+    @property
+    def flags(self) -> int:
+        return self._flags
+
+    @flags.setter
+    def flags(self, value: int) -> None:
+        if value != self._flags:
+            self._flags = value
+            if self.resource is not None:
+                self.resource.root.flags_at += 1
 
     @property
     def optional(self) -> bool:
@@ -189,6 +204,7 @@ def find_all(resource: Resource, key: str, node: Node | None) -> list[Action]:
             found.append(action)
         elif action.node is None:
             action.node = node
+            resource.root.flags_at += 1
             found.append(action)
     return found
 
@@ -278,6 +294,7 @@ def _make(
         resource.actions.append(action)
         resource.actions_by_key.setdefault(key, []).append(action)
         resource.actions_by_task.setdefault(task, []).append(action)
+        resource.root.flags_at += 1
     return action
 
 

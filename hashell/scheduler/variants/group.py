@@ -300,6 +300,14 @@ class Group(Resource):
 
     def action_flags(self, action: Action, node: Node | None) -> int:
         """The sum of the members': required if one is; done only when all are."""
+        known = action.summed.get(node)
+        if known is not None and known[0] == self.root.flags_at:
+            return known[1]
+        flags = self._sum_flags(action, node)
+        action.summed[node] = (self.root.flags_at, flags)
+        return flags
+
+    def _sum_flags(self, action: Action, node: Node | None) -> int:
         flags = act.OPTIONAL | act.RUNNABLE | act.PSEUDO
         for member in self.children:
             task = act.known_task(action.task)

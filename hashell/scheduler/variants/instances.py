@@ -469,6 +469,17 @@ def update_ordered(
 
 def collective_flags(action: Action, instances: Sequence[Resource], node: Node | None) -> int:
     """The sum of the instances': required if one is, possible if one is."""
+    resource = action.resource
+    assert resource is not None
+    known = action.summed.get(node)
+    if known is not None and known[0] == resource.root.flags_at:
+        return known[1]
+    flags = _sum_flags(action, instances, node)
+    action.summed[node] = (resource.root.flags_at, flags)
+    return flags
+
+
+def _sum_flags(action: Action, instances: Sequence[Resource], node: Node | None) -> int:
     flags = act.OPTIONAL | act.RUNNABLE | act.PSEUDO
     runnable = False
     task = original_task(action)

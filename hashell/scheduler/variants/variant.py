@@ -41,7 +41,8 @@ class Resource(ABC):
     `allowed` are points by node id; a node that is missing is not allowed. `counts` are, for
     collectives, how many instances a node has got. `assigned_score` are the points that the
     assigned node had at that moment. `changed_at` is when on the workspace's clock `allowed` was
-    last changed; who changes it calls `touch`.
+    last changed; who changes it calls `touch`. `root` is the outermost parent, or the resource
+    itself; there `flags_at` counts changes of actions of all below.
     """
 
     def __init__(self, workspace: Workspace, found: Found, parent: Resource | None) -> None:
@@ -53,7 +54,13 @@ class Resource(ABC):
         self.id = found.id
         self.kind = found.kind
         self.variant = VARIANT[found.kind]
+        self.is_primitive = self.variant == 0
+        self.is_group = self.variant == 1
+        self.is_clone = self.variant == 2
+        self.is_bundle = self.variant == 3
         self.parent = parent
+        self.root: Resource = self if parent is None else parent.root
+        self.flags_at = 0
         self.children: list[Resource] = []
         self.meta: dict[str, str] = dict(found.meta)
         self.utilization: Mapping[str, int] = {
@@ -134,22 +141,6 @@ class Resource(ABC):
     # What it is ---------------------------------------------------------------------------------
 
     @property
-    def is_primitive(self) -> bool:
-        return self.variant == 0
-
-    @property
-    def is_group(self) -> bool:
-        return self.variant == 1
-
-    @property
-    def is_clone(self) -> bool:
-        return self.variant == 2
-
-    @property
-    def is_bundle(self) -> bool:
-        return self.variant == 3
-
-    @property
     def is_anonymous_clone(self) -> bool:
         return self.variant == 2 and not self.unique
 
@@ -168,10 +159,7 @@ class Resource(ABC):
 
     @property
     def outermost(self) -> Resource:
-        found = self
-        while found.parent is not None:
-            found = found.parent
-        return found
+        return self.root
 
     def is_below(self, other: Resource) -> bool:
         """Whether `other` is one of its parents."""
