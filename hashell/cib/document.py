@@ -6,6 +6,7 @@ Source: Pacemaker Explained, "Cluster information base (CIB)".
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -34,6 +35,9 @@ EMPTY = (
 )
 
 
+_ELEMENT = re.compile(rb"<[A-Za-z_]")
+
+
 class BadXml(BadInput):
     id = "xml-bad"
 
@@ -49,6 +53,8 @@ def parse_xml(data: bytes | str, what: str = "XML") -> etree._Element:
         data = data.encode()
     if len(data) > SIZE_MAX:
         raise BadXml(f"{what} has {len(data)} bytes", f"at most {SIZE_MAX} are read")
+    if b"<!DOCTYPE" in _prolog(data):
+        raise BadXml(f"{what} declares a document type", "remove the DOCTYPE and its entities")
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False,
         dtd_validation=False, remove_blank_text=True, remove_pis=True,
@@ -85,6 +91,14 @@ def parse_fragment(data: bytes | str, what: str = "XML") -> etree._Element:
     root = parse_xml(data, what)
     drop_text(root)
     return root
+
+
+def _prolog(data: bytes) -> bytes:
+    """What stands before the first element. Refusing a document type there spares the parser its entities; in encodings
+    in which this finds nothing the parser's own limits hold, and the document type is refused after it.
+    """
+    found = _ELEMENT.search(data)
+    return data[: found.start()] if found else data
 
 
 class Cib:

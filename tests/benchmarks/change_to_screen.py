@@ -2,8 +2,8 @@
 
     python tests/benchmarks/change_to_screen.py [--changes 40]
 
-Three nodes start on localhost; a standby attribute is set and taken back by a client of one node, and a monitor attached
-to another node is watched until its screen shows it. Counted from the call of the client, so the commit is in it.
+Three nodes start on localhost; a standby attribute is set and taken back by a client of one node, and a monitor
+attached to another node is watched until its screen shows it. Counted from the client's call: the commit is in it.
 """
 
 from __future__ import annotations
