@@ -40,6 +40,15 @@ async def test_every_size_shows_the_essentials_without_a_crash(cluster, shown, s
     assert "OFFLINE" in text
 
 
+@pytest.mark.parametrize(("width", "beside"), [(80, False), (120, True), (200, True)])
+async def test_a_wide_screen_has_transition_and_timeline_beside_the_overview(cluster, shown, screen, width, beside):
+    async with shown(cluster, size=(width, 40)) as (app, pilot):
+        await pilot.pause()
+        text = screen(app)
+
+    assert ("nothing happened yet" in text) == beside
+
+
 async def test_standby_is_previewed_as_its_command_with_what_would_happen_and_done_on_enter(
     cluster, shown, screen
 ):
