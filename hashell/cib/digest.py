@@ -7,7 +7,6 @@ op-restart-digest).
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 
@@ -116,4 +115,7 @@ def _dump(root: etree._Element) -> bytes:
 
 
 def _md5(data: bytes) -> str:
+    # The library of ciphers behind it takes a start 4 ms, and most commands compute no digest.
+    import hashlib
+
     return hashlib.md5(data, usedforsecurity=False).hexdigest()

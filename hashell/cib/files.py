@@ -5,14 +5,16 @@ A driver: this module does I/O.
 
 from __future__ import annotations
 
-import bz2
 import os
 import stat
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hashell.cib.document import SIZE_MAX, Cib
 from hashell.errors import BadInput, NotFound, Refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _BZ2_MAGIC = b"BZh"
 
@@ -37,12 +39,12 @@ def load_cib(path: str | Path) -> Cib:
     if str(path) == "-":
         name = "standard input"
         return Cib.parse(_unpack(sys.stdin.buffer.read(SIZE_MAX + 1), name), name)
-    return Cib.parse(_unpack(_read(Path(path)), str(path)), str(path))
+    return Cib.parse(_unpack(_read(path), str(path)), str(path))
 
 
-def _read(path: Path) -> bytes:
+def _read(path: str | Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123  # pathlib costs a start more than it is worth
             return file.read(SIZE_MAX + 1)
     except FileNotFoundError:
         raise NoSuchFile(f"there is no file {path}", "check the name") from None
@@ -56,6 +58,8 @@ def _read(path: Path) -> bytes:
 def _unpack(data: bytes, what: str) -> bytes:
     if not data.startswith(_BZ2_MAGIC):
         return data
+    import bz2
+
     unpacker = bz2.BZ2Decompressor()
     try:
         # One byte more than is read, so that the parser sees that it is too much.
@@ -71,9 +75,15 @@ def save_cib(path: str | Path, cib: Cib) -> None:
     """Write a CIB, compressed when the name ends in .bz2. Afterwards the file has the old or the
     new content, never a mixture, even after a power failure. Raises UnwritableFile.
     """
+    from pathlib import Path
+
     data = cib.to_bytes(pretty=True)
     target = Path(path)
-    write_whole(target, bz2.compress(data) if target.suffix == ".bz2" else data)
+    if target.suffix == ".bz2":
+        import bz2
+
+        data = bz2.compress(data)
+    write_whole(target, data)
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hashell.client.api import ClusterClient
 from hashell.errors import BadUsage, HashellError, NotReachable
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SOCKET_NAME = "hashelld.sock"
 #: Sockets that are looked at; more nodes than this on one machine need --attach.
@@ -23,6 +26,8 @@ GREETING_TIMEOUT_S = 1.5
 
 def run_folders(env: Mapping[str, str], *, root: bool) -> tuple[Path, ...]:
     """Below which folders daemons put their sockets, for root or for another user."""
+    from pathlib import Path
+
     folders = [Path("/run/hashell")]
     if not root:
         import warnings
@@ -90,9 +95,8 @@ def open_client(
 def _socket(path: str, read_only: bool) -> ClusterClient:
     from hashell.client.daemon import DaemonClient
 
-    folder = Path(path)
-    if folder.is_dir():
-        path = str(folder / SOCKET_NAME)
+    if os.path.isdir(path):  # noqa: PTH112  # pathlib costs a start more than it is worth
+        path = f"{path.rstrip('/')}/{SOCKET_NAME}"
     return DaemonClient(path, read_only=read_only)
 
 

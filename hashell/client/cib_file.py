@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from hashell.cib.document import Cib
@@ -31,13 +30,10 @@ class FileClient:
         from hashell.cib.files import load_cib
 
         if self.where != "-":
-            return load_cib(self._argument())
+            return load_cib(self.where)
         if self._from_stdin is None:
-            self._from_stdin = load_cib(self._argument())
+            self._from_stdin = load_cib(self.where)
         return self._from_stdin
-
-    def _argument(self) -> Path:
-        return Path(self.where)
 
     def info(self) -> Info:
         return offline.info_of(self.cib(), warnings=(f"not a running cluster: read from {self.where}",))
@@ -49,7 +45,7 @@ class FileClient:
         before = self.cib()
         after = offline.changed(before, changes)
         if after is not before:
-            save_cib(self._argument(), after)
+            save_cib(self.where, after)
         return str(after.version)
 
     def set_attribute(self, node: str, name: str, value: str | None) -> None:

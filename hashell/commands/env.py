@@ -7,8 +7,8 @@ command, or keeps one while edits are staged.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+import msgspec
 from lxml import etree
 
 from hashell.cib.diff import is_empty, make_patch
@@ -38,8 +38,7 @@ def _quiet(text: str) -> None:
     """Nobody listens."""
 
 
-@dataclass(slots=True)
-class Env:
+class Env(msgspec.Struct, eq=False):
     """`root` is the working copy: a <cib> that the commands edit in place."""
 
     client: ClusterClient
@@ -50,7 +49,7 @@ class Env:
     command_line: str = ""
     say: Callable[[str], None] = _quiet
     warn: Callable[[str], None] = _quiet
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = msgspec.field(default_factory=list)
     _ids: Ids | None = None
 
     @classmethod

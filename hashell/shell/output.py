@@ -40,13 +40,16 @@ def painter(session: Session) -> Paint:
 
 def page(session: Session, text: str) -> None:
     """Through `less` when a person looks and the text is taller than the terminal."""
+    lines = text.count("\n")
+    if not sys.stdout.isatty():
+        session.out(text)
+        return
     import shlex
     import shutil
 
-    lines = text.count("\n")
     command = shlex.split(session.settings["pager"]) if session.interactive else []
     less = shutil.which(command[0]) if command else None
-    if not sys.stdout.isatty() or lines < shutil.get_terminal_size().lines or not less:
+    if lines < shutil.get_terminal_size().lines or not less:
         session.out(text)
         return
     import subprocess

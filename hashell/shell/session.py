@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from hashell.errors import BadUsage, HashellError, Refused
 from hashell.shell.grammar.match import find
@@ -29,8 +30,7 @@ class NoSuchCommand(BadUsage):
 COMMAND_LINE_MAX = 2_000
 
 
-@dataclass(slots=True)
-class Options:
+class Options(msgspec.Struct):
     """What the command line said about this run."""
 
     cib_file: str = ""
@@ -50,19 +50,18 @@ class Options:
     history: str = ""
 
 
-@dataclass(slots=True)
-class Session:
+class Session(msgspec.Struct, eq=False):
     """`path` is the stack of levels below the root. `ask` is None where nobody can be asked."""
 
-    options: Options = field(default_factory=Options)
-    path: list[Level] = field(default_factory=list)
-    out: Callable[[str], None] = field(default=lambda text: _write(sys.stdout, text))
-    err: Callable[[str], None] = field(default=lambda text: _write(sys.stderr, text + "\n"))
+    options: Options = msgspec.field(default_factory=Options)
+    path: list[Level] = msgspec.field(default_factory=list)
+    out: Callable[[str], None] = msgspec.field(default=lambda text: _write(sys.stdout, text))
+    err: Callable[[str], None] = msgspec.field(default=lambda text: _write(sys.stderr, text + "\n"))
     ask: Callable[[str], bool] | None = None
     #: Asks for one of several words; None where nobody can be asked.
     choose: Callable[[str, tuple[str, ...]], str] | None = None
     #: Told when a wait begins and ends.
-    on_wait: Callable[[bool], None] = field(default=lambda begins: None)
+    on_wait: Callable[[bool], None] = msgspec.field(default=lambda begins: None)
     #: Opens the full-screen monitor; its exit code.
     open_monitor: Callable[[Options], int] | None = None
     interactive: bool = False
@@ -70,13 +69,13 @@ class Session:
     #: The line being run, for the history and for Env.command_line.
     line: str = ""
     #: Comment lines that belong to the next object of the configuration.
-    comments: list[str] = field(default_factory=list)
+    comments: list[str] = msgspec.field(default_factory=list)
     _client: ClusterClient | None = None
     _env: Env | None = None
     _settings: Settings | None = None
     #: True while configuration edits wait for a commit; the lines that made them.
     staged: bool = False
-    staged_lines: list[str] = field(default_factory=list)
+    staged_lines: list[str] = msgspec.field(default_factory=list)
 
     # --- the cluster -----------------------------------------------------------------------------------
 
@@ -84,9 +83,9 @@ class Session:
     def client(self) -> ClusterClient:
         """Connected at the first use."""
         if self._client is None:
-            from hashell.shell import shadow
-
             if self.options.shadow:
+                from hashell.shell import shadow
+
                 self._client = shadow.open_shadow(self.options.shadow, self.options.read_only)
             else:
                 from hashell.client.choose import open_client

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import NoReturn
 
+import msgspec
 from lxml import etree
 
 from hashell.commands.binding import MEMBER, attributes
@@ -53,8 +53,7 @@ def plain_agent(text: str) -> tuple[str, str, str]:
     return parts[0], "", ":".join(parts[1:])
 
 
-@dataclass(slots=True)
-class ParseContext:
+class ParseContext(msgspec.Struct):
     """What the language needs to know about the cluster; the defaults parse without one."""
 
     #: Typed by a person as one command: times get units, empty options are refused.
@@ -65,7 +64,7 @@ class ParseContext:
     convert_roles: bool = True
     node_names: tuple[str, ...] = ()
     #: `[class:[provider:]]type` → (class, provider, type).
-    agent_of: Callable[[str], tuple[str, str, str]] = field(default=plain_agent)
+    agent_of: Callable[[str], tuple[str, str, str]] = plain_agent
 
 
 STOP_WORDS = frozenset(

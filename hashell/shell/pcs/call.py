@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from hashell.errors import BadUsage
 
@@ -83,13 +84,12 @@ FLAGS = frozenset(
 )
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct, eq=False):
     """`options` maps an option with its dashes to its value, empty for a flag."""
 
     session: Session
     words: list[str]
-    options: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str] = msgspec.field(default_factory=dict)
     _env: Env | None = None
 
     @property
