@@ -17,7 +17,7 @@ from hashell.errors import BadInput
 
 #: Bytes. A CIB of 64 nodes and 5,000 resources is below 20 MiB; more than this is an accident or an
 #: attack.
-SIZE_MAX = 64 * 1024 * 1024
+SIZE_MAX = 256 * 1024 * 1024
 #: Levels of elements. Rules in rules in sets reach about 15.
 DEPTH_MAX = 64
 _TOO_DEEP = etree.XPath(f"boolean({'/*' * (DEPTH_MAX + 1)})")

@@ -59,6 +59,7 @@ def compare(resource: Resource, node: Node, entry: HistoryEntry) -> OperationDig
 def handle_config_changes(workspace: Workspace) -> None:
     """Hold what nodes have recorded against what is configured now."""
     histories = {history.node_id: history for history in workspace.state.history}
+    known: dict[str, list[Resource]] = {}
     for node in workspace.nodes:
         history = histories.get(node.id)
         if history is None or not (node.maintenance or node.can_run):
@@ -66,8 +67,15 @@ def handle_config_changes(workspace: Workspace) -> None:
         for recorded in history.resources:
             if len(recorded.element) == 0:
                 continue
-            for resource in reversed(_known_as(workspace, recorded.id)):
-                if resource.is_primitive:
+            found = known.get(recorded.id)
+            if found is None:
+                found = known[recorded.id] = [
+                    resource for resource in reversed(_known_as(workspace, recorded.id))
+                    if resource.is_primitive
+                ]
+            agent = recorded.agent
+            for resource in found:
+                if agent != resource.agent or node in resource.active or resource.removed:
                     _check_history(resource, node, recorded)
 
 
@@ -136,9 +144,8 @@ def _agent_changed(
 ) -> bool:
     """Whether another agent than now was used there; what is active then has to stop."""
     changed = False
-    element = resource.config.element
-    for name in ("type", "class", "provider"):
-        if element.get(name) != recorded.element.get(name):
+    for now, then in zip(resource.agent, recorded.agent, strict=True):
+        if now != then:
             changed = True
             fencing.trigger_unfencing(
                 resource.workspace, resource, node, "Device definition changed"

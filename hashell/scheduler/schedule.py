@@ -25,6 +25,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from hashell.model.constraints import (
     ColocationConstraint,
     LocationConstraint,
@@ -47,6 +49,7 @@ from hashell.scheduler.colocation import from_constraints as colocations
 from hashell.scheduler.node_health import apply_node_health
 from hashell.scheduler.ordering import from_constraints as orders
 from hashell.scheduler.ordering.apply import apply_orderings
+from hashell.state.garbage import collection_paused
 from hashell.transition.dot import DotEdge, DotNode
 from hashell.transition.graph import Graph
 
@@ -76,8 +79,7 @@ class Wanted:
     sanitized: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedAction:
+class PlannedAction(Struct, frozen=True, gc=False):
     """An action that was thought of, also one that is not in the graph."""
 
     id: int
@@ -92,8 +94,7 @@ class PlannedAction:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class OrderingReason:
+class OrderingReason(Struct, frozen=True, gc=False):
     """An ordering that was asked for, by keys of actions, and the constraint that asked."""
 
     first: str
@@ -143,7 +144,8 @@ def schedule(
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _RECURSION))
     try:
-        return _run(state, transition_id, wanted)
+        with collection_paused():
+            return _run(state, transition_id, wanted)
     finally:
         sys.setrecursionlimit(limit)
 

@@ -6,7 +6,7 @@ score table read it. Recording costs one entry a change, also where a change con
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from hashell.values.scores import INFINITY
 
@@ -23,8 +23,7 @@ def add(left: int, right: int) -> int:
     return total if total > -INFINITY else -INFINITY
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreChange:
+class ScoreChange(Struct, frozen=True, gc=False):
     """One stage's change of one resource's score. `node` is a node's name, empty for all nodes.
 
     `score` was added; INFINITY and -INFINITY have their own arithmetic.

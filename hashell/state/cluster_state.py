@@ -13,6 +13,7 @@ from hashell.cib.document import Cib
 from hashell.model.configuration import Configuration, read_configuration
 from hashell.state.digests import DigestCache
 from hashell.state.findings import Finding
+from hashell.state.garbage import collection_paused
 from hashell.state.history import HistoryEntry, NodeHistory
 from hashell.state.nodes import Node
 from hashell.state.reader import read_status
@@ -88,8 +89,13 @@ def read_cluster_state(
     `configuration` spares reading it again, if it is of the same document and moment. What makes no sense is left out
     or replaced by its default, with a complaint; nothing raises.
     """
-    if configuration is None:
-        configuration = read_configuration(cib, now_s, utc_offset_s)
+    with collection_paused():
+        if configuration is None:
+            configuration = read_configuration(cib, now_s, utc_offset_s)
+        return _read(cib, now_s, configuration)
+
+
+def _read(cib: Cib, now_s: float, configuration: Configuration) -> ClusterState:
     workspace = read_status(configuration, cib.status)
     instances, disabled, blocked = _count(workspace.resources)
     state = ClusterState(

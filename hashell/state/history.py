@@ -72,7 +72,7 @@ class HistoryEntry(NamedTuple):
 
     @property
     def found_nothing(self) -> bool:
-        """A probe that found the resource not running, as expected: nine of ten entries of a large cluster are such."""
+        """A probe that found the resource not running, as expected."""
         return (
             self.rc == OcfCode.NOT_RUNNING and self.target_rc == OcfCode.NOT_RUNNING and self.status == ExecStatus.DONE
             and self.interval_ms == 0 and self.task == "monitor"
@@ -87,12 +87,34 @@ class HistoryEntry(NamedTuple):
         )
 
 
-class ResourceHistory(NamedTuple):
-    """An `lrm_resource` of one node: `id` as the node knows the resource; entries oldest first."""
+class ResourceHistory:
+    """An `lrm_resource` of one node: `id` as the node knows the resource; entries oldest first.
 
-    id: str
-    entries: tuple[HistoryEntry, ...]
-    element: etree._Element
+    Entries are read when somebody asks for them. Nobody does where `found_nothing`: there is but one entry, and that
+    is a probe that found nothing.
+    """
+
+    __slots__ = ("_entries", "element", "found_nothing", "id")
+
+    def __init__(
+        self, element: etree._Element, entries: tuple[HistoryEntry, ...] | None = None, *, found_nothing: bool = False
+    ) -> None:
+        self.id: str = element.get("id", "")
+        self.element = element
+        self.found_nothing = found_nothing
+        self._entries = entries
+
+    @property
+    def entries(self) -> tuple[HistoryEntry, ...]:
+        if self._entries is None:
+            self._entries = _read_entries(self.element)
+        return self._entries
+
+    @property
+    def agent(self) -> tuple[str | None, str | None, str | None]:
+        """Its type, class and provider, as they stand."""
+        get = self.element.get
+        return get("type"), get("class"), get("provider")
 
     @property
     def standard(self) -> str:
@@ -128,15 +150,32 @@ def read_node_history(node_id: str, state: etree._Element) -> NodeHistory:
     """The history below a `node_state`. Entries without id or operation are kept: the one who uses them complains."""
     lrm = state.find("lrm")
     holder = None if lrm is None else lrm.find("lrm_resources")
-    found = []
-    for element in () if holder is None else holder.iterchildren("lrm_resource"):
-        entries = [_read_entry(child) for child in element if child.tag == "lrm_rsc_op"]
-        if len(entries) > 1:
-            # As in Pacemaker, of entries that are equally old the one that stands last comes first.
-            entries.reverse()
-            entries.sort(key=functools.cmp_to_key(age_order))
-        found.append(ResourceHistory(element.get("id", ""), tuple(entries), element))
-    return NodeHistory(node_id, tuple(found))
+    if holder is None:
+        return NodeHistory(node_id, ())
+    return NodeHistory(node_id, tuple([
+        ResourceHistory(element, found_nothing=len(element) == 1 and _is_absence(element[0]))
+        for element in holder.iterchildren("lrm_resource")
+    ]))
+
+
+def _is_absence(element: etree._Element) -> bool:
+    """Whether an entry is a probe that found nothing: nine of ten entries of a large cluster are such."""
+    get = element.get
+    if (
+        get("rc-code") != "7" or get("operation") != "monitor" or get("interval", "0") != "0"
+        or get("op-status") != "0" or element.tag != "lrm_rsc_op"
+    ):
+        return False
+    return _target_rc(get("transition-key")) == OcfCode.NOT_RUNNING
+
+
+def _read_entries(element: etree._Element) -> tuple[HistoryEntry, ...]:
+    entries = [_read_entry(child) for child in element if child.tag == "lrm_rsc_op"]
+    if len(entries) > 1:
+        # As in Pacemaker, of entries that are equally old the one that stands last comes first.
+        entries.reverse()
+        entries.sort(key=functools.cmp_to_key(age_order))
+    return tuple(entries)
 
 
 def _read_entry(element: etree._Element) -> HistoryEntry:

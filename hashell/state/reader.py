@@ -132,11 +132,12 @@ def _read_resource(
     if not history.id:
         workspace.complain("Ignoring invalid lrm_resource entry: No id")
         return history, None
-    if not history.entries and not options.shutdown_lock:
+    absent = history.found_nothing
+    if not absent and not history.entries and not options.shutdown_lock:
         return history, None
     resource = find_resource(workspace, node, history.id)
     if resource is None:
-        if not history.entries:
+        if not absent and not history.entries:
             return history, None
         resource = add_removed(workspace, node, history)
         if resource is None:
@@ -144,7 +145,7 @@ def _read_resource(
     if options.shutdown_lock:
         _read_lock(workspace, resource, node, history.shutdown_lock)
 
-    if len(history.entries) == 1 and history.entries[0].found_nothing and not workspace.fail_counts(node):
+    if absent and not workspace.fail_counts(node):
         _note_absence(workspace, resource, node)
         return history, resource
     role_before = resource.role
@@ -165,7 +166,7 @@ def _read_resource(
     if role_before.rank > resource.role.rank:
         resource.role = role_before
     if changed is not None:
-        history = ResourceHistory(history.id, tuple(changed), history.element)
+        history = ResourceHistory(history.element, tuple(changed))
     return history, resource
 
 

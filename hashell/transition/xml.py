@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from lxml import etree
 
@@ -20,28 +21,33 @@ FEATURE_SET = "3.20.5"
 _ATTRIBUTE_NAME = re.compile(r"[A-Za-z_][\w.\-]*")
 
 
+@lru_cache(maxsize=4096)
+def _can_be_attribute(name: str) -> bool:
+    return _ATTRIBUTE_NAME.fullmatch(name) is not None
+
+
 class BadGraph(BadInput):
     id = "graph-bad"
 
 
 def _brief(parent: etree._Element, action: Action) -> etree._Element:
     """What a trigger says of an action: enough to find it."""
-    element = etree.SubElement(parent, action.kind.value)
+    found: dict[str, str] = {}
     if action.task == "lrm_delete" and action.kind is ActionKind.CLUSTER:
-        element.set("mode", "cib")
-    element.set("id", str(action.id))
-    element.set("operation", action.task)
+        found["mode"] = "cib"
+    found["id"] = str(action.id)
+    found["operation"] = action.task
     if action.key_clone:
-        element.set("operation_key", action.key_clone)
-        element.set("internal_operation_key", action.key)
+        found["operation_key"] = action.key_clone
+        found["internal_operation_key"] = action.key
     else:
-        element.set("operation_key", action.key)
+        found["operation_key"] = action.key
     if action.node:
-        element.set("on_node", action.node)
-        element.set("on_node_uuid", action.node_id)
+        found["on_node"] = action.node
+        found["on_node_uuid"] = action.node_id
     if action.router_node:
-        element.set("router_node", action.router_node)
-    return element
+        found["router_node"] = action.router_node
+    return etree.SubElement(parent, action.kind.value, found)
 
 
 def _whole(parent: etree._Element, action: Action) -> None:
@@ -57,12 +63,11 @@ def _whole(parent: etree._Element, action: Action) -> None:
         ):
             if value:
                 primitive.set(name, value)
-    attributes = etree.SubElement(element, "attributes")
-    for name, value in sorted(action.attributes.items()):
-        if _ATTRIBUTE_NAME.fullmatch(name):
-            attributes.set(name, value)
-    for name, value in action.attributes.items():
-        if not _ATTRIBUTE_NAME.fullmatch(name):
+    given = action.attributes
+    names = sorted(filter(_can_be_attribute, given))
+    attributes = etree.SubElement(element, "attributes", {name: given[name] for name in names})
+    for name, value in given.items() if len(names) < len(given) else ():
+        if not _can_be_attribute(name):
             # XML has no attribute whose name begins with a digit.
             etree.SubElement(attributes, "param", name=name, value=value)
     if action.downed:

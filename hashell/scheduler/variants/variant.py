@@ -67,6 +67,8 @@ class Resource(ABC):
             name: _whole(value) for name, value in found.utilization.items()
         }
         self.history_id = found.history_id
+        get = config.element.get
+        self.agent = get("type"), get("class"), get("provider")
         self.priority = found.priority
         self.promotion_priority = 0
         self.stickiness = found.stickiness
