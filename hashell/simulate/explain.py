@@ -19,6 +19,7 @@ from hashell.scheduler.schedule import Wanted
 from hashell.scheduler.trace import trace
 from hashell.scheduler.why import NodeWhy, Summand, Why, instances, tell
 from hashell.simulate import contradictions
+from hashell.simulate.arguments import Parser
 from hashell.simulate.run import decide, with_status
 from hashell.simulate.source import LiveCib, read_cib, zone
 from hashell.values.scores import show_score
@@ -172,7 +173,7 @@ def data_of(why: Why) -> dict[str, object]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="hashell explain", allow_abbrev=False,
         description="Why is a resource where it is, why not elsewhere, why is it stopped, why does it move.",
     )

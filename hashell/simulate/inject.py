@@ -168,8 +168,23 @@ def _attribute_value(state: etree._Element, name: str) -> str | None:
     return None
 
 
-def set_attribute(state: etree._Element, name: str, value: str) -> str:
-    """Give a node a transient attribute; the line that tells of it, without the bullet."""
+@dataclass(frozen=True, slots=True)
+class Injected:
+    """A transient attribute that was set: below which element, of which node."""
+
+    name: str
+    value: str
+    place: str
+    node_id: str
+
+    @property
+    def text(self) -> str:
+        """The line that tells of it, without the bullet."""
+        return f"Injecting attribute {self.name}={self.value} into {self.place} '{self.node_id}'"
+
+
+def set_attribute(state: etree._Element, name: str, value: str) -> Injected:
+    """Give a node a transient attribute."""
     tree = state.getroottree()
     place = tree.getpath(state)
     holder = state.find("transient_attributes")
@@ -185,13 +200,13 @@ def set_attribute(state: etree._Element, name: str, value: str) -> str:
             break
     else:
         etree.SubElement(values, "nvpair", id=f"{node_id}-{name}", name=name, value=value)
-    return f"Injecting attribute {name}={value} into {place} '{node_id}'"
+    return Injected(name, value, place, node_id)
 
 
 def count_failure(
     state: etree._Element, result: Result, name: str, *, infinity: bool
-) -> list[str]:
-    """Raise a fail count, as the controller would; the lines that tell of it."""
+) -> list[Injected]:
+    """Raise a fail count, as the controller would; the attributes that were set."""
     if result.rc == 0 or (result.rc == 7 and result.interval_ms == 0):
         return []
     tail = f"{name}#{result.task}_{result.interval_ms}"

@@ -6,37 +6,63 @@ Source: tools/crm_simulate.c of Pacemaker 3.0; lib/pacemaker/pcmk_simulate.c.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 from lxml import etree
 
 from hashell.cib.document import Cib
 from hashell.cib.files import load_cib, save_cib
-from hashell.errors import BadUsage, HashellError
+from hashell.errors import BadUsage, HashellError, NotFound, NotReachable
+from hashell.exit_codes import ExitCode
 from hashell.rules.iso8601 import parse_moment
 from hashell.scheduler.schedule import Wanted
 from hashell.simulate import inject
+from hashell.simulate.arguments import PacemakerParser
 from hashell.simulate.run import Decision, FailureWish, decide, walk, with_status
-from hashell.simulate.source import zone
-from hashell.simulate.text import change_lines, score_lines
+from hashell.simulate.source import LiveCib, zone
+from hashell.simulate.text import change_lines, injected_step, score_lines
 from hashell.state.cluster_state import ClusterState, read_cluster_state
 from hashell.transition.dot import dot_text
 from hashell.transition.runner import RunState
 from hashell.transition.xml import graph_to_xml
 from hashell.values.integers import leading_integer
 
+if TYPE_CHECKING:
+    from hashell.simulate.report import Report
+
 #: What a tool of Pacemaker ends with when a transition made no sense.
 _INVALID_TRANSITION = 75
+#: `RESOURCE_TASK_INTERVAL@NODE=CODE`
+_OPERATION = re.compile(r"[^@=]+_[^@=]+_[0-9]+@[^=]+=.+")
 
 
 class BadDate(BadUsage):
     id = "date-bad"
+    exit_code = ExitCode.USAGE
+
+
+class WrongUsage(BadUsage):
+    id = "usage-wrong"
+    exit_code = ExitCode.USAGE
+
+
+class CannotWrite(HashellError):
+    id = "cannot-write"
+    exit_code = ExitCode.CANNOT_CREATE
+
+
+class NoInput(HashellError):
+    id = "no-input"
+    exit_code = ExitCode.NO_INPUT
 
 
 @dataclass
@@ -63,13 +89,14 @@ class Events:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = PacemakerParser(
         prog="hashell simulate", allow_abbrev=False,
         description="Show what the cluster would do, and what would come of it.",
     )
-    parser.add_argument("-V", "--verbose", action="count", default=0)
+    parser.add_argument("-V", "--verbose", action="count", default=0, help="what is odd about the input, too")
+    parser.add_argument("-$", "--version", action="version", version=_version())
     parser.add_argument("-Q", "--quiet", action="store_true", help="only what is essential")
-    parser.add_argument("--output-as", choices=("text", "xml"), default="text")
+    parser.add_argument("--output-as", choices=("text", "xml", "json"), default="text")
     parser.add_argument("--output-to", metavar="FILE")
     source = parser.add_argument_group("where the cluster comes from")
     source.add_argument("-x", "--xml-file", metavar="FILE", help="a CIB (- for standard input)")
@@ -141,25 +168,71 @@ class _Output:
         self.printed = True
 
 
-def main(argv: list[str]) -> int:
-    """Run one command line; the exit code. What is wrong with it is said on standard error."""
-    options = _parser().parse_args(argv)
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
-        if options.output_to:
-            with Path(options.output_to).open("w", encoding="utf-8") as file:
-                return _Run(options, file.write).run()
-        return _Run(options, sys.stdout.write).run()
+        return f"hashell {version('hashell')}"
+    except PackageNotFoundError:
+        return "hashell"
+
+
+def main(argv: list[str], live: LiveCib | None = None) -> int:
+    """Run one command line; the exit code. What is wrong with it is said on standard error.
+
+    `live` gives the CIB of a running cluster, for --live-check.
+    """
+    options = _parser().parse_args(argv)
+    report = None
+    if options.output_as != "text":
+        from hashell.simulate.report import Report
+
+        report = Report(" ".join(["crm_simulate", *argv]), as_json=options.output_as == "json")
+    try:
+        with contextlib.ExitStack() as files:
+            write: Callable[[str], object] = sys.stdout.write
+            if options.output_to and options.output_to != "-":
+                write = files.enter_context(_opened(options.output_to)).write
+            return _perform(options, live, report, write)
     except HashellError as error:
         print(f"hashell simulate: {error}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
         print(f"hashell simulate: {error.strerror}: {error.filename}", file=sys.stderr)
-        return 73
+        return ExitCode.CANNOT_CREATE
+
+
+def _opened(path: str) -> TextIO:
+    """A file to write to. Raises CannotWrite."""
+    try:
+        return Path(path).open("w", encoding="utf-8")
+    except OSError as error:
+        raise CannotWrite(f"{path} cannot be written: {error.strerror}", "check the directory") from None
+
+
+def _perform(
+    options: argparse.Namespace, live: LiveCib | None, report: Report | None, write: Callable[[str], object]
+) -> int:
+    """Run; a document is written in any case, also about what went wrong."""
+    if report is None:
+        return _Run(options, write, live).run()
+    try:
+        code = _Run(options, lambda text: None, live, report).run()
+    except HashellError as error:
+        write(report.end(error.exit_code, "Error occurred", [str(error)]))
+        return error.exit_code
+    write(report.end(code, "OK" if code == 0 else "An invalid transition was produced"))
+    return code
 
 
 class _Run:
-    def __init__(self, options: argparse.Namespace, write: Callable[[str], object]) -> None:
+    def __init__(
+        self, options: argparse.Namespace, write: Callable[[str], object], live: LiveCib | None = None,
+        report: Report | None = None,
+    ) -> None:
         self.options = options
+        self.live = live
+        self.report = report
         scores = options.show_scores or options.show_utilization
         self.out = _Output(
             write, quiet=options.quiet, plain=options.quiet and options.show_scores
@@ -181,6 +254,11 @@ class _Run:
         )
 
     def run(self) -> int:
+        if self.options.repeat < 1:
+            raise WrongUsage(f"-N {self.options.repeat} repeats nothing", "a number from 1 on")
+        for spec in self.options.op_fail:
+            if not _OPERATION.fullmatch(spec):
+                raise inject.BadInjection(f"Invalid failed operation: {spec}", "RESOURCE_TASK_INTERVAL@NODE=CODE")
         if self.options.profile:
             return self._profile(Path(self.options.profile))
         return self._simulate(self._load())
@@ -195,16 +273,15 @@ class _Run:
         if options.xml_pipe or path is None:
             path = os.environ.get("CIB_file") if not options.xml_pipe else None  # noqa: SIM112
             path = path or "-"
-        return with_status(load_cib(path))
+        try:
+            return with_status(load_cib(path))
+        except NotFound as error:
+            raise NoInput(error.message, error.hint) from None
 
     def _live(self) -> Cib:
-        import importlib
-
-        choose = importlib.import_module("hashell.client.choose")
-        with choose.open_client(self.options.attach, read_only=True) as client:
-            cib = client.cib()
-            assert isinstance(cib, Cib)
-            return with_status(cib)
+        if self.live is None:
+            raise NotReachable("no running cluster can be asked from here", "name a file with --xml-file")
+        return with_status(self.live(self.options.attach))
 
     # One simulation -----------------------------------------------------------------------------
 
@@ -234,15 +311,13 @@ class _Run:
                 "deprecated and will be removed in a future release)", file=sys.stderr,
             )
         now_s = self._moment(cib)
-        state: ClusterState | None = None
         if not out.quiet:
-            state = read_cluster_state(cib, now_s, zone(now_s))
-            self._show_opening(state)
+            self._show_opening(read_cluster_state(cib, now_s, zone(now_s)))
         if self.events.any:
             cib = self._inject(cib)
             now_s = self._moment(cib)
         if options.save_input:
-            save_cib(options.save_input, cib)
+            _save(options.save_input, cib)
         if not self.schedules:
             self._keep(cib)
             return 0
@@ -260,6 +335,8 @@ class _Run:
             self.out.spacer()
             self.out.line(block)
             self.out.printed = True
+        if self.options.verbose:
+            _complain(state.problems)
         self._show_status(state, status.CURRENT, pending=True)
 
     def _show_status(
@@ -267,6 +344,12 @@ class _Run:
     ) -> None:
         from hashell.status import simulate as status
 
+        if self.report is not None:
+            part = "cluster_status" if heading == status.CURRENT else "revised_cluster_status"
+            self.report.status(
+                state, part, attributes=self.options.show_attrs, fail_counts=self.options.show_failcounts
+            )
+            return
         self.out.spacer()
         for line in status.render_simulate_status(
             state, heading, attributes=self.options.show_attrs,
@@ -277,20 +360,36 @@ class _Run:
 
     def _show_decision(self, decision: Decision) -> None:
         options, out = self.options, self.out
+        schedule = decision.schedule
+        if options.verbose:
+            _complain((*schedule.notices, *(one for one in schedule.problems if one not in decision.state.problems)))
+        if self.report is not None:
+            self._report_decision(self.report, decision)
         if options.show_scores or options.show_utilization:
             heading = "Assignment Scores" if options.show_scores else "Utilization Information"
             if options.show_scores and options.show_utilization:
                 heading = "Assignment Scores and Utilization Information"
-            out.listing(heading, score_lines(decision.schedule.lines), always=True)
+            out.listing(heading, score_lines(schedule.lines), always=True)
         if options.save_graph:
-            Path(options.save_graph).write_bytes(graph_to_xml(decision.graph, pretty=True))
+            with _opened(options.save_graph) as file:
+                file.write(graph_to_xml(decision.graph, pretty=True).decode())
         if options.save_dotfile:
-            Path(options.save_dotfile).write_text(
-                dot_text(decision.schedule.dot_nodes, decision.schedule.dot_edges),
-                encoding="utf-8",
-            )
+            with _opened(options.save_dotfile) as file:
+                file.write(dot_text(schedule.dot_nodes, schedule.dot_edges))
         if not out.quiet:
-            out.listing("Transition Summary", change_lines(decision.schedule.changes))
+            out.listing("Transition Summary", change_lines(schedule.changes))
+
+    def _report_decision(self, report: Report, decision: Decision) -> None:
+        from hashell.simulate.report import change_items, score_items
+
+        options = self.options
+        if options.show_scores or options.show_utilization:
+            name = "allocations" if options.show_scores else "utilizations"
+            if options.show_scores and options.show_utilization:
+                name = "allocations_utilizations"
+            report.part(name, score_items(decision.schedule.lines))
+        if not self.out.quiet:
+            report.part("actions", change_items(decision.schedule.changes))
 
     def _walk(self, decision: Decision) -> int:
         out = self.out
@@ -298,6 +397,8 @@ class _Run:
         result = walk(decision, wishes, self.clock_s)
         if not out.quiet:
             out.listing("Executing Cluster Transition", result.lines)
+            if self.report is not None:
+                self.report.part("transition", result.steps)
         code = 0
         if result.state is RunState.STUCK:
             sys.stdout.flush()
@@ -316,18 +417,26 @@ class _Run:
     def _keep(self, cib: Cib) -> None:
         """Write what came of it where that was asked for."""
         if self.options.save_output:
-            save_cib(self.options.save_output, cib)
+            _save(self.options.save_output, cib)
         source = self.options.xml_file or self.options.cib
         if self.options.in_place and source and source != "-":
-            save_cib(source, cib)
+            _save(source, cib)
 
     # Events -------------------------------------------------------------------------------------
 
     def _inject(self, cib: Cib) -> Cib:
         events = self.events
+        moment = self._moment(cib, announce=False)
+        state = read_cluster_state(cib, moment, zone(moment))
+        for node in (*events.down, *events.fail):
+            if state.node_named(node) is None and node not in events.up:
+                raise inject.BadInjection(
+                    f"no node is called {node}", "nodes: " + ", ".join(one.name for one in state.nodes.values())
+                )
         root = cib.copy_root()
         configure = bool(events.up)
         lines: list[str] = []
+        items: list[tuple[str, Mapping[str, str]]] = []
         if events.quorum is not None:
             lines.append(f"Setting quorum: {events.quorum}")
             root.set("have-quorum", events.quorum)
@@ -336,12 +445,15 @@ class _Run:
             inject.set_watchdog(root, events.watchdog)
         for node in events.up:
             lines.append(f"Bringing node {node} online")
+            items.append(("modify_node", {"action": "Online", "node": node}))
             inject.set_node(root, node, up=True, configure=configure)
         for node in events.down:
             lines.append(f"Taking node {node} offline")
+            items.append(("modify_node", {"action": "Offline", "node": node}))
             inject.node_down(root, node, configure=configure)
         for node in events.fail:
             lines.append(f"Failing node {node}")
+            items.append(("modify_node", {"action": "Failing", "node": node}))
             inject.node_fail(root, node, configure=configure)
         for words, tickets, attribute, value in (
             ("Granting ticket {}", events.granted, "granted", True),
@@ -351,18 +463,26 @@ class _Run:
         ):
             for ticket in tickets:
                 lines.append(words.format(ticket))
+                verb = "Standby" if words.startswith("Making") else words.split()[0]
+                items.append(("modify_ticket", {"action": verb, "ticket": ticket}))
                 inject.set_ticket(root, ticket, attribute, value)
-        moment = self._moment(cib, announce=False)
-        state = read_cluster_state(cib, moment, zone(moment))
         for spec in events.operations:
             lines.append(f"Injecting {spec} into the configuration")
-            lines.extend(self._inject_operation(root, state, spec))
+            items.append(("inject_spec", {"spec": spec}))
+            for one in self._inject_operation(root, state, spec):
+                lines.append(one.text)
+                items.append(injected_step(one))
         self.out.listing("Performing Requested Modifications", lines)
+        if self.report is not None and not self.out.quiet:
+            values = {"quorum": events.quorum, "watchdog": events.watchdog}
+            self.report.part(
+                "modifications", items, {name: value for name, value in values.items() if value is not None}
+            )
         return Cib(root)
 
     def _inject_operation(
         self, root: etree._Element, state: ClusterState, spec: str
-    ) -> Sequence[str]:
+    ) -> Sequence[inject.Injected]:
         from hashell.scheduler.actions import split_key
 
         key, at, tail = spec.partition("@")
@@ -382,29 +502,54 @@ class _Run:
             name, task, interval_ms, rc, 0, "Simulated action result", self.clock_s
         )
         fatal = state.configuration.options.start_failure_is_fatal
-        lines = inject.count_failure(
+        injected = inject.count_failure(
             holder, result, name, infinity=task == "stop" or (task == "start" and fatal)
         )
         history = inject.resource_history(
             holder, name, name, inject.Agent(config.standard, config.provider, config.type)
         )
         inject.record(history, result, node)
-        return lines
+        return injected
 
     # Profile ------------------------------------------------------------------------------------
 
     def _profile(self, folder: Path) -> int:
         """Time the scheduling of every XML file of a folder."""
         lines = []
+        items = []
+        if not folder.is_dir():
+            raise NoInput(f"{folder} is no folder", "name a folder with CIBs in *.xml")
         for path in sorted(folder.glob("*.xml")):
-            cib = with_status(load_cib(path))
+            try:
+                cib = with_status(load_cib(path))
+            except HashellError as error:
+                print(f"hashell simulate: {error}", file=sys.stderr)
+                continue
             now_s = self._moment(cib, announce=False)
             begin = time.process_time()
             for _ in range(max(self.options.repeat, 1)):
                 decide(cib, now_s, 1, self.wanted, zone(now_s))
-            lines.append(f"Testing {path} ... {time.process_time() - begin:.2f} secs")
+            taken_s = time.process_time() - begin
+            lines.append(f"Testing {path} ... {taken_s:.2f} secs")
+            items.append(("timing", {"file": str(path), "duration": f"{taken_s:.2f}"}))
         self.out.listing("Timings", lines)
+        if self.report is not None:
+            self.report.part("timings", items)
         return 0
+
+
+def _complain(texts: Iterable[str]) -> None:
+    """What is odd about the input; the result is not among it."""
+    for text in texts:
+        print(f"warning: {text}", file=sys.stderr)
+
+
+def _save(path: str, cib: Cib) -> None:
+    """Write a CIB. Raises CannotWrite."""
+    try:
+        save_cib(path, cib)
+    except HashellError as error:
+        raise CannotWrite(error.message, error.hint) from None
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from hashell.errors import BadUsage, HashellError, NotFound
+from hashell.simulate.arguments import Parser
 from hashell.simulate.losses import Loss, Move, Rehearsal, rehearse
 from hashell.simulate.run import with_status
 from hashell.simulate.source import LiveCib, read_cib, zone
@@ -19,7 +20,7 @@ _QUORUM = {"auto": None, "keep": True, "lose": False}
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="hashell rehearse", allow_abbrev=False,
         description="Lose every node in turn, on paper: what moves where, what stays down, what is fenced.",
     )

@@ -6,7 +6,7 @@ Source: lib/pacemaker/pcmk_simulate.c.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lxml import etree
@@ -14,7 +14,7 @@ from lxml import etree
 from hashell.cib.document import Cib
 from hashell.scheduler.schedule import Schedule, Wanted, schedule
 from hashell.simulate import inject
-from hashell.simulate.text import action_line, change_lines
+from hashell.simulate.text import action_line, action_step, change_lines, injected_step
 from hashell.state.cluster_state import ClusterState, read_cluster_state
 from hashell.transition.graph import Action, ActionKind, Graph
 from hashell.transition.runner import Runner, RunState
@@ -73,13 +73,14 @@ class FailureWish:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """What came of a simulated transition: the lines that tell of it (without bullets), the CIB as
-    it would be, and how it ended.
+    """What came of a simulated transition: the lines that tell of it (without bullets), the CIB as it would be, and how
+    it ended; `steps` are the same as the lines, as elements (name, attributes).
     """
 
     lines: tuple[str, ...]
     cib: Cib
     state: RunState
+    steps: tuple[tuple[str, Mapping[str, str]], ...] = ()
 
 
 class _Walker:
@@ -91,13 +92,14 @@ class _Walker:
         self.failures = failures
         self.clock_s = clock_s
         self.lines: list[str] = []
+        self.steps: list[tuple[str, Mapping[str, str]]] = []
         self.runner = Runner(decision.graph, batch_limit=0)
 
     def walk(self) -> Walk:
         while (action := self.runner.next_action()) is not None:
             self._do(action)
         state = self.runner.state
-        return Walk(tuple(self.lines), Cib(self.root), state)
+        return Walk(tuple(self.lines), Cib(self.root), state, tuple(self.steps))
 
     def _do(self, action: Action) -> None:
         failed = False
@@ -105,6 +107,7 @@ class _Walker:
             failed = self._operation(action)
         else:
             self.lines.append(action_line(action, ""))
+            self.steps.append(action_step(action, ""))
             if action.kind is ActionKind.CLUSTER and action.task == "stonith":
                 self._fence(action)
         self.runner.confirm(action.id, failed=failed)
@@ -123,6 +126,7 @@ class _Walker:
         if known(name) is None and reference.long_id and known(reference.long_id) is not None:
             name = reference.long_id
         self.lines.append(action_line(action, name))
+        self.steps.append(action_step(action, name))
         if action.task in ("delete", "meta-data"):
             return False
         state = inject.node_state(
@@ -154,9 +158,9 @@ class _Walker:
                 offset = self.decision.graph.failed_start_offset
             elif action.task == "stop":
                 offset = self.decision.graph.failed_stop_offset
-            self.lines.extend(inject.count_failure(
-                state, result, name, infinity=offset == "INFINITY"
-            ))
+            injected = inject.count_failure(state, result, name, infinity=offset == "INFINITY")
+            self.lines.extend(one.text for one in injected)
+            self.steps.extend(map(injected_step, injected))
             self.runner.abort(reason="simulated failure")
         inject.record(history, result, action.node)
         return failed

@@ -5,7 +5,7 @@ Source: lib/pacemaker/pcmk_output.c, lib/pengine/pe_output.c.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from hashell.scheduler.explain import (
     CapacityLine,
@@ -15,6 +15,7 @@ from hashell.scheduler.explain import (
     UtilizationLine,
 )
 from hashell.scheduler.summary import Change, NodeChange, ResourceChange
+from hashell.simulate.inject import Injected
 from hashell.transition.graph import Action, ActionKind
 from hashell.values.roles import Role
 from hashell.values.scores import show_score
@@ -69,7 +70,7 @@ def change_lines(changes: Iterable[Change]) -> Iterator[str]:
         )
 
 
-_STAGES = {
+STAGES = {
     "primitive": "pcmk__primitive_assign", "group": "pcmk__group_assign",
     "clone": "pcmk__clone_assign", "bundle": "pcmk__bundle_assign",
 }
@@ -86,7 +87,7 @@ def score_lines(lines: Iterable[Line]) -> Iterator[str]:
         match line:
             case ScoreLine():
                 yield (
-                    f"{_STAGES[line.stage]}: {line.resource} allocation score on {line.node}: "
+                    f"{STAGES[line.stage]}: {line.resource} allocation score on {line.node}: "
                     f"{show_score(line.score)}"
                 )
             case PromotionLine():
@@ -99,6 +100,27 @@ def score_lines(lines: Iterable[Line]) -> Iterator[str]:
                     f"pcmk__assign_resource: {line.resource} utilization on {line.node}:"
                     f"{_pairs(dict(line.used))}"
                 )
+
+
+def action_step(action: Action, resource: str) -> tuple[str, Mapping[str, str]]:
+    """An action that is being simulated, as an element: its name and attributes."""
+    if action.kind is ActionKind.PSEUDO:
+        where = {"node": action.node} if action.node else {}
+        return "pseudo_action", {"task": action.key_clone or action.key, **where}
+    if action.task == "stonith":
+        return "fencing_action", {"target": action.node, "op": action.attributes.get("CRM_meta_stonith_action") or ""}
+    if action.kind is ActionKind.CLUSTER:
+        whom = {"id": action.primitive.id} if action.primitive is not None else {}
+        return "cluster_action", {"task": action.task, "node": action.node, **whom}
+    interval = {"interval": str(action.interval_ms)} if action.interval_ms else {}
+    return "rsc_action", {"resource": resource, "op": action.task, "node": action.node, **interval}
+
+
+def injected_step(one: Injected) -> tuple[str, Mapping[str, str]]:
+    """An attribute that was set, as an element."""
+    return "inject_attr", {
+        "name": one.name, "value": one.value, "node_path": one.place, "cib_node": one.node_id,
+    }
 
 
 def action_line(action: Action, resource: str) -> str:
