@@ -35,6 +35,7 @@ from hashell.monitor import (
     transition_lines,
 )
 from hashell.monitor.acting import ActingApp, Options
+from hashell.monitor.driver import HangupDriver
 from hashell.monitor.lines import Line, Span
 from hashell.monitor.model import ClusterModel
 from hashell.monitor.screens.choose import ChooseScreen
@@ -105,7 +106,7 @@ class HashellMonitor(ActingApp):
         self._dirty: set[str] = set()
         self._why: tuple[str, tuple[Line, ...]] = ("", ())
         self._said = ""
-        super().__init__()
+        super().__init__(driver_class=HangupDriver)
         self.animation_level = "none"
         self._install_theme(self.palette)
 

@@ -130,6 +130,19 @@ class Terminal:
         """Keys as a terminal sends them: text, "\\r" for Enter, "\\t", "\\x1b[B" for Down …"""
         os.write(self._file, keys.encode())
 
+    def hang_up(self) -> None:
+        """Close the terminal, as when a window is closed or a line drops; the program lives on until it notices."""
+        os.close(self._file)
+        self._file = -1
+
+    def alive(self) -> bool:
+        """Whether the program still runs."""
+        if self.returncode is None:
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            if pid:
+                self._reap(status)
+        return self.returncode is None
+
     def resize(self, columns: int, rows: int) -> None:
         """Another size, as when a window is dragged."""
         self._screen.resize(rows, columns)

@@ -1,0 +1,52 @@
+"""The terminal driver: Textual's own, but it notices when the terminal is gone and lets the app end.
+
+Without this a closed terminal leaves a program behind that reads an end of file in a busy loop, and whose drawing
+blocks for ever on a writer that has died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import select
+import threading
+
+from textual.drivers.linux_driver import LinuxDriver
+
+#: Milliseconds between two looks at whether the program is ending; a hang-up itself is noticed at once.
+LOOK_MS = 500
+#: What a shell reports of a program that SIGHUP ended.
+EXIT_CODE = 129
+
+
+class HangupDriver(LinuxDriver):
+    """Once the terminal has hung up nothing is drawn any more, and the app is told to exit."""
+
+    _gone = False
+
+    def write(self, data: str) -> None:
+        if not self._gone:
+            super().write(data)
+
+    def start_application_mode(self) -> None:
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        threading.Thread(target=self._look, name="hang-up", daemon=True).start()
+
+    def _look(self) -> None:
+        poll = select.poll()
+        poll.register(self.fileno, 0)  # a hang-up and an error are reported unasked
+        while not self.exit_event.is_set():
+            if poll.poll(LOOK_MS):
+                self._hung_up()
+                return
+
+    def _hung_up(self) -> None:
+        self._gone = True
+        writer = self._writer_thread
+        if writer is not None:
+            # The app may be waiting for room in the writer's queue: nobody will ever take from it.
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    writer._queue.get_nowait()
+        with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+            self._loop.call_soon_threadsafe(lambda: self._app.exit(return_code=EXIT_CODE))
