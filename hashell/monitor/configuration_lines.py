@@ -27,13 +27,13 @@ def crm_lines(cib: Cib, crm_text: CrmText) -> list[Line]:
     """
     result: list[Line] = []
     kind, about = "", ""
-    for number, text in enumerate(crm_text(cib).splitlines()):
+    for number, text in enumerate(crm_text(cib).expandtabs(4).splitlines()):
         words = text.split()
         if text[:1] not in ("", " ", "\t") and words:
             kind = _KINDS.get(words[0], "text")
             about = words[1].rstrip(":") if len(words) > 1 else ""
-            if kind == "node" and ":" in about:
-                about = about.partition(":")[2] or about
+            if kind == "node" and words[1:2] and words[1].endswith(":") and len(words) > 2:
+                about = words[2]  # node ID: NAME
             rest = text[len(words[0]) :]
             spans: tuple[Span, ...] = (Span(words[0], "accent", True), Span(rest))
         else:
