@@ -36,7 +36,7 @@ from hashell.monitor import (
 )
 from hashell.monitor.acting import ActingApp, Options
 from hashell.monitor.driver import HangupDriver
-from hashell.monitor.lines import Line, Span
+from hashell.monitor.lines import Line, Span, shown
 from hashell.monitor.model import ClusterModel
 from hashell.monitor.screens.choose import ChooseScreen
 from hashell.monitor.screens.help import HelpScreen
@@ -287,7 +287,7 @@ class HashellMonitor(ActingApp):
         for span in spans:
             colour = rich_colour(self.palette.colours.get(span.meaning, self.palette["foreground"]))
             bold = "bold " if span.bold or span.meaning in self.palette.bold else ""
-            text.append(span.text, style=f"{bold}{colour or ''}".strip() or "default")
+            text.append(shown(span.text), style=f"{bold}{colour or ''}".strip() or "default")
         self.query_one(where, Static).update(text)
 
     def _draw_detail(self) -> None:

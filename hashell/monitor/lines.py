@@ -20,6 +20,15 @@ class Span:
     bold: bool = False
 
 
+#: Control characters, also those of the terminal's own language: what an agent or a CIB says is shown, never obeyed.
+_CONTROLS = {number: "?" for number in (*range(32), *range(127, 160))} | {9: " "}
+
+
+def shown(text: str) -> str:
+    """A text as a cell grid can hold it."""
+    return text if text.isprintable() else text.translate(_CONTROLS)
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One row. `key` is stable over updates, so that the cursor stays on the thing and not on the

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashell.monitor.glyphs import ASCII, UNICODE, shorten
-from hashell.monitor.lines import Line, Span, fit, matches
+from hashell.monitor.lines import Line, Span, fit, matches, shown
 
 texts = st.text("abcdefghij ", max_size=30)
 
@@ -50,3 +50,9 @@ def test_every_glyph_of_both_sets_is_one_cell_wide():
         for name in glyphs.__dataclass_fields__:
             assert cell_len(getattr(glyphs, name)) == 1, name
     assert all(getattr(ASCII, name).isascii() for name in ASCII.__dataclass_fields__)
+
+
+@given(st.text(max_size=60))
+def test_what_an_agent_says_can_never_command_the_terminal(text):
+    assert not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in shown(text))
+    assert len(shown(text)) == len(text)

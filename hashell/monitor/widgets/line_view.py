@@ -15,7 +15,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from hashell.monitor.lines import Line, matches
+from hashell.monitor.lines import Line, matches, shown
 from hashell.theming import Theme
 
 
@@ -239,7 +239,7 @@ class LineView(ScrollView, can_focus=True):
         line = self._rows[place]
         selected = place == self._place and self.has_focus
         segments = [
-            Segment(span.text, self._style(span.meaning, span.bold, selected)) for span in line.spans
+            Segment(shown(span.text), self._style(span.meaning, span.bold, selected)) for span in line.spans
         ]
         return Strip(segments).adjust_cell_length(
             width, self._style("foreground", False, selected)
