@@ -21,7 +21,7 @@ class Span:
 
 
 #: Control characters, also those of the terminal's own language: what an agent or a CIB says is shown, never obeyed.
-_CONTROLS = {number: "?" for number in (*range(32), *range(127, 160))} | {9: " "}
+_CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "?") | {9: " "}
 
 
 def shown(text: str) -> str:
