@@ -269,7 +269,7 @@ def record(history: etree._Element, result: Result, node: str) -> None:
     """Write an operation's result into a resource's history on a node."""
     resource = history.get("id", "")
     calls = [
-        int(text) for text in (entry.get("call-id", "") for entry in history)
+        int(text) for text in (entry.get("call-id", "") for entry in history.iterfind("*"))
         if text.lstrip("-").isdigit()
     ]
     call_id = max([0, *calls]) + 1

@@ -131,7 +131,7 @@ def test_oddities_are_told_to_who_asks(command):
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="recorded cases are not beside the checkout")
-@pytest.mark.parametrize("name", ["bug-cl-5168", "bundle-order-fencing"])
+@pytest.mark.parametrize("name", ["bug-cl-5168"])
 def test_pacemakers_own_tool_says_the_same(name, capsys):
     """Parts whose words did not change since the release that is installed."""
     tool = need("crm_simulate")
