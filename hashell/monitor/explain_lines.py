@@ -1,6 +1,7 @@
 """Why is it here: what the scheduler adds up for each node, as lines.
 
-In:  the CIB and a resource. Out: for each node the score when its place was chosen, and the terms of the sum.
+In:  the CIB and a resource. Out: what happens to it and why it is stopped; for each node the score when its place was
+chosen, the terms that add up to it, and what stands in the way.
 """
 
 from __future__ import annotations
@@ -11,71 +12,85 @@ from hashell.cib.document import Cib
 from hashell.errors import HashellError
 from hashell.monitor.glyphs import Glyphs
 from hashell.monitor.lines import Line, Span
-from hashell.scheduler.explain import Explanation, explain
 from hashell.scheduler.schedule import Wanted
-from hashell.simulate.run import Decision, decide
+from hashell.scheduler.trace import trace
+from hashell.scheduler.why import NodeWhy, Summand, Why, instances, tell
+from hashell.simulate.run import decide
+from hashell.simulate.source import zone
 from hashell.values.scores import show_score
 
 #: Terms shown for each node; a busy cluster can have hundreds.
 TERMS_MAX = 60
+#: Instances of one resource; a clone on a hundred nodes is the same a hundred times.
+INSTANCES_MAX = 16
 
 
 def build(cib: Cib, resource: str, glyphs: Glyphs, now_s: float) -> list[Line]:
     """One line a node, best first, with its terms below."""
     try:
-        decision = decide(cib, now_s, 0, Wanted(scores=True))
+        decision = decide(cib, now_s, 0, Wanted(scores=True), zone(now_s))
     except HashellError as error:
-        return [Line("why", (Span(f" the scheduler cannot say: {error}", "fail"),), selectable=False)]
-    found = _instances(decision, resource)
-    if not found:
-        return [Line("why", (Span(f" {resource} is a container: ask about what is in it", "muted"),), selectable=False)]
+        return [_note("why", f" the scheduler cannot say: {error}", "fail")]
+    names = instances(decision.state, resource)
+    if not names:
+        return [_note("why", f" {resource} is a container: ask about what is in it")]
+    shown = names[:INSTANCES_MAX]
+    traces = trace(decision.state, shown)
     lines: list[Line] = []
-    for name in found:
-        lines += _lines(explain(decision.schedule, name), glyphs)
+    for name in shown:
+        lines += _lines(tell(decision.state, decision.schedule, traces, name), glyphs)
+    if len(shown) < len(names):
+        lines.append(_note("why:more", f" {len(names) - len(shown)} more instances"))
     return lines
 
 
-def _instances(decision: Decision, resource: str) -> list[str]:
-    """The resource itself, or its instances when it is cloned, or the members of what it contains."""
-    placements = decision.schedule.placements
-    if resource in placements:
-        return [resource]
-    parents = decision.schedule.parents
-    return [
-        name for name in placements
-        if name.partition(":")[0] == resource or resource in parents.get(name, ())
-    ]
+def _note(key: str, text: str, meaning: str = "muted", parent: str = "") -> Line:
+    return Line(key, (Span(text, meaning),), parent=parent, depth=1 if parent else 0, selectable=False)
 
 
-def _lines(told: Explanation, glyphs: Glyphs) -> Iterator[Line]:
-    where = f"runs on {told.node}" if told.node else "runs nowhere"
+def _lines(why: Why, glyphs: Glyphs) -> Iterator[Line]:
+    top = f"why:{why.resource}"
+    where = f"runs on {why.node}" if why.node else "runs nowhere"
     yield Line(
-        f"why:{told.resource}",
-        (Span(f" {told.resource} ", "accent", True), Span(where, "ok" if told.node else "warn")),
-        selectable=False,
+        top, (Span(f" {why.resource} ", "accent", True), Span(where, "ok" if why.node else "warn")), selectable=False,
     )
-    for node, total in sorted(told.totals.items(), key=lambda item: (-item[1], item[0])):
-        meaning = "fail" if total < 0 else "ok" if node == told.node else "foreground"
-        sign = glyphs.arrow if node == told.node else " "
-        yield Line(
-            f"why:{told.resource}:{node}",
-            (Span(f"  {sign} ", meaning), Span(f"{node:<20} ", bold=True), Span(show_score(total), meaning)),
-            "node", node, node, parent=f"why:{told.resource}",
-        )
-        terms = [term for term in told.terms if term.node in ("", node)]
-        for place, term in enumerate(terms[:TERMS_MAX]):
-            points = show_score(term.score)
-            yield Line(
-                f"why:{told.resource}:{node}:{place}",
-                (
-                    Span(f"      {points if points.startswith('-') else '+' + points:>12}  ", "muted"),
-                    Span(term.reason),
-                    Span("" if term.resource == told.resource else f"  (of {term.resource})", "muted"),
-                ),
-                depth=1, parent=f"why:{told.resource}:{node}", selectable=False,
-            )
-        if len(terms) > TERMS_MAX:
-            yield Line(
-                f"why:{told.resource}:{node}:more",
-                (Span(f"      {len(terms) - TERMS_MAX} more terms", "muted"),), selectable=False,
-            )
+    if why.change:
+        yield _note(f"{top}:change", f"    {why.change}", "warn", top)
+    for place, way in enumerate(why.stopped):
+        yield _note(f"{top}:stopped:{place}", f"    {way.text}", "warn", top)
+    for place, text in enumerate(why.promotion):
+        yield _note(f"{top}:promotion:{place}", f"    {text}", parent=top)
+    for one in why.nodes:
+        yield from _node_lines(top, one, glyphs, chosen=one.chosen and bool(why.node))
+
+
+def _node_lines(top: str, one: NodeWhy, glyphs: Glyphs, *, chosen: bool) -> Iterator[Line]:
+    key = f"{top}:{one.node}"
+    points = "not allowed" if one.points is None else show_score(one.points)
+    barred = one.points is None or one.points < 0 or bool(one.obstacles)
+    meaning = "fail" if barred else "ok" if chosen else "foreground"
+    sign = glyphs.arrow if chosen else " "
+    yield Line(
+        key, (Span(f"  {sign} ", meaning), Span(f"{one.node:<20} ", bold=True), Span(points, meaning)),
+        "node", one.node, one.node, parent=top,
+    )
+    for place, way in enumerate(one.obstacles):
+        yield _note(f"{key}:obstacle:{place}", f"      {'':>12}  {way.text}", "fail", key)
+    terms = (*one.summands, *one.later)
+    for place, term in enumerate(terms[:TERMS_MAX]):
+        yield _term(f"{key}:{place}", key, term)
+    if len(terms) > TERMS_MAX:
+        yield _note(f"{key}:more", f"      {len(terms) - TERMS_MAX} more terms", parent=key)
+
+
+def _term(key: str, parent: str, term: Summand) -> Line:
+    points = show_score(term.points)
+    sign = "=" if term.sets else "" if points.startswith("-") else "+"
+    return Line(
+        key,
+        (
+            Span(f"      {sign + points:>12}  ", "muted"), Span(term.text),
+            Span(f"  (of {term.of})" if term.of else "", "muted"),
+        ),
+        depth=1, parent=parent, selectable=False,
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hashell.cib.document import Cib
-from hashell.scheduler.explain import explain
 from hashell.simulate.run import FailureWish, decide, walk, with_status
 from hashell.testing.clusters import Cluster, clone, group, operation, primitive
 from hashell.transition.runner import RunState
@@ -46,11 +45,3 @@ def test_a_cib_without_status_is_scheduled_as_one_whose_nodes_nobody_saw():
     root.remove(root.find("status"))
     decision = decide(with_status(Cib(root)), cluster.now_s)
     assert decision.schedule.placements["a"] == ""
-
-
-def test_an_explanation_names_every_term():
-    wish = '<rsc_location id="prefer-two" rsc="a" node="node2" score="50"/>'
-    found = explain(Cluster(primitive("a"), wish).decide(scores=True).schedule, "a")
-    assert found.node == "node2"
-    assert any("prefer-two" in term.reason for term in found.terms)
-    assert found.totals["node2"] == 50
