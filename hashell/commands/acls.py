@@ -7,7 +7,7 @@ from __future__ import annotations
 from lxml import etree
 
 from hashell.commands import creation, options
-from hashell.commands.binding import Element
+from hashell.commands.binding import Element, owner
 from hashell.commands.env import Env
 from hashell.errors import AlreadyExists, BadInput, BadUsage, NotFound
 
@@ -76,7 +76,7 @@ def add_permissions(env: Env, role: Element, permissions: list[tuple[str, str, s
 def delete_permission(env: Env, name: str) -> None:
     for one in env.root.iterfind("configuration/acls/acl_role/acl_permission"):
         if one.get("id") == name:
-            one.getparent().remove(one)  # type: ignore[union-attr]
+            owner(one).remove(one)
             env.forget_ids()
             return
     raise NotFound(f"ACL permission '{name}' does not exist", "see acl config")
@@ -85,7 +85,7 @@ def delete_permission(env: Env, name: str) -> None:
 def delete_role(env: Env, name: str, *, autodelete: bool = False) -> None:
     """Users and groups lose it; with `autodelete` those that then have none go too."""
     role = need_role(env, name)
-    role.getparent().remove(role)  # type: ignore[union-attr]
+    owner(role).remove(role)
     for target in list(env.section("acls")):
         if target.tag not in TAGS.values():
             continue
@@ -93,7 +93,7 @@ def delete_role(env: Env, name: str, *, autodelete: bool = False) -> None:
             if one.get("id") == name:
                 target.remove(one)
                 if autodelete and target.find("role") is None:
-                    target.getparent().remove(target)  # type: ignore[union-attr]
+                    owner(target).remove(target)
     env.forget_ids()
 
 
@@ -112,7 +112,7 @@ def create_target(env: Env, kind: str, name: str, roles: list[str]) -> None:
 
 def delete_target(env: Env, kind: str, name: str) -> None:
     target = need_target(env, kind, name)
-    target.getparent().remove(target)  # type: ignore[union-attr]
+    owner(target).remove(target)
     env.forget_ids()
 
 
@@ -131,4 +131,4 @@ def unassign(env: Env, role: str, kind: str, name: str, *, autodelete: bool = Fa
         raise BadInput(f"Role '{role}' is not assigned to '{name}'", "see acl config")
     target.remove(found[0])
     if autodelete and target.find("role") is None:
-        target.getparent().remove(target)  # type: ignore[union-attr]
+        owner(target).remove(target)

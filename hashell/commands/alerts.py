@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from lxml import etree
 
 from hashell.commands import creation, parameters
-from hashell.commands.binding import Element, put_attributes
+from hashell.commands.binding import Element, owner, put_attributes
 from hashell.commands.env import Env
 from hashell.commands.problems import error
 from hashell.errors import BadUsage, NotFound
@@ -58,7 +58,7 @@ def update(env: Env, name: str, given: Mapping[str, str], options: Mapping[str, 
 
 def delete(env: Env, names: list[str]) -> None:
     for element in [need(env, name) for name in names]:
-        element.getparent().remove(element)  # type: ignore[union-attr]
+        owner(element).remove(element)
     env.forget_ids()
 
 
@@ -96,7 +96,7 @@ def update_recipient(
 
 def delete_recipients(env: Env, names: list[str]) -> None:
     for element in [need_recipient(env, name) for name in names]:
-        element.getparent().remove(element)  # type: ignore[union-attr]
+        owner(element).remove(element)
     env.forget_ids()
 
 

@@ -493,9 +493,6 @@ def change_group(env: Env, group: str, verb: str, member: str, where: str = "", 
             raise NotFound(f"{member} is not in {group}", "its members: " + ", ".join(filter(None, members)))
         if len(members) == 1:
             raise Refused(f"{member} is the last member of {group}", "delete the group instead")
-        top = element
-        while top.getparent() is not None and top.getparent().tag != "resources":  # type: ignore[union-attr]
-            top = top.getparent()  # type: ignore[assignment]
         element.remove(resource)
         env.section("resources").append(resource)
         return

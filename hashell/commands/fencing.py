@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from hashell.commands.binding import Element, find_resource
+from hashell.commands.binding import Element, find_resource, owner
 from hashell.commands.constraints import clean_id
 from hashell.commands.env import Env
 from hashell.commands.problems import error
@@ -111,7 +111,7 @@ def remove_levels(env: Env, index: str = "", target_text: str = "", devices: lis
     if not found:
         raise NotFound("no fencing level fits", "see stonith level config")
     for level in found:
-        level.getparent().remove(level)  # type: ignore[union-attr]
+        owner(level).remove(level)
     env.forget_ids()
 
 
@@ -119,7 +119,7 @@ def clear_levels(env: Env, what: str = "") -> None:
     """All levels, or those of a target or of a list of devices."""
     for level in list(levels(env)):
         if not what or Target.parse(what).fits(level) or level.get("devices") == what.replace(" ", ","):
-            level.getparent().remove(level)  # type: ignore[union-attr]
+            owner(level).remove(level)
     env.forget_ids()
 
 
@@ -141,6 +141,6 @@ def forget_device(env: Env, name: str) -> None:
     for level in list(levels(env)):
         devices = [one for one in (level.get("devices") or "").split(",") if one != name]
         if not devices:
-            level.getparent().remove(level)  # type: ignore[union-attr]
+            owner(level).remove(level)
         else:
             level.set("devices", ",".join(devices))

@@ -147,7 +147,7 @@ def _drop_constraints(env: Env, name: str) -> None:
                 if not len(holder):
                     element.remove(holder)
         if not len(element.findall("resource_set")) and element.getparent() is not None:
-            element.getparent().remove(element)  # type: ignore[union-attr]
+            owner(element).remove(element)
     for reference in select(env.root, "configuration/tags/tag/obj_ref[@id=$n]", n=name):
         tag = owner(reference)
         tag.remove(reference)
@@ -185,7 +185,7 @@ def clone(
         parent.addnext(resource)
         if parent.find("primitive") is None:
             _drop_constraints(env, parent.get("id") or "")
-            parent.getparent().remove(parent)  # type: ignore[union-attr]
+            owner(parent).remove(parent)
     if promotable:
         _check_promotable(env, resource)
     if clone_id:
@@ -234,9 +234,9 @@ def unclone(env: Env, name: str) -> None:
         return
     element.addprevious(inner)
     old, new = element.get("id") or "", inner.get("id") or ""
-    element.getparent().remove(element)  # type: ignore[union-attr]
+    owner(element).remove(element)
     for constraint in constraints_on(env, old):
-        constraint.getparent().remove(constraint)  # type: ignore[union-attr]
+        owner(constraint).remove(constraint)
     _drop_constraints(env, old)
     assert new
     env.forget_ids()
@@ -406,8 +406,8 @@ def bundle_update(
         element = bundle.find(tag)
         if element is None and (added or any(options.values())):
             element = etree.Element(tag)
-            anchor = bundle.find("network") if tag == "storage" and bundle.find("network") is not None else inner
-            anchor.addnext(element)  # type: ignore[union-attr]
+            network_there = bundle.find("network") if tag == "storage" else None
+            (network_there if network_there is not None else inner).addnext(element)
         if element is not None:
             put_attributes(element, options)
         for one in dropped:
@@ -463,7 +463,8 @@ def bundle_reset(
         element = bundle.find("storage")
         if element is None:
             element = etree.Element("storage")
-            (bundle.find("network") if bundle.find("network") is not None else inner).addnext(element)  # type: ignore[union-attr]
+            network_there = bundle.find("network")
+            (network_there if network_there is not None else inner).addnext(element)
         for one in storage:
             _mapping(env, element, "storage-mapping", name, one)
     if network or ports:

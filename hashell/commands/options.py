@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from lxml import etree
 
 from hashell.commands import creation, parameters, rules
-from hashell.commands.binding import Element
+from hashell.commands.binding import Element, owner
 from hashell.commands.env import Env
 from hashell.commands.problems import error
 from hashell.errors import AlreadyExists, BadUsage, NotFound
@@ -194,7 +194,7 @@ def update_defaults_set(env: Env, section: str, name: str, pairs: Mapping[str, s
 
 def delete_defaults(env: Env, section: str, names: list[str]) -> None:
     for element in [need_defaults(env, section, name) for name in names]:
-        element.getparent().remove(element)  # type: ignore[union-attr]
+        owner(element).remove(element)
     env.forget_ids()
 
 

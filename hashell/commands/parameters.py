@@ -22,7 +22,7 @@ def update_set(env: Env, holder: Element, tag: str, pairs: Mapping[str, str], *,
         known = [pair for each in sets for pair in each.findall("nvpair") if pair.get("name") == one]
         for pair in known:
             if value == "":
-                pair.getparent().remove(pair)  # type: ignore[union-attr]
+                owner(pair).remove(pair)
             else:
                 pair.set("value", value)
         if known or value == "":

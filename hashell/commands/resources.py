@@ -344,5 +344,5 @@ def untrace(env: Env, name: str, operation: str = "", interval: str = "") -> Non
         ):
             parent.remove(one)
             if not len(parent) and not parent.attrib and parent.getparent() is not None:
-                parent.getparent().remove(parent)  # type: ignore[union-attr]
+                owner(parent).remove(parent)
     env.forget_ids()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lxml import etree
 
 from hashell.cib.document import Cib
@@ -24,7 +26,7 @@ def active_on(cib: Cib, resource: str) -> tuple[str, ...]:
     return tuple(nodes)
 
 
-def is_active(operations: list) -> bool:  # type: ignore[type-arg]
+def is_active(operations: Iterable[etree._Element]) -> bool:
     """By the newest completed operation: a stop that worked, or a probe that found nothing, means it is not there."""
     best, active = -1, False
     for one in operations:

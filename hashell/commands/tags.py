@@ -75,7 +75,7 @@ def update(env: Env, name: str, add: list[str], remove: list[str], *, before: st
     for one in remove:
         tag.remove(here[one])
     if tag.find("obj_ref") is None:
-        tag.getparent().remove(tag)  # type: ignore[union-attr]
+        owner(tag).remove(tag)
         raise BadInput(f"All references from the tag '{name}' would be removed", "delete the tag instead")
 
 
@@ -90,7 +90,7 @@ def delete(env: Env, names: list[str]) -> None:
                 f"Cannot remove tag '{element.get('id')}' because it is referenced in constraints: {', '.join(map(str, users))}",  # noqa: E501
                 "delete these first",
             )
-        element.getparent().remove(element)  # type: ignore[union-attr]
+        owner(element).remove(element)
     env.forget_ids()
 
 

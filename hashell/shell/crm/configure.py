@@ -201,7 +201,13 @@ LEVEL = Level(
             "upgrade", "[force]", "Raise the schema to the newest.", f"{_HERE}_change:upgrade", danger=Danger.CHANGES
         ),
         Command("graph", "[dot [FILE]]", "Orders and colocations as a graph for Graphviz.", f"{_HERE}_look:graph"),
-        Command("ptest", "{TEXT}", "What the cluster would do.", f"{_HERE}_look:ptest", aliases=("simulate",)),
+        Command(
+            "ptest",
+            "{(scores|utilization|actions|nograph|v|vv|vvv|vvvv)}",
+            "What the cluster would do with what is staged.",
+            f"{_HERE}_look:ptest",
+            aliases=("simulate",),
+        ),
     ),
     levels=("ra", "cib", "history"),
     aliases=("cfg",),

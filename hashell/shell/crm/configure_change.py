@@ -114,7 +114,8 @@ def edit(session: Session, words: list[str]) -> int:
             except HashellError as error:
                 session.err(f"ERROR: {error.message}")
                 if not session.confirm("Edit again?"):
-                    raise
+                    session.err("INFO: nothing was changed")
+                    return error.exit_code
             else:
                 return 0
 

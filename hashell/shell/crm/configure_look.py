@@ -237,14 +237,19 @@ def verify(session: Session, words: list[str]) -> int:
 
 
 def ptest(session: Session, words: list[str]) -> int:
-    """What the cluster would do with what is staged."""
-    import time
+    """What the cluster would do with what is staged; before it the points, after it every action, where asked for."""
+    from hashell.commands.preview import preview
+    from hashell.simulate import text
 
-    from hashell.cib.document import Cib
-    from hashell.simulate.run import decide
-
-    decision = decide(Cib(session.env().cib.copy_root()), time.time(), 0)
-    session.out("".join(f"{line}\n" for line in decision.summary))
+    decision = preview(session.env(), scores="scores" in words, utilization="utilization" in words)
+    lines = list(text.score_lines(decision.schedule.scores))
+    lines += decision.summary
+    if "actions" in words:
+        named = [(one, one.primitive.id if one.primitive is not None else "") for one in decision.graph.actions]
+        lines += [text.action_line(one, name) for one, name in named]
+    session.out("".join(f"{line}\n" for line in lines))
+    if not decision.summary:
+        session.err("INFO: the cluster would change nothing")
     return 0
 
 

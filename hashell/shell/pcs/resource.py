@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from hashell.commands.binding import put_attributes, select
-from hashell.errors import BadInput, BadUsage, NotFound
+from hashell.commands.binding import Element, put_attributes, select
+from hashell.errors import BadInput, BadUsage, NotFound, Refused
 from hashell.shell.grammar.words import Command, Danger
 from hashell.shell.pcs.call import Call, first, operations, pairs, sections
 from hashell.shell.pcs.root import need
@@ -367,7 +367,7 @@ def op_delete(call: Call, words: list[str]) -> int:
 # --- state ---------------------------------------------------------------------------------------------
 
 
-def targets(call: Call, words: list[str], verb: str) -> list:  # type: ignore[type-arg]
+def targets(call: Call, words: list[str], verb: str) -> list[Element]:
     """Resources by id or tag. All that are missing are told."""
     if not words:
         raise BadUsage(f"You must specify resource(s) to {verb}", "name resources")
@@ -418,7 +418,7 @@ def disable(call: Call, words: list[str]) -> int:
     if call.has("--simulate"):
         return _simulate(call)
     if call.has("--safe"):
-        _refuse_others(call, words)
+        _refuse_others(call, found)
     return call.finish(env)
 
 
@@ -427,41 +427,22 @@ def safe_disable(call: Call, words: list[str]) -> int:
     return disable(call, words)
 
 
-def _decision(call: Call):  # type: ignore[no-untyped-def]
-    from hashell.cib.document import Cib
-    from hashell.simulate.run import decide
-
-    return decide(Cib(call.env.cib.copy_root()), time.time(), 0)
-
-
 def _simulate(call: Call) -> int:
-    decision = _decision(call)
-    call.out("".join(f"{line}\n" for line in decision.summary))
+    from hashell.commands.preview import preview
+
+    call.lines(preview(call.env).summary)
     call.env.refresh()
     return 0
 
 
-def _refuse_others(call: Call, words: list[str]) -> None:
-    """Stop nothing that was not named."""
-    import re
+def _refuse_others(call: Call, found: list[Element]) -> None:
+    """Stop nothing that was not named. Raises Refused."""
+    from hashell.commands.preview import affected, preview
 
-    env = call.env
-    inside = {
-        one.get("id")
-        for name in words
-        for found in [env.by_id(name)]
-        if found is not None
-        for one in found.iter("primitive")
-    }
-    hit = set()
-    for line in _decision(call).summary:
-        match = re.match(r"\s*\*\s+(Stop|Move|Restart|Demote|Recover)\s+(\S+)", line)
-        if match and match[2].partition(":")[0] not in inside:
-            hit.add(match[2])
+    named = {one.get("id", "") for element in found for one in element.iter("primitive")}
+    hit = affected(preview(call.env), named, strict=not call.has("--no-strict"))
     if hit:
-        raise BadInput(
-            f"Disabling would have an effect on other resources: {', '.join(sorted(hit))}", "leave out --safe"
-        )
+        raise Refused(f"Disabling would have an effect on other resources: {', '.join(hit)}", "leave out --safe")
 
 
 def restart(call: Call, words: list[str]) -> int:
@@ -493,10 +474,7 @@ def _managed(call: Call, words: list[str], *, on: bool) -> int:
         if call.has("--monitor"):
             for primitive in chosen:
                 for operation in primitive.iterfind("operations/op[@name='monitor']"):
-                    if on:
-                        operation.attrib.pop("enabled", None)
-                    else:
-                        operation.set("enabled", "false")
+                    put_attributes(operation, {"enabled": "" if on else "false"})
     return call.finish(env)
 
 

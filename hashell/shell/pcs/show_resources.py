@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from hashell.commands.binding import RESOURCES, Element, attributes, find_resource
+from hashell.commands.binding import RESOURCES, Element, attributes, find_resource, owner
 from hashell.commands.env import Env
 from hashell.errors import NotFound
 
@@ -176,8 +176,8 @@ def as_commands(env: Env, elements: list[Element]) -> str:
     everything = [one for element in elements for one in element.iter(*RESOURCES)]
     for one in everything:
         if one.tag == "primitive":
-            bundle = one.getparent() if one.getparent() is not None and one.getparent().tag == "bundle" else None  # type: ignore[union-attr]
-            found.append(_create_command(one, bundle))
+            holder = owner(one)
+            found.append(_create_command(one, holder if holder.tag == "bundle" else None))
     for one in everything:
         if one.tag == "group":
             members = " ".join(child.get("id") or "" for child in one.findall("primitive"))
@@ -282,7 +282,7 @@ def _set_data(element: Element, tag: str) -> list[dict[str, Any]]:
         {
             "id": holder.get("id"),
             "options": {"score": holder.get("score")} if holder.get("score") else {},
-            "rule": _rule_data(holder.find("rule")) if holder.find("rule") is not None else None,  # type: ignore[arg-type]
+            "rule": next(map(_rule_data, holder.iterfind("rule")), None),
             "nvpairs": [
                 {"id": pair.get("id"), "name": pair.get("name"), "value": pair.get("value")}
                 for pair in holder.findall("nvpair")
@@ -353,7 +353,7 @@ def _data(one: Element, found: dict[str, list[Any]]) -> None:
                 "member_id": inner[0] if inner else None,
                 "container_type": container.tag if container is not None else None,
                 "container_options": dict(container.attrib) if container is not None else {},
-                "network": dict(one.find("network").attrib) if one.find("network") is not None else None,  # type: ignore[union-attr]
+                "network": next(map(attributes, one.iterfind("network")), None),
                 "port_mappings": [dict(child.attrib) for child in one.iterfind("network/port-mapping")],
                 "storage_mappings": [dict(child.attrib) for child in one.iterfind("storage/storage-mapping")],
                 "meta_attributes": meta,
