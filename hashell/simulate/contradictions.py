@@ -15,8 +15,9 @@ from hashell.scheduler.trace import trace
 from hashell.scheduler.why import instances, runs_next, tell
 from hashell.simulate.run import Decision, decide
 
-#: Runs of the scheduler for one resource; constraints beyond what this can weigh are told unreduced.
-RUNS_MAX = 400
+#: Runs of the scheduler for all resources together, and those that each may have in any case; constraints beyond what
+#: this can weigh are told unreduced.
+RUNS_MAX, RUNS_EACH = 400, 40
 #: Resources that are looked at where none is named.
 RESOURCES_MAX = 20
 
@@ -42,7 +43,13 @@ def find(cib: Cib, name: str, now_s: float, utc_offset_s: int = 0) -> list[Contr
     else:
         wanted = [one for one in _tops(decision) if not _disabled(decision, one)]
     stuck = [one for one in wanted if not _can_run(decision, one)]
-    return [_one(cib, decision, one, now_s, utc_offset_s) for one in stuck[:RESOURCES_MAX]]
+    found: list[Contradiction] = []
+    left = RUNS_MAX
+    for one in stuck[:RESOURCES_MAX]:
+        told, asked = _one(cib, decision, one, now_s, utc_offset_s, max(left, RUNS_EACH))
+        left -= asked
+        found.append(told)
+    return found
 
 
 def _tops(decision: Decision) -> list[str]:
@@ -66,7 +73,10 @@ def _can_run(decision: Decision, name: str) -> bool:
     return any(runs_next(decision.state, decision.schedule, one) for one in instances(decision.state, name))
 
 
-def _one(cib: Cib, decision: Decision, name: str, now_s: float, utc_offset_s: int) -> Contradiction:
+def _one(
+    cib: Cib, decision: Decision, name: str, now_s: float, utc_offset_s: int, runs_max: int
+) -> tuple[Contradiction, int]:
+    """What keeps one resource from running, and how often the scheduler was asked."""
     root = cib.root
     known = {
         one.get("id", ""): one for one in root.iterfind("configuration/constraints/*") if isinstance(one.tag, str)
@@ -82,15 +92,15 @@ def _one(cib: Cib, decision: Decision, name: str, now_s: float, utc_offset_s: in
         return _can_run(decide(Cib(copy), now_s, 0, utc_offset_s=utc_offset_s), name)
 
     near = _connected(root, known, name)
-    found = smallest_conflict(near, can_run, asked_max=RUNS_MAX)
+    found = smallest_conflict(near, can_run, asked_max=runs_max)
     if found is None and len(near) < len(known):
-        found = smallest_conflict(tuple(known), can_run, asked_max=RUNS_MAX)
+        found = smallest_conflict(tuple(known), can_run, asked_max=runs_max)
     if found is not None:
         told = tuple((ident, sentence(known[ident])) for ident in found.constraints)
-        return Contradiction(name, told, found.minimal)
+        return Contradiction(name, told, found.minimal), found.asked
     ident = instances(decision.state, name)[0]
     why = tell(decision.state, decision.schedule, trace(decision.state, [ident]), ident)
-    return Contradiction(name, (), True, tuple(way.text for way in why.stopped))
+    return Contradiction(name, (), True, tuple(way.text for way in why.stopped)), 4
 
 
 def _connected(root: etree._Element, known: dict[str, etree._Element], name: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from itertools import combinations
 from msgspec import Struct
 
 from hashell.cib.document import Cib
+from hashell.errors import BadUsage
 from hashell.model.nodes import NodeKind
 from hashell.scheduler.summary import NodeChange
 from hashell.simulate import inject
@@ -22,6 +23,12 @@ from hashell.values.roles import Role
 
 #: Transitions until a cluster is at rest; what finds no rest by then is told as that.
 TRANSITIONS_MAX = 12
+#: Losses in one rehearsal: all pairs of 60 nodes. Each takes the scheduler a few runs.
+LOSSES_MAX = 2000
+
+
+class TooManyLosses(BadUsage):
+    id = "losses-too-many"
 
 
 class Held(Struct, frozen=True):
@@ -87,7 +94,7 @@ def rehearse(
     """Lose every node, and with `together` 2 every pair as well.
 
     `only`: losses that take in one of these. `keep_quorum` None: quorum is lost where half of the nodes or fewer are
-    left, but with two nodes it is kept, as corosync's two_node does.
+    left, but with two nodes it is kept, as corosync's two_node does. Raises TooManyLosses.
     """
     clock_s = int(now_s)
     cib, before, _ = _settle(cib, now_s, clock_s, utc_offset_s)
@@ -96,12 +103,16 @@ def rehearse(
     )
     known = sum(node.kind is NodeKind.CLUSTER for node in before.nodes.values())
     runs = held(before)
+    cases = [
+        lost for size in range(1, together + 1) for lost in combinations(nodes, size)
+        if len(lost) < len(nodes) and (not only or set(only) & set(lost))
+    ]
+    if len(cases) > LOSSES_MAX:
+        raise TooManyLosses(f"{len(cases)} losses are too many to rehearse (at most {LOSSES_MAX})", "name some nodes")
     losses = []
-    for size in range(1, together + 1):
-        for lost in combinations(nodes, size):
-            if len(lost) < len(nodes) and (not only or set(only) & set(lost)):
-                quorum = _quorum(before, len(nodes) - len(lost), known, keep_quorum)
-                losses.append(_lose(cib, runs, lost, quorum, now_s, clock_s, utc_offset_s))
+    for lost in cases:
+        quorum = _quorum(before, len(nodes) - len(lost), known, keep_quorum)
+        losses.append(_lose(cib, runs, lost, quorum, now_s, clock_s, utc_offset_s))
     down = tuple(name for name in _wanted(before) if name not in runs)
     return Rehearsal(nodes, down, tuple(losses))
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from hashell.simulate.losses import rehearse
+from hashell.simulate.losses import TooManyLosses, rehearse
 from hashell.simulate.rehearse import main
 from hashell.testing.clusters import NOW_S, Cluster, clone, device, primitive
 
@@ -114,3 +114,9 @@ def test_one_node_can_be_asked_about(command):
 def test_the_last_node_is_not_lost(command):
     code, out, _err = command(Cluster(primitive("a"), nodes=("node1",)), "--survive", "1")
     assert (code, "only node1 is online" in out) == (1, True)
+
+
+def test_more_losses_than_can_be_looked_through_are_refused():
+    many = Cluster(primitive("a"), nodes=tuple(f"node{n}" for n in range(1, 71)))
+    with pytest.raises(TooManyLosses):
+        rehearse(many.cib(), NOW_S, together=2)
