@@ -110,6 +110,7 @@ def test_another_node_is_stopped_and_forgotten(stage, client):
     until(lambda: stage.complaint("gone", "node3", "", "") == "", "node3 is still a member")
     client.forget_node("node3")
     until(lambda: not client.cib().root.xpath("//node[@uname='node3']"), "node3 is still in the CIB")
+    until(lambda: len(client.info().members) == 2, "node3 is still listed")
     stage.perform("start-node", "node3")
     until(lambda: stage.complaint("member", "node3", "", "") == "", "node3 is not back")
 

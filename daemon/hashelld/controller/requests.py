@@ -25,7 +25,7 @@ from hashell.wire.messages import (
     StopNode,
     WaitIdle,
 )
-from hashelld.core.effects import Effect, Reply, Send, Tell
+from hashelld.core.effects import Effect, Multicast, Reply, Send, Tell
 from hashelld.core.events import (
     ActionChanged,
     ChangeAnswered,
@@ -123,7 +123,10 @@ def _forget_node(wanted: str, cib: Cib, view: View) -> Plan:
     )
     if not any(cib.root.xpath(path) for path in paths):
         return Plan(reply=Failure("not-found", f"no node is called {wanted!r}", "see: node list", 105))
-    return Plan(operations=tuple(CibOperation("delete", path=path) for path in paths))
+    return Plan(
+        (Multicast("engine.forget", wanted.encode()),),
+        operations=tuple(CibOperation("delete", path=path) for path in paths),
+    )
 
 
 def _histories(cib: Cib, node: str) -> Iterator[tuple[etree._Element, etree._Element]]:

@@ -166,7 +166,15 @@ class Ipc:
         notice = messages.CibNotice(
             str(event.after.version), event.patch, author.user, author.node, author.command, wall_s
         )
-        return [Notify(Guarded(notice) if acls_enabled(event.after) else notice)]
+        effects: list[Effect] = [Notify(Guarded(notice) if acls_enabled(event.after) else notice)]
+        if event.configuration_changed and self._gone:
+            # Taken out of the nodes by somebody: not those that the CIB has never had.
+            forgotten = self._gone.keys() & (_configured(event.before) - _configured(event.after))
+            for name in forgotten:
+                del self._gone[name]
+            if forgotten:
+                effects.append(Notify(messages.MembersNotice(self._info())))
+        return effects
 
     def _members_changed(self, view: View, wall_s: float) -> list[Effect]:
         before = {member.name: member for member in self._view.members} if self._view else {}
@@ -390,3 +398,8 @@ def this_machine() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return ""
+
+
+def _configured(cib: Cib) -> frozenset[str]:
+    """Names of the nodes in the configuration."""
+    return frozenset(element.get("uname", "") for element in cib.root.iterfind("configuration/nodes/node"))
