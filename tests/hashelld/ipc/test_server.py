@@ -145,13 +145,12 @@ def test_who_never_speaks_is_dropped(folder):
 
 
 def test_one_connection_too_many_is_refused_with_a_reason(folder):
-    with (
-        FakeNode(folder, connections_max=2) as node,
-        Raw(node.path) as one, Raw(node.path) as two, Raw(node.path) as three,
-    ):
-        one.greet()
-        two.greet()
-        assert "2 clients" in three.last_words().message
+    with FakeNode(folder, connections_max=2) as node, Raw(node.path) as one:
+        one.greet()  # each is let in before the next one knocks: who is asking is looked up beside the loop
+        with Raw(node.path) as two:
+            two.greet()
+            with Raw(node.path) as three:
+                assert "2 clients" in three.last_words().message
 
 
 def test_more_requests_than_may_wait_are_refused_each_by_itself(folder):
