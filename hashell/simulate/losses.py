@@ -19,6 +19,7 @@ from hashell.simulate import inject
 from hashell.simulate.run import Decision, decide, walk
 from hashell.state.cluster_state import ClusterState, read_cluster_state
 from hashell.state.resources import Resource
+from hashell.transition.graph import ActionKind
 from hashell.values.roles import Role
 
 #: Transitions until a cluster is at rest; what finds no rest by then is told as that.
@@ -130,11 +131,19 @@ def _settle(
     done: list[Decision] = []
     for _ in range(TRANSITIONS_MAX):
         decision = decide(cib, now_s, 0, utc_offset_s=utc_offset_s)
-        if not decision.graph.synapses:
+        if not _is_work(decision):
             return cib, decision.state, done
         done.append(decision)
         cib = walk(decision, (), clock_s).cib
     return cib, decide(cib, now_s, 0, utc_offset_s=utc_offset_s).state, done
+
+
+def _is_work(decision: Decision) -> bool:
+    """Whether anything is to be done that changes what runs: not events alone, nor a node that is to leave by itself."""
+    return any(
+        synapse.action.kind is not ActionKind.PSEUDO and synapse.action.task != "do_shutdown"
+        for synapse in decision.graph.synapses
+    )
 
 
 def _lose(

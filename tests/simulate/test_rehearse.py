@@ -8,7 +8,7 @@ import pytest
 
 from hashell.simulate.losses import TooManyLosses, rehearse
 from hashell.simulate.rehearse import main
-from hashell.testing.clusters import NOW_S, Cluster, clone, device, primitive
+from hashell.testing.clusters import NOW_S, Cluster, clone, device, pairs, primitive
 
 THREE = Cluster("".join(primitive(name, resource_stickiness="1") for name in "abc")).settled()
 FENCED = {"fencing_enabled": "true"}
@@ -120,3 +120,13 @@ def test_more_losses_than_can_be_looked_through_are_refused():
     many = Cluster(primitive("a"), nodes=tuple(f"node{n}" for n in range(1, 71)))
     with pytest.raises(TooManyLosses):
         rehearse(many.cib(), NOW_S, together=2)
+
+
+def test_events_that_come_again_and_again_are_no_unrest():
+    """Where capacity counts, an event "load stopped" is in every plan, though nothing is to be done."""
+    cluster = Cluster(
+        primitive("a", pairs("utilization", "u", {"cpu": "1"})), options={"placement_strategy": "utilization"},
+        capacity={name: {"cpu": "2"} for name in ("node1", "node2", "node3")},
+    )
+    assert loss(cluster, "node1").at_rest
+    assert loss(cluster, "node1").survived
