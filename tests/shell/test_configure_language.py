@@ -14,7 +14,8 @@ from hashell.client.memory import MemoryClient
 from hashell.commands import configure
 from hashell.commands.env import Env
 from hashell.errors import HashellError
-from hashell.shell.crm.configure_parse import KEYWORDS, SyntaxProblem, parse_words
+from hashell.shell.crm.configure_cursor import SyntaxProblem
+from hashell.shell.crm.configure_parse import KEYWORDS, parse_words
 from hashell.shell.crm.configure_print import Printer, objects
 from hashell.shell.grammar.lexer import lex, logical_lines, quote, split_words
 
@@ -74,7 +75,7 @@ def test_what_a_line_makes_is_printed_so_that_it_makes_the_same_again(line):
     again = Env.open(MemoryClient(Cib.parse(BASE)))
     configure.erase(again)
     configure.erase(again, nodes=True)
-    from hashell.shell.crm.configure_parse import ParseContext
+    from hashell.shell.crm.configure_cursor import ParseContext
     from hashell.shell.crm.loading import load_text
 
     load_text(again, text, "update", ParseContext(node_names=("n1",)), "text")

@@ -187,6 +187,14 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.parametrize("word", ["", "=", "=5"])
+def test_an_operation_without_a_name_is_refused(cib, capsys, word):
+    before = cib.read_bytes()
+    assert main(["--cib", str(cib), "pcs", "resource", "update", "A", "op", word, "interval=3"]) == 1
+    assert "operation" in capsys.readouterr().err
+    assert cib.read_bytes() == before
+
+
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(COMMANDS), st.data())
 def test_a_mutated_command_line_ends_with_a_code_never_with_a_traceback(cib, line, data):

@@ -16,7 +16,8 @@ from lxml import etree
 from hashell.commands.binding import MEMBER, RESOURCES, Ids, equal, is_comment, select, settle_ids
 from hashell.commands.facts import ACL_SHORTCUTS
 from hashell.errors import HashellError
-from hashell.shell.crm.configure_parse import ParseContext, parse_words, plain_agent
+from hashell.shell.crm.configure_cursor import ParseContext, plain_agent
+from hashell.shell.crm.configure_parse import parse_words
 from hashell.shell.grammar.lexer import logical_lines, quote, split_words
 
 Element = etree._Element

@@ -10,7 +10,7 @@ from hashell.errors import HashellError
 
 if TYPE_CHECKING:
     from hashell.commands.env import Env
-    from hashell.shell.crm.configure_parse import ParseContext
+    from hashell.shell.crm.configure_cursor import ParseContext
     from hashell.shell.session import Session
 
 
@@ -18,7 +18,7 @@ def context_of(env: Env, *, typed: bool) -> ParseContext:
     """What the language needs to know of the cluster."""
     from hashell.commands.agents import agent_of
     from hashell.commands.facts import knows_promoted
-    from hashell.shell.crm.configure_parse import ParseContext
+    from hashell.shell.crm.configure_cursor import ParseContext
 
     return ParseContext(
         typed=typed, modern_roles=knows_promoted(env.validate_with), node_names=env.node_names(), agent_of=agent_of

@@ -10,7 +10,8 @@ from lxml import etree
 from hashell.commands import binding, configure
 from hashell.commands.env import Element, Env
 from hashell.errors import BadInput, BadUsage, HashellError, NotFound
-from hashell.shell.crm.configure_parse import ParseContext, parse_words
+from hashell.shell.crm.configure_cursor import ParseContext
+from hashell.shell.crm.configure_parse import parse_words
 from hashell.shell.grammar.lexer import logical_lines, split_words
 
 #: Bytes of a text that is read; more is an accident.

@@ -258,7 +258,8 @@ def _own_check(text: str, tokens: tuple[Token, ...], path: Path, command: Comman
     """What the parser of the configuration's language says; its answer counts, not the usage's."""
     if level_at(path).name != "configure":
         return None
-    from hashell.shell.crm.configure_parse import KEYWORDS, SyntaxProblem, parse_words
+    from hashell.shell.crm.configure_cursor import SyntaxProblem
+    from hashell.shell.crm.configure_parse import KEYWORDS, parse_words
 
     if command.name not in KEYWORDS:
         return None

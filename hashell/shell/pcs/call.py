@@ -220,6 +220,8 @@ def operations(groups: list[list[str]]) -> list[dict[str, str]]:
         start = len(found)
         for word in words:
             name, equals, value = word.partition("=")
+            if not name:
+                raise BadUsage(f"{word!r} is neither the name of an operation nor an option", "op monitor interval=10s")
             if not equals:
                 found.append({"name": word})
             elif name in found[-1] and found[-1][name] != value:
