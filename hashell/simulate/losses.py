@@ -139,7 +139,7 @@ def _settle(
 
 
 def _is_work(decision: Decision) -> bool:
-    """Whether anything is to be done that changes what runs: not events alone, nor a node that is to leave by itself."""
+    """Whether anything is to be done that changes what runs: not events alone, nor a node that leaves by itself."""
     return any(
         synapse.action.kind is not ActionKind.PSEUDO and synapse.action.task != "do_shutdown"
         for synapse in decision.graph.synapses

@@ -45,3 +45,14 @@ def test_a_cib_without_status_is_scheduled_as_one_whose_nodes_nobody_saw():
     root.remove(root.find("status"))
     decision = decide(with_status(Cib(root)), cluster.now_s)
     assert decision.schedule.placements["a"] == ""
+
+
+def test_dates_without_a_zone_are_meant_in_local_time():
+    """One hour after the start in UTC is before it where local time is two hours behind."""
+    rule = (
+        '<rsc_location id="l" rsc="a"><rule id="r" score="-INFINITY">'
+        '<date_expression id="e" operation="gt" start="2023-12-31T23:00:00"/></rule></rsc_location>'
+    )
+    cluster = Cluster(primitive("a"), rule)
+    assert decide(cluster.cib(), cluster.now_s).schedule.placements["a"] == ""
+    assert decide(cluster.cib(), cluster.now_s, utc_offset_s=-7200).schedule.placements["a"] == "node1"

@@ -6,6 +6,7 @@ import io
 import struct
 import subprocess
 import sys
+import time
 
 import msgspec
 import pytest
@@ -74,3 +75,28 @@ def test_the_process_answers_over_its_standard_streams_and_ends_with_its_input()
     )
     assert done.returncode == 0, done.stderr
     assert [one.request for one in answers(done.stdout)] == [5]
+
+
+def test_dates_without_a_zone_are_judged_by_the_clock_on_this_machines_wall(monkeypatch):
+    rule = (
+        b'<constraints><rsc_location id="l" rsc="a"><rule id="r" score="-INFINITY"><date_expression id="e" '
+        b'operation="gt" start="2023-12-31T23:00:00"/></rule></rsc_location></constraints>'
+    )
+    cib = (
+        b'<cib validate-with="pacemaker-3.9" epoch="1" num_updates="0" admin_epoch="0" have-quorum="1" dc-uuid="1">'
+        b'<configuration><crm_config><cluster_property_set id="c"><nvpair id="f" name="stonith-enabled" value="false"/>'
+        b'</cluster_property_set></crm_config><nodes><node id="1" uname="n1"/></nodes><resources>'
+        b'<primitive id="a" class="ocf" provider="hashell" type="Dummy"/></resources>' + rule + b"</configuration>"
+        b'<status><node_state id="1" uname="n1" in_ccm="true" crmd="online" join="member" expected="member"/></status>'
+        b"</cib>"
+    )
+    question = Question(1, 1, cib, 1_704_067_200.0)
+    try:
+        for zone, starts in (("UTC", False), ("XXX+2", True)):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            (told,) = ask(question)
+            assert ("Start" in told.summary) is starts, (zone, told)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
