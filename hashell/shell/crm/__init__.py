@@ -3,6 +3,6 @@
 In:  words and a `Session`. Out: calls of hashell.commands.
 To change: the table `LEVEL` of the level's file; what the configure level does: configure_put.py (objects as typed),
            configure_look.py, configure_change.py, configure_stage.py; a keyword of the configuration: both
-           configure_parse.py (constraints: configure_constraints.py) and configure_print.py; what all objects share when
-           they are read: configure_cursor.py.
+           configure_parse.py (constraints: configure_constraints.py) and configure_print.py; what all objects
+           share when they are read: configure_cursor.py.
 """
