@@ -15,8 +15,8 @@ from lxml import etree
 from hashell.cib.versions import Version
 from hashell.errors import BadInput
 
-#: Bytes. A CIB of 64 nodes and 5,000 resources is below 20 MiB; more than this is an accident or an
-#: attack.
+#: Bytes. A CIB of 64 nodes with the history of 2,000 resources on each has 80 MiB; more than this is
+#: an accident or an attack.
 SIZE_MAX = 256 * 1024 * 1024
 #: Levels of elements. Rules in rules in sets reach about 15.
 DEPTH_MAX = 64

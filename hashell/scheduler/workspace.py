@@ -226,6 +226,7 @@ class Workspace:
         self.wishes: dict[tuple[Colocation, bool, int], Wish] = {}
         self.held: Resource | None = None
         self._runnable: list[tuple[str, bool]] | None = None
+        self._runnable_by_id: dict[str, bool] | None = None
         self.no_quorum_policy: NoQuorumPolicy = self.options.no_quorum_policy
 
     def values_of(self, attribute: str) -> NodeValues:
@@ -246,11 +247,18 @@ class Workspace:
             self._runnable = [(node.id, node.can_run) for node in self.nodes]
         return self._runnable
 
+    def runnable(self) -> dict[str, bool]:
+        """Whether nodes can run resources, by id."""
+        if self._runnable_by_id is None:
+            self._runnable_by_id = dict(self.runnable_nodes())
+        return self._runnable_by_id
+
     def nodes_changed(self) -> None:
         """Tell that some node can run resources now, or no more."""
         self.clock += 1
         self.nodes_changed_at = self.clock
         self._runnable = None
+        self._runnable_by_id = None
 
     def relations_changed(self) -> None:
         """Tell that somebody goes with somebody else now, or in another order."""

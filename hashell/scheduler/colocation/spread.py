@@ -231,8 +231,8 @@ def _record(
     primary: Resource, old: Mapping[str, int], new: Mapping[str, int], colocation: Colocation
 ) -> None:
     nodes: dict[str, Node] = primary.workspace.node_by_id
-    for name, score in new.items():
-        change = score - old.get(name, 0)
+    for (name, score), before in zip(new.items(), old.values(), strict=True):
+        change = score - before
         if change:
             primary.workspace.scores.record(
                 primary.id, nodes[name].name, max(-INFINITY, min(INFINITY, change)),

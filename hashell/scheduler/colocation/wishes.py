@@ -17,12 +17,17 @@ from typing import TYPE_CHECKING
 
 from hashell.scheduler.colocation import spread
 from hashell.scheduler.colocation.relations import with_this
+from hashell.scheduler.scores import add
 from hashell.values.scores import INFINITY
 
 if TYPE_CHECKING:
     from hashell.scheduler.colocation.relations import Colocation
     from hashell.scheduler.variants.variant import Resource
     from hashell.scheduler.workspace import Workspace
+
+
+#: A tree that is used more often than this is worth its courses.
+_FEW_USES = 2
 
 
 class Step:
@@ -41,12 +46,15 @@ class Wish:
     `step` is None where there is no tree and the walk decides.
     """
 
-    __slots__ = ("made_at", "met", "step")
+    __slots__ = ("alone", "courses", "made_at", "met", "step", "uses")
 
     def __init__(self, step: Step | None, met: tuple[Resource, ...], made_at: int) -> None:
         self.step = step
         self.met = met
         self.made_at = made_at
+        self.uses = 0
+        self.courses: dict[str, Course] | None = None
+        self.alone: dict[str, list[tuple[int, int]]] | None = None
 
     def holds(self, workspace: Workspace) -> bool:
         """Whether no score has changed that it was made from."""
@@ -60,6 +68,64 @@ class Wish:
                 return False
         self.made_at = workspace.clock
         return True
+
+
+class Course:
+    """What a tree does to one node's points while every step counts, whatever becomes of other nodes.
+
+    `changes` are the changes in order; None stands where a node that came to nothing gets its one
+    point. `ends` remembers, by the points before, those after and whether the node could be chosen
+    all the time.
+    """
+
+    __slots__ = ("changes", "ends")
+
+    def __init__(self) -> None:
+        self.changes: list[int | None] = []
+        self.ends: dict[int, tuple[int, bool]] = {}
+
+    def run(self, points: int, nonnegative: int) -> tuple[int, bool]:
+        start, steady = points, points >= 0
+        for change in self.changes:
+            if change is None:
+                if points == spread.UNUSABLE:
+                    points = 1
+                continue
+            if points <= -INFINITY:
+                continue
+            new = add(points, change)
+            if new < 0:
+                if nonnegative and points >= 0:
+                    if points == 0:
+                        continue
+                    new = spread.UNUSABLE
+                steady = False
+            points = new
+        self.ends[start] = (points, steady)
+        return points, steady
+
+
+def _courses(step: Step) -> dict[str, Course]:
+    """The courses of all nodes that a tree changes."""
+    found: dict[str, Course] = {}
+    falling: set[str] = set()
+
+    def follow(step: Step) -> None:
+        for name, change in step.changes:
+            course = found.get(name)
+            if course is None:
+                course = found[name] = Course()
+            course.changes.append(change)
+            if change < 0:
+                falling.add(name)
+        for following in step.following:
+            follow(following)
+        for name in falling:
+            found[name].changes.append(None)
+        falling.clear()
+
+    follow(step)
+    return found
 
 
 class _Untold(Exception):
@@ -82,6 +148,16 @@ def spread_wish(
             workspace.wishes[key] = wish
         held = workspace.held
         if wish.step is not None and (held is None or held not in wish.met):
+            wish.uses += 1
+            if wish.uses > _FEW_USES:
+                if len(nodes) == 1:
+                    [(name, points)] = nodes.items()
+                    if points >= 0 and workspace.runnable()[name]:
+                        points = _add_alone(wish, wish.step, name, points, flags)
+                        return {name: points} if points != nodes[name] else nodes
+                table = _run_courses(wish, wish.step, nodes, workspace, flags)
+                if table is not None:
+                    return table
             return _add(wish.step, nodes, workspace, flags)
     return source.spread_scores(
         target, nodes, colocation, spread.factor_of(colocation), flags
@@ -260,8 +336,92 @@ class _Table:
         return True
 
 
+def _changes_alone(step: Step) -> dict[str, list[tuple[int, int]]]:
+    """For each node the changes of all steps after the first, as if there were no other node: each
+    with the place where to go on if the step does not count.
+    """
+    found: dict[str, list[tuple[int, int]]] = {}
+
+    def follow(step: Step) -> None:
+        begun = []
+        for name, change in step.changes:
+            changes = found.get(name)
+            if changes is None:
+                changes = found[name] = []
+            begun.append((changes, len(changes), change))
+            changes.append((change, 0))
+        for following in step.following:
+            follow(following)
+        for changes, place, change in begun:
+            changes[place] = (change, len(changes))
+
+    for following in step.following:
+        follow(following)
+    return found
+
+
+def _add_alone(wish: Wish, step: Step, name: str, points: int, flags: int) -> int:
+    """The points of a node that can be chosen, the only one of its table, after a tree."""
+    nonnegative = flags & spread.NONNEGATIVE
+    for other, change in step.changes:
+        if other == name:
+            new = add(points, change)
+            if new >= 0:
+                points = new
+            elif not nonnegative:
+                return points if flags & spread.ACTIVE else new
+            elif points > 0:
+                return points if flags & spread.ACTIVE else 1
+            break
+    if wish.alone is None:
+        wish.alone = _changes_alone(step)
+    changes = wish.alone.get(name, ())
+    place, end = 0, len(changes)
+    while place < end:
+        change, after = changes[place]
+        new = add(points, change)
+        if new >= 0:
+            points = new
+            place += 1
+        elif nonnegative and points == 0:
+            place += 1
+        else:
+            # It would leave no node.
+            place = after
+    return points
+
+
+def _run_courses(
+    wish: Wish, step: Step, nodes: dict[str, int], workspace: Workspace, flags: int
+) -> dict[str, int] | None:
+    """The table after a tree in which every step counts, as there is a node that can be chosen
+    all the time; None where there is no such node.
+    """
+    courses = wish.courses
+    if courses is None:
+        courses = wish.courses = _courses(step)
+    nonnegative = flags & spread.NONNEGATIVE
+    runnable = workspace.runnable()
+    found: dict[str, int] = {}
+    chosen = False
+    for name, points in nodes.items():
+        course = courses.get(name)
+        if course is None:
+            found[name] = points
+            steady = points >= 0
+        elif points <= -INFINITY:
+            found[name] = points
+            continue
+        else:
+            known = course.ends.get(points)
+            found[name], steady = course.run(points, nonnegative) if known is None else known
+        if steady and not chosen and runnable[name]:
+            chosen = True
+    return found if chosen else None
+
+
 def _add(step: Step, nodes: dict[str, int], workspace: Workspace, flags: int) -> dict[str, int]:
-    table = _Table(dict(nodes), dict(workspace.runnable_nodes()), flags & spread.NONNEGATIVE)
+    table = _Table(dict(nodes), workspace.runnable(), flags & spread.NONNEGATIVE)
     if table.add(step, active=bool(flags & spread.ACTIVE)):
         return table.points
     return nodes
