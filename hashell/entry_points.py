@@ -33,7 +33,9 @@ PROGRAMS = {
     "simulate": SIMULATE,
 }
 #: Global options that may stand before the first word and take a value.
-_TAKE_VALUE = frozenset({"--cib", "--attach", "--theme", "-D", "--display", "-H", "--history", "-c", "-f", "--file"})
+_TAKE_VALUE = frozenset({
+    "--cib", "--attach", "--theme", "--output-as", "-D", "--display", "-H", "--history", "-c", "-f", "--file",
+})
 
 
 def _first_word(argv: list[str]) -> tuple[int, str]:
