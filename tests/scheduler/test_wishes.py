@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from hashell.scheduler.variants import instances, promotable
 from hashell.simulate import run
 from hashell.testing.clusters import Cluster, clone, group, primitive
 from hashell.transition.xml import graph_to_xml
+from hashell.values.scores import INFINITY
 
 NODES = ("node1", "node2", "node3", "node4")
 SCORES = ("INFINITY", "-INFINITY", "1000", "500", "30", "7", "-30", "-2000", "400000", "-900000")
@@ -105,3 +107,35 @@ def test_one_tree_serves_a_clone_and_another_all_its_instances():
         )
         cluster.decide()
     assert sorted(written) == ["c0", "c0", "c1", "c1", "c2", "c2"]
+
+
+NAMES = ("1", "2", "3")
+POINTS = st.sampled_from((-INFINITY, -700_000, -5, 0, 1, 20, 900_000, INFINITY))
+
+
+def steps(children):
+    changes = st.dictionaries(st.sampled_from(NAMES), POINTS.filter(bool), max_size=3)
+    return st.builds(wishes.Step, changes.map(lambda found: tuple(found.items())), children)
+
+
+TREES = steps(st.recursive(
+    st.just(()), lambda below: st.lists(steps(below), min_size=1, max_size=3).map(tuple), max_leaves=12
+))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    tree=TREES, nodes=st.dictionaries(st.sampled_from(NAMES), POINTS, min_size=1),
+    barred=st.sets(st.sampled_from(NAMES)), flags=st.sampled_from((0, 1, 2, 3)),
+)
+def test_short_cuts_give_what_the_whole_tree_gives(tree, nodes, barred, flags):
+    runnable = {name: name not in barred for name in NAMES}
+    workspace = SimpleNamespace(runnable=lambda: runnable)
+    whole = wishes._add(tree, dict(nodes), workspace, flags)
+    wish = wishes.Wish(tree, (), 0)
+    by_course = wishes._run_courses(wish, tree, dict(nodes), workspace, flags)
+    assert by_course is None or by_course == whole
+    for name, points in nodes.items():
+        if points >= 0 and runnable[name]:
+            alone = wishes._add(tree, {name: points}, workspace, flags)
+            assert wishes._add_alone(wish, tree, name, points, flags) == alone[name]
