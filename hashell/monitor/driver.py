@@ -15,6 +15,8 @@ from textual.drivers.linux_driver import LinuxDriver
 
 #: Milliseconds between two looks at whether the program is ending; a hang-up itself is noticed at once.
 LOOK_MS = 500
+#: Seconds between the first sign of a hang-up and the look that decides.
+AGAIN_S = 0.1
 #: What a shell reports of a program that SIGHUP ended.
 EXIT_CODE = 129
 
@@ -36,7 +38,8 @@ class HangupDriver(LinuxDriver):
         poll = select.poll()
         poll.register(self.fileno, 0)  # a hang-up and an error are reported unasked
         while not self.exit_event.is_set():
-            if poll.poll(LOOK_MS):
+            # Asked twice: what is gone stays gone.
+            if poll.poll(LOOK_MS) and not self.exit_event.wait(AGAIN_S) and poll.poll(0):
                 self._hung_up()
                 return
 

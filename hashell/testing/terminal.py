@@ -109,7 +109,10 @@ class Terminal:
             if (wanted in text) if isinstance(wanted, str) else wanted(text):
                 return text
             if time.monotonic() > deadline:
-                raise NotShown(f"{wanted!r} was not shown within {seconds} s; the screen is:\n{text}")
+                life = "runs" if self.alive() else f"ended with {self.returncode}"
+                raise NotShown(
+                    f"{wanted!r} was not shown within {seconds} s; the program {life}; the screen is:\n{text}"
+                )
 
     def wait_end(self, seconds: float = 15.0) -> int:
         """Until the program has ended; its exit code. Raises NotShown."""

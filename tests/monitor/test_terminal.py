@@ -39,12 +39,12 @@ def test_a_terminal_that_is_gone_ends_the_monitor(ignored):
         terminal.close()
 
 
-def test_resizing_from_wide_to_tiny_and_back_redraws_without_a_crash():
+def test_every_resize_from_wide_to_tiny_and_back_is_drawn_whole():
     with Terminal(MONITOR, columns=200, rows=50) as terminal:
         terminal.wait_for("node3 OFFLINE", 30)
         for columns, rows in ((40, 10), (80, 24), (200, 50), (60, 18), (120, 40)):
             terminal.resize(columns, rows)
-            terminal.read(0.2)
+            terminal.wait_for(lambda text, rows=rows: "Help" in text.splitlines()[rows - 1], 30)
         terminal.wait_for("node3 OFFLINE")
         terminal.send("q")
         assert terminal.wait_end() == 0
