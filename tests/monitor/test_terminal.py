@@ -44,7 +44,7 @@ def test_every_resize_from_wide_to_tiny_and_back_is_drawn_whole():
         terminal.wait_for("node3 OFFLINE", 30)
         for columns, rows in ((40, 10), (80, 24), (200, 50), (60, 18), (120, 40)):
             terminal.resize(columns, rows)
-            terminal.wait_for(lambda text, rows=rows: "Help" in text.splitlines()[rows - 1], 30)
+            terminal.wait_for(lambda text, rows=rows: "Help" in text.split("\n")[rows - 1], 30)
         terminal.wait_for("node3 OFFLINE")
         terminal.send("q")
         assert terminal.wait_end() == 0
