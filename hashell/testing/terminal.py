@@ -44,9 +44,11 @@ class Terminal:
             with contextlib.suppress(BaseException):
                 if cwd is not None:
                     os.chdir(cwd)
+                # A size in the environment would go before the terminal's own, and never change.
+                inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
                 os.execvpe(
                     command[0], list(command),
-                    {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(env or {})},
+                    {**inherited, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(env or {})},
                 )
             os._exit(127)
         fcntl.ioctl(self._file, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
