@@ -54,7 +54,7 @@ async def test_standby_is_previewed_as_its_command_with_what_would_happen_and_do
 ):
     async with shown(cluster) as (app, pilot):
         await pilot.press("s")
-        await _until(pilot, lambda: "what would happen" in screen(app))
+        await _until(pilot, lambda: "what would happen:" in screen(app))
         text = screen(app)
         assert "node standby node1" in text
         assert "node1 -> node2" in text or "Move" in text
