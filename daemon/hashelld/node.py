@@ -11,7 +11,8 @@ import structlog
 
 from hashelld.alerts.core import Alerts
 from hashelld.attribute_manager.core import AttributeManager
-from hashelld.cib_manager.core import CibManager, keeps_record, newest_view
+from hashelld.cib_manager.core import CibManager
+from hashelld.cib_manager.records import keeps_record, newest_view
 from hashelld.controller.core import Controller
 from hashelld.core.component import Component
 from hashelld.core.dispatch import Dispatcher

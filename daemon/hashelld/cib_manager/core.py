@@ -13,12 +13,10 @@ view cannot). Source: the design of the cluster layer, "Replica"; the argument i
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from lxml import etree
@@ -28,8 +26,11 @@ from hashell.cib.digest import document_digest
 from hashell.cib.document import Cib
 from hashell.cib.transaction import commit
 from hashell.cib.versions import Version
-from hashell.errors import Conflict, HashellError
-from hashelld.cib_manager import messages
+from hashell.errors import HashellError
+from hashelld.cib_manager import copies, messages, records
+from hashelld.cib_manager.asked import Asked, Pending, check_epochs, stamp
+from hashelld.cib_manager.branch import Branch, archive_of, configuration_writes
+from hashelld.cib_manager.digests import DIGEST_EVERY, Digests
 from hashelld.cib_manager.join import agrees, authority
 from hashelld.cib_manager.ledger import Applied, Ledger, committed
 from hashelld.cib_manager.messages import (
@@ -39,7 +40,6 @@ from hashelld.cib_manager.messages import (
     Digest,
     Entry,
     Fetch,
-    Operation,
     Piece,
     Position,
     Result,
@@ -47,6 +47,7 @@ from hashelld.cib_manager.messages import (
     Write,
     encode,
 )
+from hashelld.cib_manager.records import decoded
 from hashelld.core.effects import (
     Archive,
     CancelTimer,
@@ -75,28 +76,11 @@ from hashelld.core.events import (
     View,
 )
 
-#: Changes of this node that may be under way; more are refused at once, their askers try again.
-PENDING_MAX = 2_000
-#: Bytes of one change: it must fit into a message between nodes.
-WRITE_MAX = 6 * 1024 * 1024
 #: Entries applied in one go: 20 trees of a CIB of 1 MB are what a node has to spare, and other events get their turn.
 APPLY_MAX = 20
-#: Entries between two comparisons of digests.
-DIGEST_EVERY = 64
-#: Entries of a branch that are kept for the archive, and status entries for being asked again.
-BRANCH_MAX = 2_000
-#: Positions of folded branches that are remembered, so that a returning node knows that nothing was lost.
-FOLDED_MAX = 512
 #: Milliseconds after which a copy is asked for again, and a failed journal record is written again.
 FETCH_MS = 2_000
 RETRY_MS = 1_000
-
-#: Paths and elements that only the status section has; anything else counts as configuration and is journaled.
-_STATUS_PATHS = ("status", "/cib/status", "//node_state", "//status", "//lrm", "//transient_attributes")
-_STATUS_TAGS = (b"<node_state", b"<status", b"<tickets")
-
-_T = TypeVar("_T")
-
 
 @dataclass(frozen=True, slots=True)
 class FetchAgain(Event):
@@ -113,59 +97,6 @@ class JournalAgain(Event):
     """The disk refused a record; try again."""
 
 
-@dataclass(slots=True)
-class _Pending:
-    """A change asked for on this node. `delivered`: it came back in the order of some view."""
-
-    request: str
-    write: Write
-    delivered: bool = False
-
-
-def status_only(operations: tuple[Operation, ...]) -> bool:
-    """Whether a change is sure to touch nothing but the status section (then no disk is waited for)."""
-    return all(_in_status(operation) for operation in operations)
-
-
-def _in_status(operation: Operation) -> bool:
-    if operation.path:
-        # A union of paths is in the status section when each of them is.
-        parts = [part.strip() for part in operation.path.split("|")]
-        return all(part.startswith(_STATUS_PATHS) for part in parts)
-    return operation.xml.lstrip().startswith(_STATUS_TAGS)
-
-
-def keeps_record(record: bytes, lineage: Mapping[str, Any]) -> bool:
-    """Whether a journal record is not in a CIB stored with this lineage."""
-    found = _decode(record, tuple[int, Entry])
-    if found is None:
-        return False
-    base, entry = found
-    stored_base = int(lineage.get("base", 0))
-    return base > stored_base or (
-        base == stored_base and entry.position > _position(lineage.get("applied"))
-    )
-
-
-def newest_view(journal: tuple[bytes, ...]) -> int:
-    """The highest number of a view in journal records."""
-    found = (_decode(raw, tuple[int, Entry]) for raw in journal)
-    return max((record[1].position.view for record in found if record), default=0)
-
-
-def _position(value: Any) -> Position:
-    if isinstance(value, list | tuple) and len(value) == 3:
-        return Position(int(value[0]), str(value[1]), int(value[2]))
-    return Position()
-
-
-def _decode(data: bytes, kind: type[_T]) -> _T | None:
-    try:
-        return msgspec.msgpack.decode(data, type=kind)
-    except (msgspec.MsgspecError, ValueError):
-        return None
-
-
 class CibManager:
     """One node's copy of the CIB."""
 
@@ -180,19 +111,17 @@ class CibManager:
         self.boot = boot
         self.cib = cib
         self._base = int(lineage.get("base", 0))
-        applied = _position(lineage.get("applied"))
-        self.ledger = Ledger(applied, _position(lineage.get("unique")))
+        applied = records.position(lineage.get("applied"))
+        self.ledger = Ledger(applied, records.position(lineage.get("unique")))
         self.applied = Applied()
         self.applied.replace((), [tuple(c) for c in lineage.get("counters", ())])
-        self._branch: list[Entry] = []
-        self._folded: deque[Position] = deque(maxlen=FOLDED_MAX)
+        self._branch = Branch()
         for raw in journal:
-            record = _decode(raw, tuple[int, Entry])
+            record = records.entry_of(raw)
             if record and record[0] == self._base and record[1].position > self.ledger.head:
                 self.ledger.append(record[1], durable=True)
             elif record and record[0] == self._base:
-                # Applied already. A majority's entry ends a branch: what was before it is part of the history.
-                self._branch = [] if record[1].unique else [*self._branch, record[1]]
+                self._branch.add(record[1])
         self.view: View | None = None
         self.phase = "waiting"
         self._blocked = True
@@ -205,11 +134,9 @@ class CibManager:
         self._acked = 0
         self._announced = 0
         self._committed = 0
-        self._counter = 0
-        self._pending: OrderedDict[int, _Pending] = OrderedDict()
-        self._pieces: dict[int, bytes] = {}
-        self._digest: tuple[Cib, str] | None = None
-        self._digests: OrderedDict[int, str] = OrderedDict()
+        self._asked = Asked(node, boot)
+        self._incoming = copies.Incoming()
+        self._digests = Digests()
         self._unwritten: dict[str, bytes] = {}
         self._copy_token = ""
         self._told = cib
@@ -246,39 +173,14 @@ class CibManager:
     # --- asking -------------------------------------------------------------------------------
 
     def _wanted(self, event: ChangeWanted, wall_s: float, out: list[Effect]) -> None:
-        operations = tuple(
-            Operation(o.kind, o.xml, o.path, o.admin_epoch, o.epoch) for o in event.operations
-        )
-        size = sum(len(o.xml) + len(o.path) for o in operations)
-        if size > WRITE_MAX:
-            self._refuse(event, "too-big", f"a change of {size} bytes", f"at most {WRITE_MAX}", out)
-            return
-        if len(self._pending) >= PENDING_MAX:
-            self._refuse(
-                event, "busy", f"{len(self._pending)} changes of this node wait already",
-                "try again in a moment", out,
-            )
-            return
-        author = event.author
-        self._ask(
-            Write(
-                self.node, self.boot, 0, operations, author.user, author.node or self.node,
-                author.command, author.message, int(wall_s), status_only(operations),
-            ),
-            event.request, out,
-        )
+        refusal = self._asked.refusal(event)
+        if refusal is None:
+            self._ask(self._asked.write_of(event, int(wall_s)), event.request, out)
+        elif event.request:
+            out.append(Tell(ChangeAnswered(event.request, "", *refusal)))
 
     def _ask(self, write: Write, request: str, out: list[Effect]) -> None:
-        self._counter += 1
-        write = msgspec.structs.replace(write, counter=self._counter)
-        self._pending[self._counter] = _Pending(request, write)
-        out.append(Multicast(messages.WRITE, encode(write)))
-
-    def _refuse(
-        self, event: ChangeWanted, id: str, text: str, hint: str, out: list[Effect]
-    ) -> None:
-        if event.request:
-            out.append(Tell(ChangeAnswered(event.request, "", id, text, hint)))
+        out.append(Multicast(messages.WRITE, encode(self._asked.add(write, request))))
 
     # --- the start of a view ------------------------------------------------------------------
 
@@ -303,7 +205,7 @@ class CibManager:
         self._announced = 0
         self._committed = 0
         self._first_index = 0
-        self._pieces = {}
+        self._incoming.clear()
         self._digests.clear()
         out.append(CancelTimer("fetch"))
         out.append(CancelTimer("apply"))
@@ -318,9 +220,7 @@ class CibManager:
 
     def digest(self) -> str:
         """Of the CIB as it is now; computed once a version."""
-        if self._digest is None or self._digest[0] is not self.cib:
-            self._digest = (self.cib, document_digest(self.cib))
-        return self._digest[1]
+        return self._digests.of(self.cib)
 
     def _is_of_view(self, number: int, proposer: str) -> bool:
         return (
@@ -342,7 +242,7 @@ class CibManager:
             data: tuple[bytes, ...] = ()
             for name in view.names:
                 if not agrees(self._states[name], mine):
-                    data = data or self._encoded_copy(through=0)
+                    data = data or self._pieces(through=0)
                     self._send_copy(name, data, out)
             self._begin(out)
         elif agrees(mine, best):
@@ -373,31 +273,21 @@ class CibManager:
         held = {
             (e.write.origin, e.write.boot, e.write.counter) for e in self.ledger.held if e.write
         }
-        for counter, pending in list(self._pending.items()):
-            name = (self.node, self.boot, counter)
-            if not pending.delivered or name in held:
-                continue
+        for pending in self._asked.take_delivered(held):
+            write = pending.write
+            name = (write.origin, write.boot, write.counter)
             result = self.applied.result(*name)
-            if result is None and self.applied.is_done(pending.write):
+            if result is None and self.applied.is_done(write):
                 result = Result(*name, str(self.cib.version))
-            del self._pending[counter]
             if result is not None:
                 self._answer(pending, result, out)
             else:
-                self._ask(pending.write, pending.request, out)
+                self._ask(write, pending.request, out)
 
     # --- copies -------------------------------------------------------------------------------
 
-    def _encoded_copy(self, through: int) -> tuple[bytes, ...]:
-        ledger = self.ledger
-        copy = Copy(
-            through, self.cib.to_bytes(), ledger.unique, ledger.applied, tuple(ledger.held),
-            self.applied.results, self.applied.counters,
-            (*self._folded, *(entry.position for entry in self._branch)),
-        )
-        data = encode(copy)
-        size = messages.PIECE_MAX
-        return tuple(data[start : start + size] for start in range(0, len(data), size))
+    def _pieces(self, through: int) -> tuple[bytes, ...]:
+        return copies.pieces_of(through, self.cib, self.ledger, self.applied, self._branch)
 
     def _send_copy(self, to: str, pieces: tuple[bytes, ...], out: list[Effect]) -> None:
         assert self.view is not None
@@ -408,7 +298,7 @@ class CibManager:
 
     def _fetch(self, out: list[Effect]) -> None:
         assert self.view is not None
-        self._pieces = {}
+        self._incoming.clear()
         fetch = Fetch(self.view.number, self.view.proposer)
         out.append(Send(self._authority, messages.FETCH, encode(fetch)))
         out.append(StartTimer("fetch", FETCH_MS, FetchAgain(self.view.number)))
@@ -416,21 +306,11 @@ class CibManager:
     def _piece(self, origin: str, piece: Piece, out: list[Effect]) -> None:
         if self.phase != "fetching" or origin != self._authority:
             return
-        self._pieces[piece.number] = piece.data
-        if len(self._pieces) < piece.count:
-            return
-        data = b"".join(self._pieces[number] for number in sorted(self._pieces))
-        self._pieces = {}
-        copy = _decode(data, Copy)
-        if copy is None:
-            out.append(Log("error", "a copy of the CIB cannot be read", {"origin": origin}))
-            return
-        try:
-            cib = Cib.parse(copy.cib, f"the CIB of {origin}")
-        except HashellError as error:
-            out.append(Log("error", str(error), {"origin": origin}))
-            return
-        self._adopt(origin, cib, copy, out)
+        found = self._incoming.add(origin, piece)
+        if isinstance(found, str):
+            out.append(Log("error", found, {"origin": origin}))
+        elif found is not None:
+            self._adopt(origin, *found, out)
 
     def _adopt(self, origin: str, cib: Cib, copy: Copy, out: list[Effect]) -> None:
         """Take the authority's copy; keep what our own branch had and it has not."""
@@ -439,13 +319,12 @@ class CibManager:
         # What is held and not committed here may have been committed by a member that is gone, or in this node's
         # earlier life: in a branch it counts as written. (In a majority's view the authority would have it.)
         held = [entry for entry in self.ledger.held if not entry.unique]
-        lost = [e for e in (*self._branch, *held) if e.position not in known and e.write]
+        lost = self._branch.lost(held, known)
         self._keep_lost(origin, cib, lost, held, out)
         before, self.cib = self.cib, cib
         self.ledger.replace(copy.applied, copy.unique, copy.held)
         self.applied.replace(copy.results, copy.applied_counters)
-        self._branch = []
-        self._folded = deque(copy.branch, maxlen=FOLDED_MAX)
+        self._branch.replaced(copy.branch)
         # A new base: what the journal has from before belongs to another history.
         self._base += 1
         self._unwritten.clear()
@@ -492,38 +371,23 @@ class CibManager:
     def _keep_lost(
         self, winner: str, cib: Cib, lost: list[Entry], held: list[Entry], out: list[Effect]
     ) -> None:
-        writes = [e.write for e in lost if e.write and not e.write.status_only]
+        writes = configuration_writes(lost)
         if not writes:
             return
-        losing = self.cib
-        for entry in held:
-            if entry.write:
-                with suppress(HashellError):
-                    losing = commit(losing, entry.write.operations, {}).after
-        about = {
-            "winner": winner, "winner_version": str(cib.version), "node": self.node,
-            "version": str(losing.version),
-            "changes": [
-                {"when_s": w.when_s, "user": w.user, "node": w.node, "command": w.command,
-                 "operations": [[o.kind, o.path, o.xml.decode("utf-8", "replace")]
-                                for o in w.operations]}
-                for w in writes
-            ],
-        }
-        patch = etree.tostring(make_patch(cib, losing))
-        out.append(Archive(f"{self.node}-{losing.version}", losing.to_bytes(), patch, about))
+        archive, version = archive_of(self.node, winner, cib, self.cib, held, writes)
+        out.append(archive)
         out.append(Tell(Happened(
             "config", "warning",
             f"{len(writes)} configuration changes made without a majority lost against those of"
             f" {winner}; they are kept in the archive",
-            (self.node, winner), {"version": str(losing.version)},
+            (self.node, winner), {"version": version},
         )))
 
     # --- ordered messages ---------------------------------------------------------------------
 
     def _ordered(self, event: MessageOrdered, out: list[Effect]) -> None:
         if event.topic == messages.STATE:
-            state = _decode(event.payload, State)
+            state = decoded(event.payload, State)
             if state and self._is_of_view(state.view, state.proposer):
                 self._state_heard(event, state, out)
         elif self.phase == "ready":
@@ -534,11 +398,9 @@ class CibManager:
 
     def _mark_delivered(self, event: MessageOrdered) -> Write | None:
         """The write of an ordered message; when it is our own, note that the engine will not bring it again."""
-        write = _decode(event.payload, Write)
-        if write and (write.origin, write.boot) == (self.node, self.boot):
-            pending = self._pending.get(write.counter)
-            if pending:
-                pending.delivered = True
+        write = decoded(event.payload, Write)
+        if write:
+            self._asked.delivered(write)
         return write
 
     def _ordered_ready(self, event: MessageOrdered, out: list[Effect]) -> None:
@@ -550,11 +412,11 @@ class CibManager:
             else:
                 self._append(write, out)
         elif event.topic == messages.COMMIT:
-            said = _decode(event.payload, Commit)
+            said = decoded(event.payload, Commit)
             if said and self._is_of_view(said.view, said.proposer):
                 self._commit(said.index, out)
         elif event.topic == messages.DIGEST:
-            digest = _decode(event.payload, Digest)
+            digest = decoded(event.payload, Digest)
             if digest and self._is_of_view(digest.view, digest.proposer):
                 self._compare(event.origin, digest, out)
 
@@ -572,8 +434,7 @@ class CibManager:
 
     def _journal(self, entry: Entry, out: list[Effect]) -> None:
         token = f"entry:{self._base}:{entry.position.index}"
-        data = msgspec.msgpack.encode((self._base, entry))
-        self._unwritten[token] = data
+        data = self._unwritten[token] = records.encoded(self._base, entry)
         out.append(JournalAppend(token, data))
 
     def _stored(self, token: str, error: str, out: list[Effect]) -> None:
@@ -642,12 +503,7 @@ class CibManager:
                 self._start_of_view(entry, out)
             else:
                 self._apply(entry, entry.write, out)
-            if entry.unique:
-                self._folded.extend(e.position for e in self._branch)
-                self._branch = []
-            elif entry.write is not None:
-                self._branch.append(entry)
-                del self._branch[:-BRANCH_MAX]
+            self._branch.add(entry)
             if entry.position.index % DIGEST_EVERY == 0:
                 self._remember_digest(entry.position.index, out)
         if self.ledger.held and self.ledger.held[0].position.index <= self._committed:
@@ -680,7 +536,7 @@ class CibManager:
 
     def _apply(self, entry: Entry, write: Write, out: list[Effect]) -> None:
         if self.applied.is_done(write):
-            pending = self._own(write)
+            pending = self._asked.take(write)
             known = self.applied.result(write.origin, write.boot, write.counter)
             if pending:
                 self._answer(
@@ -692,9 +548,8 @@ class CibManager:
         name = (write.origin, write.boot, write.counter)
         before = self.cib
         try:
-            _check_epochs(before, write)
-            stamp = {} if write.status_only else _stamp(write)
-            done = commit(before, write.operations, stamp)
+            check_epochs(before, write)
+            done = commit(before, write.operations, {} if write.status_only else stamp(write))
         except HashellError as error:
             result = Result(*name, "", error.id, error.message, error.hint)
         else:
@@ -704,7 +559,7 @@ class CibManager:
                 self._changed(entry, write, before, etree.tostring(done.patch),
                               done.configuration_changed, out)
         self.applied.add(result)
-        pending = self._own(write)
+        pending = self._asked.take(write)
         if pending:
             self._answer(pending, result, out)
 
@@ -721,12 +576,7 @@ class CibManager:
                 f"cib:{self._base}:{entry.position.index}", patch, author, configuration=True
             ))
 
-    def _own(self, write: Write) -> _Pending | None:
-        if write.origin != self.node or write.boot != self.boot:
-            return None
-        return self._pending.pop(write.counter, None)
-
-    def _answer(self, pending: _Pending, result: Result, out: list[Effect]) -> None:
+    def _answer(self, pending: Pending, result: Result, out: list[Effect]) -> None:
         if pending.request:
             out.append(Tell(ChangeAnswered(
                 pending.request, result.version, result.error_id, result.error, result.hint
@@ -761,17 +611,14 @@ class CibManager:
         view = self.view
         if view is None:
             return
-        self._digests[index] = self.digest()
-        while len(self._digests) > 16:
-            self._digests.popitem(last=False)
+        digest = self._digests.remember(index, self.cib)
         if view.dc == self.node and len(view.members) > 1:
             out.append(Multicast(messages.DIGEST, encode(
-                Digest(view.number, view.proposer, index, self._digests[index])
+                Digest(view.number, view.proposer, index, digest)
             )))
 
     def _compare(self, origin: str, digest: Digest, out: list[Effect]) -> None:
-        mine = self._digests.get(digest.index)
-        if mine is None or mine == digest.digest or origin == self.node:
+        if origin == self.node or not self._digests.differs(digest.index, digest.digest):
             return
         text = f"the CIB of {self.node} differs from that of {origin} at the same entry"
         out.append(Archive(f"{self.node}-differs", self.cib.to_bytes(), b"", {"from": origin}))
@@ -787,17 +634,17 @@ class CibManager:
 
     def _direct(self, event: MessageDirect, out: list[Effect]) -> None:
         if event.topic == messages.ACK:
-            ack = _decode(event.payload, Ack)
+            ack = decoded(event.payload, Ack)
             if ack and self._is_of_view(ack.view, ack.proposer):
                 self._early_or_ack(event.origin, ack.index, out)
         elif event.topic == messages.SNAPSHOT:
-            piece = _decode(event.payload, Piece)
+            piece = decoded(event.payload, Piece)
             if piece and self._is_of_view(piece.view, piece.proposer):
                 self._piece(event.origin, piece, out)
         elif event.topic == messages.FETCH:
-            fetch = _decode(event.payload, Fetch)
+            fetch = decoded(event.payload, Fetch)
             if fetch and self._is_of_view(fetch.view, fetch.proposer) and self.phase == "ready":
-                self._send_copy(event.origin, self._encoded_copy(self._sequence), out)
+                self._send_copy(event.origin, self._pieces(self._sequence), out)
 
     def _early_or_ack(self, origin: str, index: int, out: list[Effect]) -> None:
         # The first of the view may itself still wait for its copy: keep what it is told.
@@ -805,29 +652,6 @@ class CibManager:
             self._ack(origin, index, out)
         else:
             self._acks[origin] = max(index, self._acks.get(origin, 0))
-
-
-def _check_epochs(cib: Cib, write: Write) -> None:
-    """Raises Conflict when an operation was made for another configuration."""
-    version = cib.version
-    for operation in write.operations:
-        wanted = (operation.admin_epoch, operation.epoch)
-        have = (version.admin_epoch, version.epoch)
-        if operation.epoch >= 0 and (wanted if wanted[0] >= 0 else (have[0], wanted[1])) != have:
-            raise Conflict(
-                f"the configuration is at {have[0]}.{have[1]}, the change was made for"
-                f" {max(0, wanted[0])}.{wanted[1]}", "look at it again and repeat the change",
-            )
-
-
-def _stamp(write: Write) -> dict[str, str]:
-    """Who wrote when, as Pacemaker notes it in <cib>; the same on every node because the asker says the time."""
-    when = datetime.fromtimestamp(write.when_s, UTC)
-    return {
-        "cib-last-written": when.strftime("%a %b %e %H:%M:%S %Y"),
-        "update-origin": write.node, "update-client": (write.command or "hashell").split(" ")[0],
-        "update-user": write.user or "root",
-    }
 
 
 def _triple(version: Version) -> tuple[int, int, int]:

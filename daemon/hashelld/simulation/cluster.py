@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hashell.cib.document import Cib
-from hashelld.cib_manager.core import CibManager, newest_view
+from hashelld.cib_manager.core import CibManager
+from hashelld.cib_manager.records import newest_view
 from hashelld.core.dispatch import Dispatcher
 from hashelld.core.effects import (
     Archive,

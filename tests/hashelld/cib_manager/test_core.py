@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from hashell.cib.document import Cib
-from hashelld.cib_manager.core import APPLY_MAX, PENDING_MAX, WRITE_MAX, CibManager, keeps_record, status_only
+from hashelld.cib_manager.asked import PENDING_MAX, WRITE_MAX, status_only
+from hashelld.cib_manager.core import APPLY_MAX, CibManager
 from hashelld.cib_manager.messages import Operation
+from hashelld.cib_manager.records import keeps_record
 from hashelld.core.effects import JournalAppend, Multicast, StartTimer, Store, Stored, Tell
 from hashelld.core.events import (
     Author,

@@ -1,0 +1,84 @@
+"""Branch: what was committed without a majority, and what becomes of it when it meets another history.
+
+Such entries count as written: where another history wins, they go to the archive, never away in silence.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from lxml import etree
+
+from hashell.cib.diff import make_patch
+from hashell.cib.document import Cib
+from hashell.cib.transaction import commit
+from hashell.errors import HashellError
+from hashelld.cib_manager.messages import Entry, Position, Write
+from hashelld.core.effects import Archive
+
+#: Entries of a branch that are kept for the archive.
+BRANCH_MAX = 2_000
+#: Positions of folded branches that are remembered, so that a returning node knows that nothing was lost.
+FOLDED_MAX = 512
+
+
+class Branch:
+    """Entries applied since the last one of a majority, and positions that a majority's history took in."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._folded: deque[Position] = deque(maxlen=FOLDED_MAX)
+
+    def add(self, entry: Entry) -> None:
+        """An entry was committed here. A majority's entry ends a branch: what was before it is part of the history."""
+        if entry.unique:
+            self._folded.extend(one.position for one in self._entries)
+            self._entries.clear()
+        elif entry.write is not None:
+            self._entries.append(entry)
+            del self._entries[:-BRANCH_MAX]
+
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """For a copy: whoever has one of these has lost nothing."""
+        return (*self._folded, *(entry.position for entry in self._entries))
+
+    def replaced(self, positions: Iterable[Position]) -> None:
+        """Another node's copy was taken."""
+        self._entries.clear()
+        self._folded = deque(positions, maxlen=FOLDED_MAX)
+
+    def lost(self, held: Iterable[Entry], known: set[Position]) -> list[Entry]:
+        """Entries of this branch, and of those `held`, that the winning history does not know."""
+        return [e for e in (*self._entries, *held) if e.position not in known and e.write]
+
+
+def configuration_writes(entries: Iterable[Entry]) -> list[Write]:
+    """Of lost entries those that a person may want back; what runs where is reported anew."""
+    return [e.write for e in entries if e.write and not e.write.status_only]
+
+
+def archive_of(
+    node: str, winner: str, theirs: Cib, ours: Cib, held: Iterable[Entry], writes: list[Write]
+) -> tuple[Archive, str]:
+    """What to keep of a branch that lost: our CIB with all that was `held`, its difference to `theirs`, who wrote
+    what. And our version in words."""
+    losing = ours
+    for entry in held:
+        if entry.write:
+            with suppress(HashellError):
+                losing = commit(losing, entry.write.operations, {}).after
+    about: dict[str, Any] = {
+        "winner": winner, "winner_version": str(theirs.version), "node": node,
+        "version": str(losing.version),
+        "changes": [
+            {"when_s": w.when_s, "user": w.user, "node": w.node, "command": w.command,
+             "operations": [[o.kind, o.path, o.xml.decode("utf-8", "replace")] for o in w.operations]}
+            for w in writes
+        ],
+    }
+    patch = etree.tostring(make_patch(theirs, losing))
+    return Archive(f"{node}-{losing.version}", losing.to_bytes(), patch, about), str(losing.version)

@@ -1,0 +1,48 @@
+"""Copies: one node's whole knowledge on its way to another, in pieces."""
+
+from __future__ import annotations
+
+from hashell.cib.document import Cib
+from hashell.errors import HashellError
+from hashelld.cib_manager import messages
+from hashelld.cib_manager.branch import Branch
+from hashelld.cib_manager.ledger import Applied, Ledger
+from hashelld.cib_manager.messages import Copy, Piece, encode
+from hashelld.cib_manager.records import decoded
+
+
+def pieces_of(
+    through: int, cib: Cib, ledger: Ledger, applied: Applied, branch: Branch
+) -> tuple[bytes, ...]:
+    """An encoded Copy, cut. `through`: see Copy."""
+    data = encode(Copy(
+        through, cib.to_bytes(), ledger.unique, ledger.applied, tuple(ledger.held),
+        applied.results, applied.counters, branch.positions,
+    ))
+    size = messages.PIECE_MAX
+    return tuple(data[start : start + size] for start in range(0, len(data), size))
+
+
+class Incoming:
+    """A copy that is arriving."""
+
+    def __init__(self) -> None:
+        self._pieces: dict[int, bytes] = {}
+
+    def clear(self) -> None:
+        self._pieces.clear()
+
+    def add(self, origin: str, piece: Piece) -> tuple[Cib, Copy] | str | None:
+        """The copy when this was its last piece; why it cannot be read; None while more must come."""
+        self._pieces[piece.number] = piece.data
+        if len(self._pieces) < piece.count:
+            return None
+        data = b"".join(self._pieces[number] for number in sorted(self._pieces))
+        self._pieces.clear()
+        copy = decoded(data, Copy)
+        if copy is None:
+            return "a copy of the CIB cannot be read"
+        try:
+            return Cib.parse(copy.cib, f"the CIB of {origin}"), copy
+        except HashellError as error:
+            return str(error)
