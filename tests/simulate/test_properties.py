@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from hashell.cib.files import load_cib
 from hashell.simulate import inject
-from hashell.simulate.damage import damaged, look, main, rounds
 from hashell.simulate.run import decide, walk, with_status
 from hashell.simulate.text import action_line
 from hashell.state.cluster_state import read_cluster_state
@@ -148,35 +147,3 @@ def test_recorded_cases_start_nothing_before_it_is_stopped():
         assert twice == set(), path.name
         looked += 1
     assert looked > 10
-
-
-BASE = Cluster(
-    primitive("a") + group("g", primitive("b")) + clone("k", primitive("c")),
-    '<rsc_colocation id="x" rsc="a" with-rsc="g" score="INFINITY"/>',
-).settled().cib().to_bytes()
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.randoms(use_true_random=False))
-def test_damaged_cibs_end_in_a_plan_or_a_report(rng):
-    assert look(damaged(BASE, rng))
-
-
-def test_damage_in_bulk_is_repeatable_and_counted(tmp_path, capsys):
-    (tmp_path / "base.xml").write_bytes(BASE)
-    assert list(rounds(tmp_path, 5, 3)) == list(rounds(tmp_path, 5, 3))
-    assert list(rounds(tmp_path, 5, 3)) != list(rounds(tmp_path, 5, 4))
-    assert main([str(tmp_path), "--count", "20"]) == 0
-    assert "20 ended well, 0 did not" in capsys.readouterr().out
-
-
-def test_what_ends_badly_is_counted_and_kept(tmp_path, capsys, monkeypatch):
-    (tmp_path / "base.xml").write_bytes(BASE)
-
-    def broken(data):
-        raise ValueError("a defect")
-
-    monkeypatch.setattr("hashell.simulate.damage.look", broken)
-    assert main([str(tmp_path), "--count", "3", "--keep", str(tmp_path / "kept")]) == 1
-    assert "3 DEFECT ValueError: a defect" in " ".join(capsys.readouterr().out.split())
-    assert len(list((tmp_path / "kept").iterdir())) == 3
