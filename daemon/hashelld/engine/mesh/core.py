@@ -9,7 +9,6 @@ means a new view, even when it is back at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -28,15 +27,14 @@ from hashelld.core.events import (
     Event,
     Happened,
     Leaving,
-    Member,
     MembersChanged,
     MessageDirect,
     MessageOrdered,
     Started,
-    View,
 )
 from hashelld.engine.engine import MESSAGE_MAX, Me
 from hashelld.engine.mesh import codec, recovery, roster
+from hashelld.engine.mesh.alarms import DoubtOver, GoneNow, GotDue, InstallOverdue, ProposeNow, RoundOverdue, Tick
 from hashelld.engine.mesh.cliques import wanted_members
 from hashelld.engine.mesh.codec import (
     Beat,
@@ -56,6 +54,7 @@ from hashelld.engine.mesh.codec import (
     Submit,
     ViewId,
 )
+from hashelld.engine.mesh.complaints import Complaints
 from hashelld.engine.mesh.discovery import Discovery
 from hashelld.engine.mesh.links import (
     Dial,
@@ -71,22 +70,19 @@ from hashelld.engine.mesh.links import (
 )
 from hashelld.engine.mesh.membership import Membership
 from hashelld.engine.mesh.ordering import Ordering, QueueFull
+from hashelld.engine.mesh.peers import Link, Peer
 from hashelld.engine.mesh.suspicion import Detector
+from hashelld.engine.mesh.told import lines_of, view_of
+from hashelld.engine.mesh.welcome import refusal, replaces
 from hashelld.engine.quorum import Options
 from hashelld.settings import Settings
 
-#: What a node is in before its first view.
-NO_VIEW = ViewId()
 #: Heartbeats after a pause of our own in which members say whether they are still in our view.
 DOUBT_BEATS = 4
 #: Milliseconds by which each later name waits longer before it proposes: a proposal takes less.
 RANK_MS = 250
 #: Frames kept for a view that is promised and not yet installed here.
 EARLY_MAX = 10_000
-#: Milliseconds in which the same complaint about the same host is made once.
-COMPLAIN_MS = 60_000
-#: Complaints remembered.
-COMPLAINTS_MAX = 256
 #: Share of the detection time after which a silent node is gone if another member does not hear it either.
 CONFIRMED_PERCENT = 60
 #: Milliseconds for which a node that does not want us is left alone; doubled each time, up to the last.
@@ -95,68 +91,6 @@ UNWILLING_MS = (1_000, 60_000)
 GOODBYE_MS = 60
 #: Milliseconds after which a member tells how far it got with the last messages.
 GOT_MS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Tick(Event):
-    """A heartbeat is due."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProposeNow(Event):
-    """The settling time is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class RoundOverdue(Event):
-    ballot: ViewId
-
-
-@dataclass(frozen=True, slots=True)
-class InstallOverdue(Event):
-    ballot: ViewId
-
-
-@dataclass(frozen=True, slots=True)
-class DoubtOver(Event):
-    """Time enough for the members to say where they are."""
-
-    view: ViewId
-
-
-@dataclass(frozen=True, slots=True)
-class GotDue(Event):
-    """Tell the leader of the last messages."""
-
-
-@dataclass(frozen=True, slots=True)
-class GoneNow(Event):
-    reason: str
-
-
-@dataclass(slots=True)
-class _Peer:
-    """A node whose link is up."""
-
-    name: str
-    link: int
-    uuid: str
-    boot: int
-    address: tuple[str, int]
-    dialed: bool
-    feature_set: str
-    reach: dict[str, int] = field(default_factory=dict)
-    view: ViewId = NO_VIEW
-    beats: int = 0
-
-
-@dataclass(slots=True)
-class _Link:
-    """A connection that has not said Hello yet, or that has (`name`)."""
-
-    address: tuple[str, int]
-    dialed: bool
-    name: str = ""
 
 
 class MeshEngine:
@@ -174,8 +108,8 @@ class MeshEngine:
         self._ordering = Ordering(me.name)
         self._detector = Detector(settings.heartbeat_ms, settings.detect_ms)
         self._discovery = Discovery()
-        self._links: dict[int, _Link] = {}
-        self._peers: dict[str, _Peer] = {}
+        self._links: dict[int, Link] = {}
+        self._peers: dict[str, Peer] = {}
         self._view_links: dict[str, int] = {}
         self._early: list[tuple[str, int, Frame]] = []
         self._doubting = False
@@ -184,7 +118,7 @@ class MeshEngine:
         self._heard_since: set[str] = set()
         self._goodbyes: dict[str, int] = {}
         self._unwilling: dict[str, tuple[int, int]] = {}
-        self._complaints: dict[tuple[str, str], int] = {}
+        self._complaints = Complaints()
         self._started_ms = 0
         self._installed_ms = 0
         self._proposing_ms = 0
@@ -211,7 +145,7 @@ class MeshEngine:
                 if self._leaving:
                     out.append(LinkClose(link))
                 else:
-                    self._links[link] = _Link(address, dialed)
+                    self._links[link] = Link(address, dialed)
                     self._send_to_link(link, self._hello(), out)
             case LinkClosed(link, reason):
                 self._link_closed(link, reason, now_ms, out)
@@ -279,7 +213,7 @@ class MeshEngine:
             out.append(LinkClose(peer.link))
             self._link_closed(peer.link, "silent", now_ms, out)
 
-    def _confirm(self, witness: _Peer, now_ms: int, out: list[Effect]) -> None:
+    def _confirm(self, witness: Peer, now_ms: int, out: list[Effect]) -> None:
         """Who is silent here and given up by a witness is given up sooner: else the two would disagree for a while on
         whom they want. Source: Lifeguard's confirmations."""
         soon_ms = self._settings.detect_ms * CONFIRMED_PERCENT // 100
@@ -358,12 +292,8 @@ class MeshEngine:
 
     def _complain(self, key: str, text: str, now_ms: int, out: list[Effect]) -> None:
         """One clear line for people; the same again only after a minute."""
-        last = self._complaints.get((key, text))
-        if last is not None and now_ms - last < COMPLAIN_MS:
+        if not self._complaints.is_due(key, text, now_ms):
             return
-        if len(self._complaints) >= COMPLAINTS_MAX:
-            self._complaints.pop(next(iter(self._complaints)))
-        self._complaints[key, text] = now_ms
         out.append(Log("warning", text))
         self._happened("trust", "warning", text, out)
 
@@ -427,7 +357,7 @@ class MeshEngine:
         address = known.address if known.dialed else (known.address[0], hello.port)
         if known.dialed or hello.port:
             self._discovery.linked(address, hello.name, now_ms)
-        self._peers[hello.name] = _Peer(
+        self._peers[hello.name] = Peer(
             hello.name, link, hello.uuid, hello.boot, address, known.dialed, hello.feature_set
         )
         self._goodbyes.pop(hello.name, None)
@@ -436,53 +366,23 @@ class MeshEngine:
         self._beat(out)
 
     def _refusal(
-        self, link: int, known: _Link, hello: Hello, now_ms: int, out: list[Effect]
+        self, link: int, known: Link, hello: Hello, now_ms: int, out: list[Effect]
     ) -> Refuse | None:
-        me = self._me
-        where = f"{known.address[0]}:{known.address[1] if known.dialed else hello.port}"
-        if hello.protocol != codec.PROTOCOL:
-            text = f"{hello.name} at {where} speaks protocol {hello.protocol}, {me.name} {codec.PROTOCOL}"
-            self._complain("protocol", text, now_ms, out)
-            return Refuse("protocol", text)
-        if hello.uuid == me.uuid:
-            if hello.boot == me.boot and hello.name == me.name:
-                if known.dialed:
-                    self._discovery.is_me(known.address)
-                return Refuse("self", "that is me")
-            text = (
-                f"{hello.name} at {where} has the identity of {me.name}: a copied state folder;"
-                " give it an empty one"
-            )
-            self._complain("uuid", text, now_ms, out)
-            return Refuse("uuid", text)
-        if hello.cluster != me.cluster:
-            text = (
-                f"{hello.name} at {where} belongs to cluster {hello.cluster!r}, {me.name} to"
-                f" {me.cluster!r}: not joined (start it with the right --cluster)"
-            )
-            self._complain("cluster " + where, text, now_ms, out)
-            return Refuse("cluster-name", text)
         other = self._peers.get(hello.name)
-        if hello.name == me.name or (other and other.uuid != hello.uuid):
-            text = (
-                f"two nodes are called {hello.name}; the one at {where} is not let in"
-                " (start it with another --node)"
-            )
-            self._complain("name " + where, text, now_ms, out)
-            return Refuse("node-name", text)
+        found = refusal(self._me, known, hello, other)
+        if found:
+            if found.about:
+                self._complain(found.about, found.refuse.text, now_ms, out)
+            elif known.dialed:
+                self._discovery.is_me(known.address)
+            return found.refuse
         if self._goodbyes.get(hello.name) == hello.boot:
             # It is on its way out; a link to it now would make its end look like a loss.
             return Refuse("old", "this node said goodbye")
-        if other is None or hello.boot > other.boot:
+        if other is None:
             return None
-        if hello.boot < other.boot:
-            return Refuse("old", "a later life of this node is here")
         in_view = self._view_links.get(other.name) == other.link
-        # Both dialed: both keep the connection that the lower name dialed, unless one is in use already.
-        lower_dialed_new = known.dialed == (me.name < hello.name)
-        if in_view or other.dialed == known.dialed or not lower_dialed_new:
-            return Refuse("connected", "we have a connection already")
-        return None
+        return replaces(self._me, known, hello, other, in_view=in_view)
 
     def _refused(self, link: int, refuse: Refuse, now_ms: int, out: list[Effect]) -> None:
         known = self._links.get(link)
@@ -816,14 +716,14 @@ class MeshEngine:
         out.append(StoreValue(
             f"roster:{install.ballot.n}", "roster", msgspec.msgpack.encode(install.roster)
         ))
-        view = self._view(install, {seat.name: seat.boot for seat in before})
+        view = view_of(install, {seat.name: seat.boot for seat in before}, self._goodbyes)
         self._quorate = view.quorate
         out.append(Log("info", "view", {
             "number": view.number, "members": list(view.names), "quorate": view.quorate,
             "reason": view.reason,
         }))
         out.append(Tell(MembersChanged(view)))
-        self._tell_people(view, before_quorate, out)
+        out.extend(Tell(line) for line in lines_of(view, before_quorate))
         self._beat(out)
         for submit in ordering.ask_again():
             self._submit(submit, out)
@@ -834,36 +734,6 @@ class MeshEngine:
         for name in view.left:
             self._goodbyes.pop(name, None)
         self._evaluate(now_ms, out)
-
-    def _view(self, install: Install, before: Mapping[str, int]) -> View:
-        members = tuple(
-            Member(seat.id, seat.name, seat.uuid, seat.boot, seat.address, seat.feature_set)
-            for seat in install.members
-        )
-        now = {member.name: member.boot for member in members}
-        gone = [name for name, boot in before.items() if now.get(name) != boot]
-        left = tuple(name for name in gone if name in self._goodbyes)
-        return View(
-            install.ballot.n, members,
-            joined=tuple(name for name, boot in now.items() if before.get(name) != boot),
-            left=left, lost=tuple(name for name in gone if name not in left),
-            quorate=install.quorate, votes=install.votes, expected_votes=install.expected_votes,
-            quorum=install.quorum, reason=install.reason, unique=install.unique,
-            proposer=install.ballot.proposer,
-        )
-
-    def _tell_people(self, view: View, before: bool | None, out: list[Effect]) -> None:
-        for name in view.lost:
-            self._happened("member", "warning", f"{name} was lost", out, name)
-        for name in view.left:
-            self._happened("member", "notice", f"{name} left", out, name)
-        for name in view.joined:
-            self._happened("member", "notice", f"{name} joined", out, name)
-        if before != view.quorate:
-            text = "quorum reached" if view.quorate else "no quorum"
-            detail = f": {view.votes} of {view.expected_votes} votes"
-            level = "notice" if view.quorate else "warning"
-            self._happened("quorum", level, text + detail, out)
 
     def _happened(
         self, kind: str, level: str, text: str, out: list[Effect], *about: str

@@ -1,0 +1,36 @@
+"""Peers: who is at the other end of a connection, as far as it has said so. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hashelld.engine.mesh.codec import ViewId
+from hashelld.engine.mesh.links import Address
+
+#: What a node is in before its first view.
+NO_VIEW = ViewId()
+
+
+@dataclass(slots=True)
+class Peer:
+    """A node whose link is up: both ends have said Hello and neither refused."""
+
+    name: str
+    link: int
+    uuid: str
+    boot: int
+    address: Address
+    dialed: bool
+    feature_set: str
+    reach: dict[str, int] = field(default_factory=dict)
+    view: ViewId = NO_VIEW
+    beats: int = 0
+
+
+@dataclass(slots=True)
+class Link:
+    """A connection that has not said Hello yet, or that has (`name`)."""
+
+    address: Address
+    dialed: bool
+    name: str = ""

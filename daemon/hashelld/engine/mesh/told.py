@@ -1,0 +1,41 @@
+"""Told: an agreed view as the components and as people hear of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from hashelld.core.events import Happened, Member, View
+from hashelld.engine.mesh.codec import Install
+
+
+def view_of(install: Install, before: Mapping[str, int], goodbyes: Collection[str]) -> View:
+    """`before`: name → boot of the members of the view that ended; `goodbyes`: those that left on purpose."""
+    members = tuple(
+        Member(seat.id, seat.name, seat.uuid, seat.boot, seat.address, seat.feature_set)
+        for seat in install.members
+    )
+    now = {member.name: member.boot for member in members}
+    gone = [name for name, boot in before.items() if now.get(name) != boot]
+    left = tuple(name for name in gone if name in goodbyes)
+    return View(
+        install.ballot.n, members,
+        joined=tuple(name for name, boot in now.items() if before.get(name) != boot),
+        left=left, lost=tuple(name for name in gone if name not in left),
+        quorate=install.quorate, votes=install.votes, expected_votes=install.expected_votes,
+        quorum=install.quorum, reason=install.reason, unique=install.unique,
+        proposer=install.ballot.proposer,
+    )
+
+
+def lines_of(view: View, quorate_before: bool | None) -> Iterator[Happened]:
+    """Who came and went, and what became of the quorum."""
+    for name in view.lost:
+        yield Happened("member", "warning", f"{name} was lost", (name,))
+    for name in view.left:
+        yield Happened("member", "notice", f"{name} left", (name,))
+    for name in view.joined:
+        yield Happened("member", "notice", f"{name} joined", (name,))
+    if quorate_before != view.quorate:
+        text = "quorum reached" if view.quorate else "no quorum"
+        level = "notice" if view.quorate else "warning"
+        yield Happened("quorum", level, f"{text}: {view.votes} of {view.expected_votes} votes")
