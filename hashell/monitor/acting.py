@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -102,11 +101,9 @@ class ActingApp(App[int]):
         if cib is not None:
             try:
                 shown = await asyncio.to_thread(preview, act, cib)
-                with contextlib.suppress(Exception):  # the screen may be gone by now
-                    screen.show_effect(shown.lines)
+                screen.show_effect(shown.lines)
             except HashellError as error:
-                with contextlib.suppress(Exception):
-                    screen.show_effect((), str(error))
+                screen.show_effect((), str(error))
         if not await answer:
             self._say(f"left as it is: {act.title}")
             return

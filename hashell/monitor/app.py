@@ -8,6 +8,8 @@ takes longer than a frame (building the status, asking the scheduler, talking to
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import time
 from functools import partial
 from typing import ClassVar
@@ -423,8 +425,25 @@ class HashellMonitor(ActingApp):
         ]
 
 
+def _follow_the_terminal() -> None:
+    """A size in the environment is what the terminal had once; who has a terminal that tells its own goes by that.
+
+    Textual and Rich would go by the variables, and no resize would ever be seen.
+    """
+    for stream in (sys.__stdin__, sys.__stdout__, sys.__stderr__):
+        try:
+            size = os.get_terminal_size(stream.fileno()) if stream is not None else (0, 0)
+        except (OSError, ValueError):
+            continue
+        if all(size):
+            os.environ.pop("COLUMNS", None)
+            os.environ.pop("LINES", None)
+            return
+
+
 def run(options: Options) -> int:
     """Show the monitor until the person leaves; the exit code."""
+    _follow_the_terminal()
     app = HashellMonitor(options)
     result = app.run()
     return result if isinstance(result, int) else app.return_code or 0

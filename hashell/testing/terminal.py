@@ -23,6 +23,8 @@ import pyte
 
 #: Bytes read at once from the program.
 _CHUNK = 65_536
+#: Seconds that something may take to be shown: a loaded machine takes its time.
+PATIENCE_S = 60.0
 
 
 class NotShown(AssertionError):
@@ -39,19 +41,24 @@ class Terminal:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self.returncode: int | None = None
-        self._pid, self._file = pty.fork()
+        # The size is there before the program is: it may ask for it at once.
+        self._file, inside = pty.openpty()
+        self._set_size(columns, rows)
+        self._pid = os.fork()
         if self._pid == 0:
             with contextlib.suppress(BaseException):
+                os.close(self._file)
+                os.login_tty(inside)
                 if cwd is not None:
                     os.chdir(cwd)
-                # A size in the environment would go before the terminal's own, and never change.
+                # A size in the environment is not the terminal's own.
                 inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
                 os.execvpe(
                     command[0], list(command),
                     {**inherited, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(env or {})},
                 )
             os._exit(127)
-        fcntl.ioctl(self._file, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        os.close(inside)
         os.set_blocking(self._file, False)
 
     def __enter__(self) -> Self:
@@ -102,7 +109,7 @@ class Terminal:
         """The screen as it is now, a row a line."""
         return "\n".join(row.rstrip() for row in self._screen.display)
 
-    def wait_for(self, wanted: str | Callable[[str], bool], seconds: float = 15.0) -> str:
+    def wait_for(self, wanted: str | Callable[[str], bool], seconds: float = PATIENCE_S) -> str:
         """Until a text is on the screen (or a condition of its text holds); the screen. Raises NotShown."""
         deadline = time.monotonic() + seconds
         while True:
@@ -116,7 +123,7 @@ class Terminal:
                     f"{wanted!r} was not shown within {seconds} s; the program {life}; the screen is:\n{text}"
                 )
 
-    def wait_end(self, seconds: float = 15.0) -> int:
+    def wait_end(self, seconds: float = PATIENCE_S) -> int:
         """Until the program has ended; its exit code. Raises NotShown."""
         deadline = time.monotonic() + seconds
         while self.returncode is None:
@@ -151,4 +158,7 @@ class Terminal:
     def resize(self, columns: int, rows: int) -> None:
         """Another size, as when a window is dragged."""
         self._screen.resize(rows, columns)
+        self._set_size(columns, rows)
+
+    def _set_size(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self._file, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

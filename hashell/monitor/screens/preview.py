@@ -36,31 +36,33 @@ class PreviewScreen(ModalScreen[bool]):
         super().__init__()
         self.act = act
         self.typed = typed
+        # Made here, not in compose: the scheduler may answer before the screen is there.
+        self._effect = Static("asking the scheduler what would happen …", markup=False, id="effect")
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(self.act.title, markup=False, classes="title")
             yield Static(self.act.command, markup=False, classes="command")
             with VerticalScroll():
-                yield Static("asking the scheduler what would happen …", markup=False, id="effect")
+                yield self._effect
             if self.typed:
                 yield Static(f"type {self.typed} to do it", markup=False, classes="danger")
                 yield Input(id="typed")
             yield Static("enter does it · esc leaves all as it is", markup=False, classes="keys")
 
     def show_effect(self, lines: tuple[str, ...], error: str = "") -> None:
-        """What the scheduler said."""
-        effect = self.query_one("#effect", Static)
+        """What the scheduler said; it may come before the screen is drawn, and after it is gone."""
         if error:
-            effect.update(f"no preview: {error}")
+            text = f"no preview: {error}"
         elif not lines and self.act.edit is not None:
-            effect.update("no resource stops, starts or moves")
+            text = "no resource stops, starts or moves"
         elif lines:
-            effect.update("what would happen:\n" + "\n".join(f"  {line.strip()}" for line in lines))
+            text = "what would happen:\n" + "\n".join(f"  {line.strip()}" for line in lines)
         elif self.act.danger is Danger.FENCES:
-            effect.update("the node is switched off; what ran there starts elsewhere once that is sure")
+            text = "the node is switched off; what ran there starts elsewhere once that is sure"
         else:
-            effect.update("the daemon does this at once")
+            text = "the daemon does this at once"
+        self._effect.update(text)
 
     def action_do_it(self) -> None:
         if self.typed and self.query_one("#typed", Input).value.strip() != self.typed:

@@ -1,0 +1,35 @@
+"""What holds for every test: no person's settings, no clock that judges how fast this machine is today."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+#: Variables that change what the programs under test do; a test that wants one sets it.
+_OF_A_PERSON = ("CIB_", "HASHELL_", "OCF_", "PCMK_", "TEXTUAL")
+_OF_A_TERMINAL = frozenset({"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "COLORTERM", "EDITOR", "VISUAL", "PAGER"})
+#: What tests themselves read.
+_OF_TESTS = frozenset({"HASHELL_SHARED"})
+
+# A slow machine is no mistake of the code: examples have no time limit, pytest-timeout ends what hangs. Without a
+# database a failure does not depend on what an earlier run left behind, nor on a folder that can be written.
+settings.register_profile("hashell", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+settings.load_profile("hashell")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing of the person who runs the tests is read or written: neither variables nor files at home."""
+    for name in list(os.environ):
+        if (name.startswith(_OF_A_PERSON) or name in _OF_A_TERMINAL) and name not in _OF_TESTS:
+            del os.environ[name]
+    home = Path(tempfile.mkdtemp(prefix="hsh"))
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    os.environ["HOME"] = str(home)
+    os.environ["TERM"] = "xterm-256color"
+    for name in [name for name in os.environ if name.startswith("XDG_")]:
+        del os.environ[name]
