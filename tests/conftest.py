@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -29,6 +30,10 @@ def pytest_configure(config: pytest.Config) -> None:
             del os.environ[name]
     home = Path(tempfile.mkdtemp(prefix="hsh"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    # A run in the background (`&`, nohup) is handed down signals that are ignored; programs under test must hear them.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     os.environ["HOME"] = str(home)
     os.environ["TERM"] = "xterm-256color"
     for name in [name for name in os.environ if name.startswith("XDG_")]:

@@ -36,7 +36,9 @@ NODES_MAX = 16
 #: Seconds between two looks while waiting for something.
 LOOK_S = 0.05
 #: Seconds that a daemon gets to leave after SIGTERM before it is killed.
-STOP_S = 20.0
+STOP_S = 60.0
+#: Seconds for a cluster to form or anything else to come about: a bound, not a measure.
+PATIENCE_S = 60.0
 #: Bytes of a daemon's log that are shown when it did not start.
 LOG_TAIL = 2_000
 
@@ -73,7 +75,7 @@ class NodePlace:
         return self.run / "hashelld.sock"
 
 
-def free_port(address: str = "127.0.0.1", taken: Sequence[int] = ()) -> int:
+def free_port(address: str = "127.0.0.1") -> int:
     """A port that is free for TCP and UDP now. Raises Refused when the machine has none."""
     for _ in range(100):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream:
@@ -84,9 +86,23 @@ def free_port(address: str = "127.0.0.1", taken: Sequence[int] = ()) -> int:
                     datagram.bind((address, port))
                 except OSError:
                     continue
-        if port not in taken:
-            return port
+        return port
     raise Refused(f"{address} has no port that is free for TCP and UDP", "end what holds them")
+
+
+def hold(address: str, port: int) -> socket.socket:
+    """Keep a port for one's own daemon: nobody who asks for any port, and no connection, gets it while this is open.
+
+    The daemon may still listen there, as it sets SO_REUSEADDR too and this socket does not listen; see socket(7).
+    """
+    held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind((address, port))
+    except OSError as error:
+        held.close()
+        raise Refused(f"{address}, port {port} was taken meanwhile: {error.strerror}", "try again") from None
+    return held
 
 
 def import_path() -> str:
@@ -116,14 +132,16 @@ class LocalCluster:
         self._janitor = Janitor(self.folder, keep=keep or folder is not None)
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         self._settings = settings
+        self._held: list[socket.socket] = []
         self.places: dict[str, NodePlace] = {}
         for node in nodes:
             self.places[node] = self._make_place(node)
         self._prepare()
 
     def _make_place(self, node: str) -> NodePlace:
-        taken = [place.port for place in self.places.values()]
-        return NodePlace(node, self.folder / node, free_port(taken=taken))
+        place = NodePlace(node, self.folder / node, free_port())
+        self._held.append(hold(place.address, place.port))
+        return place
 
     def prefix(self, node: str) -> list[str]:
         """Words before a program that is to run on a node: none, as all nodes are this machine."""
@@ -263,10 +281,10 @@ class LocalCluster:
                 last = error
         raise last
 
-    def info(self, node: str = "") -> Info | None:
-        """What a node says of the cluster; None when it does not answer."""
+    def info(self, node: str = "", timeout_s: float = 2.0) -> Info | None:
+        """What a node says of the cluster; None when it does not answer in time."""
         try:
-            client = self.client(node, timeout_s=2.0)
+            client = self.client(node, timeout_s=timeout_s)
         except HashellError:
             return None
         try:
@@ -276,7 +294,7 @@ class LocalCluster:
         finally:
             client.close()
 
-    def wait_formed(self, timeout_s: float = 30.0, nodes: Sequence[str] = ()) -> None:
+    def wait_formed(self, timeout_s: float = PATIENCE_S, nodes: Sequence[str] = ()) -> None:
         """Until all nodes (or those named) are members of one view with quorum. Raises TimedOut, DaemonEnded."""
         wanted = set(nodes or self.nodes)
 
@@ -297,7 +315,7 @@ class LocalCluster:
         self.wait_until(formed, f"{', '.join(sorted(wanted))} are no cluster", timeout_s)
 
     def wait_until(
-        self, holds: Callable[[], bool], otherwise: str, timeout_s: float = 30.0
+        self, holds: Callable[[], bool], otherwise: str, timeout_s: float = PATIENCE_S
     ) -> float:
         """Seconds until `holds()` was true. Raises TimedOut saying `otherwise`."""
         began = time.monotonic()
@@ -315,6 +333,8 @@ class LocalCluster:
             processes.end(self.folder)
         for node in list(self._daemons):
             self._reap(node)
+        for held in self._held:
+            held.close()
         self._janitor.dismiss()
 
     def __enter__(self) -> Self:

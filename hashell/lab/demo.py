@@ -11,6 +11,7 @@ import json
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ STORIES = ("process", "standby", "node", "failback", "freeze")
 #: The story with a stage of its own: machines in namespaces.
 TUTORIAL = "tutorial"
 
+#: Seconds that the service gets to answer before a story begins and when it has ended: one look may fall between.
+ANSWER_S = 5.0
 #: What the entry point joins us with: shows the monitor for a socket with the demo's control; its exit code.
 OpenMonitor = Callable[[str, "DemoControl"], int]
 
@@ -116,11 +119,12 @@ class DemoControl:
         self.timeline.add("story", story.title)
         first = len(stage.probe.gaps)
         doubles = len(stage.probe.doubles)
+        self._complaint()
         outcome = scenario.tell(story, stage, lambda text: self.timeline.add("step", text))
         problem = outcome.problem
         if not problem and len(stage.probe.doubles) > doubles:
             problem = f"two owners: {stage.probe.doubles[-1]}"
-        problem = problem or stage.complaint("answers", "", "", "")
+        problem = problem or self._complaint()
         if problem:
             outcome = Outcome(story.name, outcome.began_s, outcome.ended_s, problem, outcome.owner)
             self.timeline.add("problem", problem)
@@ -128,6 +132,15 @@ class DemoControl:
         self.told.append(told)
         self.timeline.add("story", _summary(told))
         return told
+
+    def _complaint(self) -> str:
+        """Why the service does not answer, empty as soon as it does."""
+        deadline_s = time.monotonic() + ANSWER_S
+        while complaint := self._stage.complaint("answers", "", "", ""):
+            if time.monotonic() > deadline_s:
+                break
+            time.sleep(scenario.LOOK_S)
+        return complaint
 
 
 def _summary(told: Told) -> str:

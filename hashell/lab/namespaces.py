@@ -18,7 +18,7 @@ from hashell.errors import NotFound, Refused
 from hashell.lab import processes
 
 #: Seconds for one command of the plumbing.
-TOOL_TIMEOUT_S = 20.0
+TOOL_TIMEOUT_S = 60.0
 _TOOLS = ("ip", "unshare", "nsenter", "mount", "sleep")
 #: Says to a second incarnation of ourselves that it is in the user namespace already.
 INSIDE = "HASHELL_IN_USER_NAMESPACE"

@@ -44,7 +44,7 @@ from hashelld.ipc.server import IpcServer
 from hashelld.settings import Settings
 
 #: Seconds that a test waits for the node's thread.
-WAIT_S = 10.0
+WAIT_S = 60.0
 T = TypeVar("T")
 
 

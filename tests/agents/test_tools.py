@@ -62,7 +62,7 @@ def daemon(tmp_path):
     server = socket.socket(socket.AF_UNIX)
     server.bind(path)
     server.listen(8)
-    server.settimeout(20)
+    server.settimeout(120)
 
     def answer(body):
         match body:
@@ -96,14 +96,14 @@ def daemon(tmp_path):
 
     def tool(name, *words, **more):
         return subprocess.run(
-            [str(OWN / "tools" / name), *words], capture_output=True, timeout=20, check=False, text=True,
+            [str(OWN / "tools" / name), *words], capture_output=True, timeout=60, check=False, text=True,
             env={"HASHELL_SOCKET": path, "HASHELL_PYTHON": sys.executable, "PATH": os.environ["PATH"], **more},
         )
 
     yield tool, asked
     server.shutdown(socket.SHUT_RDWR)
     server.close()
-    thread.join(5)
+    thread.join(60)
 
 
 def test_promotion_scores_are_set_and_removed_for_the_agents_resource(daemon):

@@ -20,7 +20,7 @@ from hashell.errors import HashellError, NotReachable, TimedOut
 from hashell.lab import processes
 from hashell.lab.cluster import LocalCluster
 from hashell.lab.keygen import make_key
-from hashell.wire.messages import Change
+from hashell.wire.messages import Change, Info
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -33,6 +33,13 @@ def three():
         cluster.start()
         cluster.wait_formed()
         yield cluster
+
+
+def told(cluster: LocalCluster, node: str) -> Info:
+    """What a node that runs says of the cluster; it may take its time."""
+    info = cluster.info(node, timeout_s=60)
+    assert info is not None, f"{node} does not answer"
+    return info
 
 
 def an_attribute(number: int) -> Change:
@@ -109,13 +116,18 @@ class Writer(threading.Thread):
 
 
 def test_nodes_find_one_another_and_agree_on_one_that_coordinates(three):
-    infos = [three.info(node) for node in three.nodes]
-    assert len({info.dc for info in infos}) == 1
-    assert all({m.name for m in info.members if m.state == "member"} == set(THREE) for info in infos)
-    assert all(info.quorate and info.votes == 3 and info.quorum == 2 for info in infos)
+    def agree() -> bool:
+        infos = [told(three, node) for node in three.nodes]
+        return (
+            len({info.dc for info in infos}) == 1
+            and all({m.name for m in info.members if m.state == "member"} == set(THREE) for info in infos)
+            and all(info.quorate and info.votes == 3 and info.quorum == 2 for info in infos)
+        )
+
+    three.wait_until(agree, "the nodes do not agree on members, coordinator and votes")
     sockets = {str(place.socket) for place in three.places.values()}
     three.wait_until(
-        lambda: all(set(three.info(node).socket_paths) == sockets for node in three.nodes),
+        lambda: all(set(told(three, node).socket_paths) == sockets for node in three.nodes),
         "the nodes do not know one another's sockets",
     )
 
@@ -127,7 +139,7 @@ def test_a_write_on_one_node_is_on_all(three):
     three.wait_until(
         lambda: all(written(three, node) == {7} for node in three.nodes), "the write is not everywhere"
     )
-    assert len(configurations(three)) == 1
+    three.wait_until(lambda: len(configurations(three)) == 1, "the nodes do not agree")
     client = three.client("node3")
     assert client.history()[0].version == version
     assert client.history()[0].command == "write 7"
@@ -136,7 +148,7 @@ def test_a_write_on_one_node_is_on_all(three):
 
 @pytest.mark.parametrize("which", ["the coordinator", "another"])
 def test_no_acknowledged_write_is_lost_when_a_node_is_killed_during_a_hundred(three, which):
-    dc = three.info("node1").dc
+    dc = told(three, "node1").dc
     victim = dc if which == "the coordinator" else next(node for node in three.nodes if node != dc)
     writer = Writer(three, 100)
     writer.start()
@@ -173,8 +185,8 @@ def test_what_was_acknowledged_outlives_the_death_of_all(three):
 def test_what_a_node_wrote_alone_is_kept_when_the_others_return(three):
     three.kill("node2")
     three.kill("node3")
-    three.wait_until(lambda: not three.info("node1").quorate, "node1 still claims quorum")
-    client = three.client("node1", timeout_s=5)
+    three.wait_until(lambda: not told(three, "node1").quorate, "node1 still claims quorum")
+    client = three.client("node1")
     client.apply([an_attribute(1)])
     client.close()
     three.start_node("node2")
@@ -184,7 +196,7 @@ def test_what_a_node_wrote_alone_is_kept_when_the_others_return(three):
     three.wait_until(
         lambda: all(written(three, node) == {1} for node in three.nodes), "the lone write is not everywhere"
     )
-    assert len(configurations(three)) == 1
+    three.wait_until(lambda: len(configurations(three)) == 1, "the nodes do not agree")
 
 
 def test_a_damaged_cib_is_fetched_from_the_others(three):
@@ -234,11 +246,11 @@ def test_a_lost_state_folder_is_no_lost_cluster(three):
 
 
 def test_a_frozen_node_is_left_behind_and_comes_back(three):
-    victim = next(node for node in three.nodes if node != three.info("node1").dc)
+    victim = next(node for node in three.nodes if node != told(three, "node1").dc)
     other = next(node for node in three.nodes if node != victim)
     three.freeze(victim)
     three.wait_until(
-        lambda: any(m.name == victim and m.state == "lost" for m in three.info(other).members),
+        lambda: any(m.name == victim and m.state == "lost" for m in told(three, other).members),
         f"{victim} is not missed",
     )
     three.thaw(victim)
@@ -248,7 +260,7 @@ def test_a_frozen_node_is_left_behind_and_comes_back(three):
 def test_a_clean_leave_ends_with_0_and_is_no_loss(three):
     assert three.stop_node("node3") == 0
     three.wait_until(
-        lambda: any(m.name == "node3" and m.state == "left" for m in three.info("node1").members),
+        lambda: any(m.name == "node3" and m.state == "left" for m in told(three, "node1").members),
         "node3 has not left",
     )
     assert not three.place("node3").socket.exists()
@@ -302,7 +314,7 @@ def strangers():
     yield made
     for process in made:
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 def stranger(lab: LocalCluster, strangers: list, like: str, **changes: str) -> subprocess.Popen:
@@ -341,8 +353,8 @@ def stays_out(cluster: LocalCluster, process: subprocess.Popen, says: str) -> No
     deadline = time.monotonic() + 60
     told_at = None
     while process.poll() is None and (told_at is None or time.monotonic() - told_at < 1):
-        info = cluster.info("node1")
-        assert {m.name for m in info.members if m.state == "member"} == {"node1", "node2"}
+        info = told(cluster, "node1")
+        assert {m.name for m in info.members if m.state == "member"} <= {"node1", "node2"}
         log = (cluster.folder / "stranger.log").read_text(errors="replace")
         if told_at is None and says in log.lower():
             told_at = time.monotonic()
@@ -375,7 +387,7 @@ def test_a_port_in_use_is_one_clear_line(pair, strangers):
         taken.listen()
         port = str(taken.getsockname()[1])
         process = stranger(pair, strangers, "node3", port=port, **own_folders(pair))
-        code = process.wait(30)
+        code = process.wait(60)
     log = (pair.folder / "stranger.log").read_text()
     assert code not in (0, None)
     assert port in log and "Traceback" not in log
@@ -386,18 +398,18 @@ def test_a_key_that_others_can_read_is_refused(pair, strangers):
     shutil.copy(pair.folder / "key", key)
     key.chmod(0o644)
     process = stranger(pair, strangers, "node3", key=str(key), **own_folders(pair))
-    assert process.wait(30) != 0
+    assert process.wait(60) != 0
     log = (pair.folder / "stranger.log").read_text()
     assert str(key) in log and "Traceback" not in log
 
 
 def test_a_second_daemon_for_the_same_node_is_refused(pair, strangers):
     process = stranger(pair, strangers, "node2")
-    assert process.wait(30) != 0
+    assert process.wait(60) != 0
     log = (pair.folder / "stranger.log").read_text()
     assert "Traceback" not in log
     assert pair.alive("node2")
-    assert pair.info("node2") is not None
+    assert told(pair, "node2").node == "node2"
 
 
 # --- the lab itself
@@ -429,9 +441,9 @@ def test_nothing_is_left_behind_when_the_lab_is_killed(tmp_path):
     folder = Path(process.stdout.readline().strip())
     assert processes.belonging(folder)
     process.kill()
-    process.wait(10)
+    process.wait(60)
     process.stdout.close()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while processes.belonging(folder) or folder.exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)

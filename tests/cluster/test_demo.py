@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -28,6 +29,12 @@ def demo(*words: str, temporary: str = "") -> subprocess.Popen:
     )
 
 
+def path_of(story: dict) -> list[str]:
+    """The nodes that served one after the other; a slow answer between two good ones of one node is no move."""
+    nodes = [story["outages"][0]["before"], *(gap["after"] for gap in story["outages"])]
+    return [node for node, _ in itertools.groupby(nodes)]
+
+
 def test_every_story_ends_with_the_service_on_one_node_and_never_on_two():
     process = demo("--json", "--story", "all")
     out, err = process.communicate(timeout=380)
@@ -40,8 +47,7 @@ def test_every_story_ends_with_the_service_on_one_node_and_never_on_two():
     by_name = {story["name"]: story for story in told["stories"]}
     assert all(gap["after"] == "node1" for gap in by_name["process"]["outages"])
     for name in ("standby", "node", "failback", "freeze"):
-        path = [by_name[name]["outages"][0]["before"], *(gap["after"] for gap in by_name[name]["outages"])]
-        assert path == ["node1", "node2", "node1"], name
+        assert path_of(by_name[name]) == ["node1", "node2", "node1"], name
         assert all(0 < gap["seconds"] < 30 for gap in by_name[name]["outages"])
     texts = [moment["text"] for moment in told["timeline"]]
     assert any("fenced" in text for text in texts)

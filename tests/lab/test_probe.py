@@ -98,7 +98,7 @@ def web():
 
 
 def test_the_last_word_of_an_answer_is_the_node(web):
-    assert probe.ask("127.0.0.1", web.server_port) == "node7"
+    assert probe.ask("127.0.0.1", web.server_port, timeout_s=60) == "node7"
 
 
 def test_who_listens_and_never_answers_is_nobody():
@@ -107,7 +107,7 @@ def test_who_listens_and_never_answers_is_nobody():
         listener.listen()
         began = time.monotonic()
         assert probe.ask("127.0.0.1", listener.getsockname()[1], timeout_s=0.05) == ""
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
 
 
 def test_a_closed_port_is_nobody():
@@ -117,7 +117,7 @@ def test_a_closed_port_is_nobody():
     assert probe.ask("127.0.0.1", port) == ""
 
 
-def until(holds, timeout_s=20.0):
+def until(holds, timeout_s=60.0):
     deadline = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline
@@ -157,4 +157,4 @@ def test_the_process_ends_with_its_lab():
         stdout=subprocess.DEVNULL, env={"PYTHONPATH": ":".join(p for p in sys.path if p)},
     )
     process.stdin.close()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0

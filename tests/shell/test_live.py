@@ -129,7 +129,7 @@ def test_while_a_command_runs_lines_are_kept_back_and_bounded():
     follower.start()
     try:
         for _ in updates:
-            assert heard.acquire(timeout=10)
+            assert heard.acquire(timeout=60)
     finally:
         follower.stop()
     assert shown == []

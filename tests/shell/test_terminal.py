@@ -173,9 +173,10 @@ def test_a_flood_of_events_is_counted_instead_of_shown(screen):
 
 def test_the_toolbar_tells_the_cluster_and_the_word(screen):
     screen.type("resource move web")
-    lines = screen.until(has("web: ocf:heartbeat:apache; stopped"))
-    assert "DC node1" in lines[-1]
-    assert "nodes 1/1" in lines[-1]
+    screen.until(
+        lambda lines: has("web: ocf:heartbeat:apache; stopped")(lines)
+        and "DC node1" in lines[-1] and "nodes 1/1" in lines[-1]
+    )
 
 
 def test_a_smaller_terminal_still_shows_the_prompt(screen):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 
 import psutil
@@ -18,11 +19,11 @@ async def run():
     ended: asyncio.Queue = asyncio.Queue()
     runner = AgentRunner(lambda component, event: ended.put_nowait((component, event)))
 
-    async def go(script, *, timeout_ms=10_000, stdin=b"", program="/bin/sh", kill=False):
+    async def go(script, *, timeout_ms=60_000, stdin=b"", program="/bin/sh", kill=False):
         runner.run("executor", RunAgent("t", program, ("-c", script), {"A": "b"}, timeout_ms, stdin))
         if kill:
             runner.kill("executor", "t")
-        component, event = await asyncio.wait_for(ended.get(), 20)
+        component, event = await asyncio.wait_for(ended.get(), 90)
         assert component == "executor"
         return event
 
@@ -45,14 +46,15 @@ async def test_a_missing_program_is_told_as_missing(run):
 
 
 async def test_an_agent_that_hangs_and_ignores_the_signal_is_killed_with_its_children(run):
-    event = await run('trap "" TERM; echo $$; sleep 60 & wait; sleep 60', timeout_ms=200)
+    event = await run('trap "" TERM; echo $$; sleep 60 & wait; sleep 60', timeout_ms=3_000)
 
     assert event.timed_out
     group = int(event.stdout)
-    assert [
+    while [
         process for process in psutil.process_iter(["status"])
-        if process.info["status"] != psutil.STATUS_ZOMBIE and _group_of(process.pid) == group
-    ] == []
+        if process.info["status"] not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) and _group_of(process.pid) == group
+    ]:
+        await asyncio.sleep(0.02)  # a killed process is gone when the kernel comes to it; pytest's timeout ends this
 
 
 def _group_of(pid):
@@ -63,10 +65,11 @@ def _group_of(pid):
 
 
 async def test_an_operation_ends_with_its_agent_though_a_child_keeps_the_pipes(run):
-    event = await run("sleep 5 & exit 0")
+    event = await run("sleep 64 & echo $$; exit 0")
 
+    os.killpg(int(event.stdout), signal.SIGKILL)
     assert event.exit_code == 0
-    assert event.duration_ms < 4_000
+    assert event.duration_ms < 50_000
 
 
 async def test_a_flood_of_output_is_cut_and_counted(run):

@@ -59,7 +59,7 @@ class Edge:
 async def run(answers, edges):
     room = Room(answers)
     driver = Driver(Dispatcher([room], {Go: ("room",)}), edges)
-    code = await asyncio.wait_for(driver.run([Go("first")]), 20)
+    code = await asyncio.wait_for(driver.run([Go("first")]), 60)
     return code, room
 
 

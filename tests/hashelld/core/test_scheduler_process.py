@@ -32,7 +32,7 @@ async def test_answers_come_back_and_a_process_that_hangs_or_dies_is_replaced():
     )
     for number, cib in enumerate((b"a", b"hang", b"b", b"die", b"c")):
         process.ask("controller", AskScheduler(number, 1, cib, 1.0, 1500 if cib == b"hang" else 20_000))
-    got = [await asyncio.wait_for(answers.get(), 30) for _ in range(5)]
+    got = [await asyncio.wait_for(answers.get(), 60) for _ in range(5)]
     await process.stop()
 
     assert {component for component, _ in got} == {"controller"}

@@ -322,7 +322,7 @@ async def test_with_real_programs_an_agent_that_hangs_floods_and_forks_is_record
         "meta-data:*) exit 1;;\n"
         "start:hang) trap '' TERM; sleep 64;;\n"
         "start:flood) head -c 5000000 /dev/zero; exit 0;;\n"
-        "start:fork) sleep 3 & exit 0;;\n"
+        "start:fork) sleep 64 & exit 0;;\n"
         "start:die) kill -9 $$;;\n"
         "*) exit 0;; esac\n"
     )
@@ -332,11 +332,11 @@ async def test_with_real_programs_an_agent_that_hangs_floods_and_forks_is_record
     runner = AgentRunner(lambda component, event: ended.put_nowait(event))
     expected = {"hang": ("1", "2"), "flood": ("0", "0"), "fork": ("0", "0"), "die": ("1", "4")}
     for how in expected:
-        bench.want("start", how, how=how, CRM_meta_timeout="400")
+        bench.want("start", how, how=how, CRM_meta_timeout="1000" if how == "hang" else "60000")
     for effect in bench.running:
         runner.run("executor", effect)
     for _ in expected:
-        bench.send(await asyncio.wait_for(ended.get(), 15))
+        bench.send(await asyncio.wait_for(ended.get(), 90))
     for how, (rc, status) in expected.items():
         entry = bench.entry(f"{how}_last_0")
         assert (entry["rc-code"], entry["op-status"]) == (rc, status), how

@@ -120,8 +120,11 @@ def test_over_the_socket_the_patch_goes_to_the_privileged_alone(monkeypatch, pri
         client = DaemonClient(node.path)
         client._ask(messages.Subscribe(), messages.CibIs)
         node.change(SECRET, user="root", command="delete secret")
-        client._socket.settimeout(10)
-        (frame,) = client._reader.feed(client._socket.recv(65536))
+        client._socket.settimeout(60)
+        frames = []
+        while not frames:
+            frames += client._reader.feed(client._socket.recv(65536))
+        (frame,) = frames
         client.close()
     assert isinstance(frame.body, messages.CibNotice)
     assert bool(frame.body.patch) is privileged

@@ -37,7 +37,7 @@ class Disk:
             self.edge.performs[type(effect)]("cib_manager", effect)
 
     async def hear(self):
-        return await asyncio.wait_for(self.heard.get(), 10)
+        return await asyncio.wait_for(self.heard.get(), 60)
 
 
 async def test_what_was_said_to_be_stored_is_there_at_the_next_start(tmp_path):
