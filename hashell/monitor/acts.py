@@ -16,6 +16,7 @@ from hashell.client.api import ClusterClient
 from hashell.client.memory import MemoryClient
 from hashell.commands.env import Env
 from hashell.simulate.run import decide
+from hashell.simulate.source import zone
 
 
 class Danger(enum.IntEnum):
@@ -70,4 +71,6 @@ def preview(act: Act, cib: Cib) -> Preview:
     after = act.tried_on(cib)
     if act.edit is None:
         return Preview(act, ())
-    return Preview(act, tuple(line for line in decide(after, time.time(), 0).summary if line.strip()))
+    now_s = time.time()
+    summary = decide(after, now_s, 0, utc_offset_s=zone(now_s)).summary
+    return Preview(act, tuple(line for line in summary if line.strip()))

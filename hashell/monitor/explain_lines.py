@@ -12,9 +12,8 @@ from hashell.cib.document import Cib
 from hashell.errors import HashellError
 from hashell.monitor.glyphs import Glyphs
 from hashell.monitor.lines import Line, Span
-from hashell.scheduler.schedule import Wanted
 from hashell.scheduler.trace import trace
-from hashell.scheduler.why import NodeWhy, Summand, Why, instances, tell
+from hashell.scheduler.why import WANTED, NodeWhy, Summand, Why, instances, tell
 from hashell.simulate.run import decide
 from hashell.simulate.source import zone
 from hashell.values.scores import show_score
@@ -28,7 +27,7 @@ INSTANCES_MAX = 16
 def build(cib: Cib, resource: str, glyphs: Glyphs, now_s: float) -> list[Line]:
     """One line a node, best first, with its terms below."""
     try:
-        decision = decide(cib, now_s, 0, Wanted(scores=True), zone(now_s))
+        decision = decide(cib, now_s, 0, WANTED, zone(now_s))
     except HashellError as error:
         return [_note("why", f" the scheduler cannot say: {error}", "fail")]
     names = instances(decision.state, resource)
@@ -58,8 +57,19 @@ def _lines(why: Why, glyphs: Glyphs) -> Iterator[Line]:
         yield _note(f"{top}:change", f"    {why.change}", "warn", top)
     for place, way in enumerate(why.stopped):
         yield _note(f"{top}:stopped:{place}", f"    {way.text}", "warn", top)
-    for place, text in enumerate(why.promotion):
-        yield _note(f"{top}:promotion:{place}", f"    {text}", parent=top)
+    for place, wait in enumerate(why.waits):
+        verb = "waits for" if wait.possible else "cannot be done before"
+        for number, cause in enumerate(wait.causes):
+            yield _note(
+                f"{top}:wait:{place}:{number}", f"    {wait.text} {verb} {cause.text}: {cause.why}",
+                "muted" if wait.possible else "warn", top,
+            )
+    if why.promotion is not None:
+        where = f" on {why.promotion.node}" if why.promotion.node else ""
+        told = f"score for promotion{where}: {show_score(why.promotion.points)} {why.promotion.note}"
+        yield _note(f"{top}:promotion", f"    {told}", parent=top)
+        for place, term in enumerate(why.promotion.summands[:TERMS_MAX]):
+            yield _term(f"{top}:promotion:{place}", top, term)
     for one in why.nodes:
         yield from _node_lines(top, one, glyphs, chosen=one.chosen and bool(why.node))
 

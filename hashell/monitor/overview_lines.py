@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from hashell.cib.document import Cib
 from hashell.monitor.glyphs import Glyphs
 from hashell.monitor.lines import Line, Span, fit
+from hashell.simulate.source import zone
 from hashell.state.cluster_state import read_cluster_state
 from hashell.status import build as status_build
 from hashell.status.cluster_status import (
@@ -52,7 +53,7 @@ def build(
     cib: Cib, info: Info | None, glyphs: Glyphs, sections: frozenset[str], by_node: bool, now_s: float
 ) -> Overview:
     """Everything from the CIB. Raises HashellError for a CIB that cannot be read."""
-    state = read_cluster_state(cib, now_s)
+    state = read_cluster_state(cib, now_s, zone(now_s))
     options = StatusOptions(
         sections=EVERYTHING, inactive=True, by_node=by_node, details="detail" in sections
     )

@@ -171,7 +171,7 @@ def trigger_unfencing(
     if node is not None and node.online and not node.unclean and not node.shutdown:
         unfence = fence_action(workspace, node, ON, optional=False, reason=reason)
         if dependency is not None:
-            link(unfence, dependency, rel.ORDERED)
+            link(unfence, dependency, rel.ORDERED, "unfencing")
     elif resource is not None:
         for name in list(resource.allowed):
             other = workspace.node_by_id[name]
@@ -187,7 +187,7 @@ def order_after_unfencing(resource: Resource, node: Node, action: Action, flags:
     ):
         return
     unfence = fence_action(workspace, node, ON, optional=True)
-    link(unfence, action, flags)
+    link(unfence, action, flags, "unfencing")
     if not is_unfenced(node):
         trigger_unfencing(workspace, None, node, f"required by {resource.id} {action.task}")
 
@@ -210,13 +210,13 @@ def _order_starts(resource: Resource, fence: Action) -> None:
     assert target is not None
     for action in reversed(resource.actions):
         if action.needs is Requires.FENCING:
-            link(fence, action, rel.ORDERED)
+            link(fence, action, rel.ORDERED, "fencing")
         elif (
             action.needs is Requires.QUORUM and action.task == act.START
             and target.id in resource.allowed and not _known_on(resource, target)
         ):
             # It might run there, and only fencing can tell.
-            link(fence, action, rel.ORDERED | rel.UNRUNNABLE_FIRST_BLOCKS)
+            link(fence, action, rel.ORDERED | rel.UNRUNNABLE_FIRST_BLOCKS, "fencing")
 
 
 def _order_stops(resource: Resource, fence: Action) -> None:
@@ -234,8 +234,8 @@ def _order_stops(resource: Resource, fence: Action) -> None:
         stop.flags |= act.PSEUDO | act.RUNNABLE
         if implicit:
             if not resource.is_bundled:
-                link(fence, stop, rel.GUEST_ALLOWED)
-            link(fence, parent_stop, rel.GUEST_ALLOWED)
+                link(fence, stop, rel.GUEST_ALLOWED, "fencing")
+            link(fence, parent_stop, rel.GUEST_ALLOWED, "fencing")
         if resource.notify:
             notifications.order_after_fencing(stop, resource, fence)
     for demote in act.find_all(resource, act.key_of(resource, act.DEMOTE), target):
@@ -244,7 +244,7 @@ def _order_stops(resource: Resource, fence: Action) -> None:
         if not node.online or node.unclean or resource.failed:
             demote.flags |= act.PSEUDO | act.RUNNABLE
             if not resource.is_bundled and implicit:
-                link(fence, demote, rel.GUEST_ALLOWED | rel.ORDERED)
+                link(fence, demote, rel.GUEST_ALLOWED | rel.ORDERED, "fencing")
 
 
 def order_resources(workspace: Workspace, fence: Action) -> None:
@@ -275,14 +275,14 @@ def _fence_guest(workspace: Workspace, node: Node) -> None:
     if stop is not None and stop.flags & act.PSEUDO:
         assert stop.node is not None
         host_fence = fence_action(workspace, stop.node, None, optional=False)
-        link(host_fence, fence, rel.UNRUNNABLE_FIRST_BLOCKS | rel.FIRST_IMPLIES_THEN)
+        link(host_fence, fence, rel.UNRUNNABLE_FIRST_BLOCKS | rel.FIRST_IMPLIES_THEN, "guest")
     elif stop is not None:
-        link(stop, fence, rel.UNRUNNABLE_FIRST_BLOCKS | rel.FIRST_IMPLIES_THEN)
+        link(stop, fence, rel.UNRUNNABLE_FIRST_BLOCKS | rel.FIRST_IMPLIES_THEN, "guest")
     else:
         assert node.remote is not None
         stop = act.find_first(node.remote, task=act.STOP)
         if stop is not None:
-            link(stop, fence, rel.ORDERED)
+            link(stop, fence, rel.ORDERED, "guest")
     order_resources(workspace, fence)
 
 
@@ -341,7 +341,7 @@ def fence_and_shut_down(workspace: Workspace) -> None:
                 dc_down = fence
             else:
                 if not concurrent and fences:
-                    link(fences[-1], fence, rel.ORDERED)
+                    link(fences[-1], fence, rel.ORDERED, "concurrent-fencing")
                 fences.append(fence)
         else:
             if not node.is_remote and node.online and node.shutdown:
@@ -356,9 +356,9 @@ def fence_and_shut_down(workspace: Workspace) -> None:
         return
     if dc_down.task == act.SHUTDOWN:
         for shutdown in reversed(shutdowns):
-            link(shutdown, dc_down, rel.ORDERED)
+            link(shutdown, dc_down, rel.ORDERED, "dc-last")
     if concurrent:
         for fence in reversed(fences):
-            link(fence, dc_down, rel.ORDERED)
+            link(fence, dc_down, rel.ORDERED, "dc-last")
     elif fences:
-        link(fences[-1], dc_down, rel.ORDERED)
+        link(fences[-1], dc_down, rel.ORDERED, "dc-last")

@@ -135,12 +135,20 @@ def is_invalid(action: Action, before: Link) -> bool:
     )
 
 
+def _both(one: Link, other: Link) -> str:
+    """Who asked for either of two relations, where that still counts; several words have spaces between them."""
+    if other.flags == rel.NONE or other.why in one.why.split(" "):
+        return one.why
+    return other.why if one.flags == rel.NONE or not one.why else f"{one.why} {other.why}".rstrip()
+
+
 def _deduplicate(action: Action) -> None:
     """Several relations with one action become one."""
     kept: list[Link] = []
     newest_first = action.before[::-1]
     for before in sorted(newest_first, key=lambda before: before.action.id):
         if kept and kept[-1].action is before.action:
+            kept[-1].why = _both(kept[-1], before)
             kept[-1].flags |= before.flags
             kept[-1].graphed |= before.graphed
         else:

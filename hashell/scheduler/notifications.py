@@ -65,8 +65,8 @@ def _prepare(
         notice.before_done = _event(resource, action, act.NOTIFIED, "confirmed-pre")
         notice.before_done.flags |= act.RUNNABLE
         _tell(notice.before_done, "pre", task)
-        link(notice.before, notice.before_done, rel.ORDERED)
-        link(notice.before_done, action, rel.ORDERED)
+        link(notice.before, notice.before_done, rel.ORDERED, "notify")
+        link(notice.before_done, action, rel.ORDERED, "notify")
     if done is not None:
         for kind, event_task in (("post", act.NOTIFY), ("confirmed-post", act.NOTIFIED)):
             event = _event(resource, done, event_task, kind)
@@ -77,10 +77,10 @@ def _prepare(
                 notice.after = event
             else:
                 notice.after_done = event
-        link(done, notice.after, rel.FIRST_IMPLIES_THEN)
-        link(notice.after, notice.after_done, rel.FIRST_IMPLIES_THEN)
+        link(done, notice.after, rel.FIRST_IMPLIES_THEN, "notify")
+        link(notice.after, notice.after_done, rel.FIRST_IMPLIES_THEN, "notify")
     if action is not None and done is not None:
-        link(notice.before_done, notice.after, rel.ORDERED)
+        link(notice.before_done, notice.after, rel.ORDERED, "notify")
     return notice
 
 
@@ -104,7 +104,7 @@ def prepare_start_and_stop(
         if notice is not None:
             notices[act.STOP] = notice
             if act.START in notices:
-                link(notice.after_done, notices[act.START].before, rel.ORDERED)
+                link(notice.after_done, notices[act.START].before, rel.ORDERED, "notify")
 
 
 def prepare_promotion(clone: Clone, *, promoting: bool, demoting: bool) -> None:
@@ -130,7 +130,7 @@ def prepare_promotion(clone: Clone, *, promoting: bool, demoting: bool) -> None:
         (act.STOP, act.PROMOTE), (act.START, act.PROMOTE), (act.DEMOTE, act.PROMOTE),
         (act.DEMOTE, act.START), (act.DEMOTE, act.STOP),
     ):
-        link(notices[first].after_done, notices[then].before, rel.ORDERED)
+        link(notices[first].after_done, notices[then].before, rel.ORDERED, "notify")
 
 
 def _clone(resource: Resource) -> Clone:
@@ -258,8 +258,8 @@ def _notify(
     for name, value in event.meta.items():
         action.meta.setdefault(name, value)
     action.meta.update(notice.words)
-    link(event, action, rel.ORDERED)
-    link(action, done, rel.ORDERED)
+    link(event, action, rel.ORDERED, "notify")
+    link(action, done, rel.ORDERED, "notify")
     return action
 
 
@@ -271,7 +271,7 @@ def _notify_after(resource: Resource, node: Node, notice: Notifications) -> None
         return
     for monitor in reversed(resource.actions):
         if monitor.meta.get("interval", "0") != "0" and monitor.task != act.CANCEL:
-            link(notice.after_done, monitor, rel.ORDERED)
+            link(notice.after_done, monitor, rel.ORDERED, "notify")
 
 
 def _create(resource: Resource, notice: Notifications) -> None:

@@ -168,7 +168,7 @@ def _block_starts_of_instances(probe: Action, after: Link) -> None:
             resource is not None and not resource.active and resource.top is collective
             and then.action.task == act.START
         ):
-            link(probe, then.action, rel.ORDERED | rel.UNRUNNABLE_FIRST_BLOCKS)
+            link(probe, then.action, rel.ORDERED | rel.UNRUNNABLE_FIRST_BLOCKS, "probe")
 
 
 def _order_restarts(probe: Action, after: Action, visited: set[Action]) -> None:
@@ -189,7 +189,7 @@ def _order_restarts(probe: Action, after: Action, visited: set[Action]) -> None:
         if down is not None:
             for then in act.find_all(other, act.key_of(other, down), None):
                 if not then.flags & act.PSEUDO:
-                    link(probe, then, rel.ORDERED)
+                    link(probe, then, rel.ORDERED, "probe")
     compatible: Resource | None = None
     interleave = False
     if other is not None and other.variant > 1:
@@ -261,4 +261,4 @@ def _order_before_stops(ordering: Ordering) -> None:
     for probe in probes:
         for then in thens:
             if _needed_before(probe, then):
-                link(probe, then, flags)
+                link(probe, then, flags, ordering.why)

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 from msgspec import Struct
+from msgspec.structs import replace
 
-from hashell.model.constraints import ColocationConstraint, LocationConstraint, OrderConstraint
+from hashell.model.constraints import ColocationConstraint, LocationConstraint, TicketConstraint
 from hashell.model.nodes import NodeKind
-from hashell.scheduler import trace
-from hashell.scheduler.explain import PromotionLine
+from hashell.scheduler import explain, trace
 from hashell.state.fail_counts import fail_count, read_fail_counts
-from hashell.values.keys import split_operation_key
 from hashell.values.scores import INFINITY, parse_score, show_score
 
 if TYPE_CHECKING:
     from hashell.model.constraints import Constraint
-    from hashell.scheduler.schedule import Schedule
+    from hashell.scheduler.explain import PromotionTerm
     from hashell.scheduler.summary import ResourceChange
     from hashell.scheduler.trace import Term
     from hashell.state.cluster_state import ClusterState
@@ -26,12 +25,30 @@ if TYPE_CHECKING:
     from hashell.state.resources import Resource
 
 
+class Edit(Struct, frozen=True):
+    """One change of a CIB, so that a way can be tried (simulate/remedy.py does that).
+
+    what    drop (a constraint), points (`value` more for `name` on `node`), admit (`node` into an exclusive list of
+            `name`), cleanup (failures of `name`, on `node` or everywhere), unlock, grant or activate (a ticket),
+            capacity (of `node`, for what `name` needs; `value` is attribute=number …), heal, online, ready, join (a
+            node), quorum, meta or option (`name`, `node` is the attribute, `value`)
+    """
+
+    what: str
+    name: str = ""
+    node: str = ""
+    value: str = ""
+
+
 class Way(Struct, frozen=True):
-    """What would have to change, and the command for it if there is one; `points`, if points alone would do."""
+    """What would have to change, and the command for it if there is one; `points`, if points alone would do. `edits`
+    do it on paper; without any it cannot be tried.
+    """
 
     text: str
     command: str = ""
     points: int = 0
+    edits: tuple[Edit, ...] = ()
 
 
 class Told(Struct, frozen=True):
@@ -44,6 +61,7 @@ class Told(Struct, frozen=True):
     other: str = ""
     way: str = ""
     command: str = ""
+    edits: tuple[Edit, ...] = ()
 
 
 #: Colocations that nobody configured: they come with what the resources are.
@@ -77,6 +95,7 @@ _PLAIN: Mapping[str, tuple[str, str, str, str]] = {
     "__stateful_without_ticket__": (
         "ticket", "nothing is promoted without its ticket", "grant the ticket", "hashell site ticket grant TICKET",
     ),
+    "not_managed_default": ("unmanaged", "it is not managed, so it stays where it runs", "", ""),
     "promotion score": ("promotion", "its agent wants to be promoted there (promotion score)", "", ""),
     "__action_migration_auto__": (
         "failure", "a migration failed there", "clean up the failure", "hashell resource cleanup {rsc} {node}",
@@ -102,15 +121,22 @@ _PLAIN: Mapping[str, tuple[str, str, str, str]] = {
         "discovery", "its constraints have resource-discovery=exclusive and do not name this node",
         "name the node in a constraint with resource-discovery=exclusive, or drop that", "",
     ),
-    trace.NO_REMOTE: ("remote", "connections and fence devices do not run on remote or guest nodes", "", ""),
+    trace.NO_REMOTE: (
+        "remote", "connections to remote nodes, fence devices and hosts of guests do not run on remote or guest nodes",
+        "", "",
+    ),
     trace.WITH_GUEST: ("remote", "it runs only with its container or guest", "", ""),
     trace.NODE_UNUSABLE: ("node", "the node can run nothing now", "", ""),
     trace.PARENT_BARRED: ("parent", "what it belongs to, {parent}, may not run there", "", ""),
     trace.INSTANCES: (
-        "limit", "the node has as many instances as it may have (clone-node-max), or another instance took the place",
-        "", "",
+        "limit", "other instances of {parent} are there already, as many as a node may have ({limit})", "", "",
     ),
-    trace.BUNDLE_PLACE: ("bundle", "in a bundle each instance has the place of its replica", "", ""),
+    trace.BUNDLE_PLACE: ("bundle", "in a bundle each part has the place of its replica", "", ""),
+    trace.IN_CONTAINER: (
+        "bundle", "what is in a bundle runs only inside the bundle's containers, each in its own", "", "",
+    ),
+    trace.IN_BUNDLE_NODE: ("bundle", "the inside of its own container", "", ""),
+    trace.NODE_SCORE: ("node", "the node's own base score (score of its entry in nodes)", "", ""),
     trace.PROMOTION: ("promotion", "points of the instance that would be promoted there", "", ""),
     trace.REMOVED: ("removed", "it is no longer configured", "", ""),
     trace.STOP_FOR_GOOD: (
@@ -141,6 +167,60 @@ class Words:
         self.configured_top = top.config.id
 
     def describe(self, term: Term) -> Told:
+        """One term in words, with what would undo it."""
+        told = self._describe(term)
+        return replace(told, edits=tuple(self._edits(term, told))) if told.way else told
+
+    def _edits(self, term: Term, told: Told) -> Iterator[Edit]:
+        own = self._resource.config.id
+        match told.kind:
+            case "failure":
+                everywhere = term.reason in ("fatal-error", trace.STOP_FOR_GOOD)
+                yield Edit("cleanup", own, "" if everywhere else term.node)
+            case "ticket":
+                yield from (Edit("grant", one) for one in self._tickets())
+            case "location" | "rule" | "ban" | "prefer" | "colocation" | "wish" if told.constraint:
+                yield Edit("drop", told.constraint)
+            case "discovery":
+                yield Edit("admit", self.configured_top, term.node)
+            case "lock":
+                yield Edit("unlock", own)
+            case "health":
+                yield Edit("heal", node=term.node)
+            case "utilization":
+                yield Edit("capacity", own, term.node, self._needed(term.node))
+            case "target-role":
+                yield Edit("meta", own, "target-role", "Started")
+            case "limit" if term.reason == "collective_limit_reached":
+                yield Edit("meta", self.configured_top, "clone-max", str(len(self._state.nodes)))
+
+    def _tickets(self) -> Iterator[str]:
+        """Tickets that the resource, or what it is in, needs."""
+        names = set()
+        holder: Resource | None = self._resource
+        while holder is not None:
+            names |= {holder.config.id, holder.id}
+            holder = holder.parent
+        configuration = self._state.configuration
+        for known in (configuration.tags, configuration.templates):
+            names |= {tag for tag, members in known.items() if names & set(members)}
+        for one in self._constraints.values():
+            if isinstance(one, TicketConstraint) and one.ticket and (
+                one.resource in names or any(names & set(part.references) for part in one.sets)
+            ):
+                yield one.ticket
+
+    def _needed(self, name: str) -> str:
+        """Capacity that is enough in any case: what the node has, and all that those who come along may need."""
+        node = self._state.node_named(name)
+        has = {} if node is None else node.utilization
+        every: dict[str, int] = {}
+        for one in self._state.all_resources():
+            for key, value in one.utilization.items():
+                every[key] = every.get(key, 0) + parse_score(value)
+        return " ".join(f"{key}={max(value, 0) + parse_score(has.get(key))}" for key, value in every.items())
+
+    def _describe(self, term: Term) -> Told:
         reason = term.reason
         name, colon, rest = reason.partition(": ")
         if colon and rest.startswith(("colocation with ", "wish of ", "only with ")):
@@ -151,12 +231,14 @@ class Words:
             text, way, command = (
                 one.format(
                     rsc=self._resource.config.id, node=term.node, top=self.configured_top,
-                    parent="" if parent is None else parent.id,
+                    parent="" if parent is None else parent.id, limit=_limit(parent),
                 ) for one in texts
             )
             if kind == "ticket":
                 return self._ticket(text, way, command)
             return Told(kind, text, way=way, command=command)
+        if reason == trace.NODE_UNUSABLE:
+            return Told("node", self._unusable(term.node))
         if reason == "__fail_limit__":
             return self._failures(term)
         if reason == "__limit_utilization__":
@@ -169,6 +251,50 @@ class Words:
             return self._health(term)
         return Told("other", reason)
 
+    def promotion(self, term: PromotionTerm, node: str) -> Told:
+        """A summand of points for promotion."""
+        reason, top = term.reason, self.configured_top
+        name, colon, rest = reason.partition(": ")
+        if colon and rest.startswith(("colocation with ", "wish of ")):
+            other = rest.rpartition(" ")[2]
+            text = f"colocation constraint {name} with {other}"
+            if rest.startswith("wish"):
+                text = f"colocation constraint {name}: {other} is to be with the promoted instance, so its points count"
+            return Told("colocation", text, name, other=other, way=f"remove or weaken {name}")
+        match reason:
+            case explain.FROM_AGENT:
+                return Told("agent", f"its agent gave this for {node} (attribute master-...)")
+            case explain.NONE_GIVEN:
+                return Told("agent", f"its agent gave nothing for {node}: it cannot be promoted there by that alone")
+            case explain.ROLE_SETTLED:
+                return Told("target-role", f"its next role is settled as {term.other}")
+            case explain.OF_CLONE:
+                return Told("clone", f"points of {term.other} itself on {node}")
+            case explain.OF_OTHER:
+                return Told("clone", f"points of {term.other}, which is on {node} too", other=term.other)
+            case explain.NO_TICKET:
+                return self._ticket("nothing is promoted without its ticket", "grant the ticket", "")
+            case explain.UNMANAGED:
+                return Told("unmanaged", "it is not managed, and stays promoted")
+            case explain.NO_PLACE:
+                return Told("node", "it will not run")
+        if reason in self._rules:
+            constraint = self._rules[reason]
+            shown = _expression(constraint.element, reason)
+            return Told(
+                "rule", f"rule {reason} of location constraint {constraint.id}, for role Promoted"
+                + (f": {shown}" if shown else ""), constraint.id, reason,
+            )
+        if reason in self._constraints:
+            return Told("location", f"location constraint {reason}, for role Promoted", reason)
+        return Told("other", f"{reason} of {top}")
+
+    def _unusable(self, name: str) -> str:
+        node = self._state.node_named(name)
+        if node is None or node.kind is NodeKind.CLUSTER:
+            return f"{name} can run nothing now"
+        return f"{name} can run nothing: its connection or container fails, runs nowhere, or is lost"
+
     def _colocation(self, term: Term, name: str, rest: str) -> Told:
         other = rest.rpartition(" ")[2]
         configured = self._constraints.get(name)
@@ -177,8 +303,8 @@ class Words:
         way = f"remove or weaken {name}" if constraint else ""
         command = f"hashell configure delete {name}" if constraint else ""
         if rest.startswith("wish"):
-            text = f"{other} goes where it goes, and has its own wishes"
-            text = f"{where}: {text}" if constraint else f"{other}, which goes with it, has its own wishes"
+            text = f"{other} is to be with it, so what {other} has there counts here too"
+            text = f"{where}: {text}" if constraint else text
             return Told("wish", text, constraint, other=other, way=way, command=command)
         if rest.startswith("only"):
             text = f"it must be where an instance of {other} is" + ("" if term.points < 0 else ", and one is here")
@@ -237,13 +363,21 @@ class Words:
     def _failures(self, term: Term) -> Told:
         resource = self._resource
         node = self._state.node_named(term.node)
-        count = 0
-        if node is not None:
-            count = fail_count(read_fail_counts(node.attributes), resource).count
-        text = (
-            f"it failed there {'' if count <= 0 else f'{show_score(count)} times '}"
-            f"(migration-threshold {show_score(resource.migration_threshold)})"
-        )
+        count, who = 0, "it"
+        for one in (resource, *resource.launched, *resource.primitives()):
+            if node is not None and count <= 0:
+                count = fail_count(read_fail_counts(node.attributes), one).count
+                who = "it" if one is resource else f"{one.id}, which belongs to it,"
+        threshold = show_score(resource.migration_threshold)
+        if count >= INFINITY:
+            text = (
+                f"{who} failed there in a way that counts as INFINITY: a start (start-failure-is-fatal), or a stop, or "
+                "the agent said that it cannot run there"
+            )
+        elif count > 0:
+            text = f"{who} failed there {count} time{'s' if count > 1 else ''} (migration-threshold {threshold})"
+        else:
+            text = f"it failed there too often (migration-threshold {threshold})"
         return Told(
             "failure", text, way="mend the cause, then clean up the failures",
             command=f"hashell resource cleanup {resource.config.id} {term.node}",
@@ -261,14 +395,22 @@ class Words:
         )
 
     def _ticket(self, text: str, way: str, command: str) -> Told:
-        for one in self._constraints.values():
-            ticket = getattr(one, "ticket", None)
-            if ticket and getattr(one, "resource", None) in (self._resource.config.id, self.configured_top):
-                return Told(
-                    "ticket", f"{text}: {ticket} (constraint {one.id})", one.id, way=way,
-                    command=command.replace("TICKET", ticket),
-                )
-        return Told("ticket", text, way=way, command=command)
+        names = tuple(dict.fromkeys(self._tickets()))
+        if not names:
+            return Told("ticket", text, way=way, command=command)
+        found = next(
+            one for one in self._constraints.values() if isinstance(one, TicketConstraint) and one.ticket == names[0]
+        )
+        return Told(
+            "ticket", f"{text}: {', '.join(names)} (constraint {found.id})", found.id, way=way,
+            command=command.replace("TICKET", names[0]),
+        )
+
+
+def _limit(parent: Resource | None) -> str:
+    if parent is None or parent.is_bundle:
+        return "replicas-per-host"
+    return f"clone-node-max={parent.clone_node_max}" if parent.clone_node_max else "clone-node-max"
 
 
 def _expression(element: etree._Element, rule: str) -> str:
@@ -280,12 +422,21 @@ def _expression(element: etree._Element, rule: str) -> str:
     return ""
 
 
+_DATE_PARTS = (
+    "years", "months", "monthdays", "yeardays", "weekyears", "weeks", "weekdays", "hours", "minutes", "seconds",
+)
+
+
 def _condition(part: etree._Element) -> str:
     match part.tag:
         case "expression":
             words = (part.get("attribute"), part.get("operation"), part.get("value"))
         case "date_expression":
-            words = ("date", part.get("operation"), part.get("start") or part.get("end"))
+            ends = " to ".join(one for one in (part.get("start"), part.get("end")) if one)
+            within = " ".join(
+                f"{key}={spec.get(key)}" for spec in part.iterfind("date_spec") for key in _DATE_PARTS if spec.get(key)
+            )
+            words = ("date", part.get("operation"), ends or within)
         case "rule":
             return f"rule {part.get('id', '')}"
         case _:
@@ -297,18 +448,23 @@ def obstacles(state: ClusterState, node: Node) -> Iterator[Way]:
     """Why a node can run nothing at all."""
     name = node.name
     if node.unclean:
-        yield Way(f"{name} is unclean: it was lost and is not fenced yet", f"hashell node fence {name}")
+        yield Way(
+            f"{name} is unclean: it was lost and is not fenced yet", f"hashell node fence {name}",
+            edits=(Edit("join", node=name),),
+        )
     elif not node.online:
-        what = "its connection or container is down" if node.kind is not NodeKind.CLUSTER else "start the cluster there"
-        yield Way(f"{name} is offline: {what}")
+        if node.kind is NodeKind.CLUSTER:
+            yield Way(f"{name} is offline: start the cluster there", edits=(Edit("join", node=name),))
+        else:
+            yield Way(f"{name} is offline: its connection or container is down")
     elif node.pending:
-        yield Way(f"{name} is only just joining: wait")
+        yield Way(f"{name} is only just joining: wait", edits=(Edit("join", node=name),))
     if node.standby:
-        yield Way(f"{name} is in standby", f"hashell node online {name}")
+        yield Way(f"{name} is in standby", f"hashell node online {name}", edits=(Edit("online", node=name),))
     if node.maintenance:
-        yield Way(f"{name} is in maintenance mode", f"hashell node ready {name}")
+        yield Way(f"{name} is in maintenance mode", f"hashell node ready {name}", edits=(Edit("ready", node=name),))
     if node.shutdown:
-        yield Way(f"{name} is shutting down")
+        yield Way(f"{name} is shutting down", edits=(Edit("join", node=name),))
 
 
 #: What a change in the summary means.
@@ -322,66 +478,40 @@ _CHANGES = {
 }
 
 
+#: The scheduler's words for what makes an action happen, or keeps it from happening, as people say it.
+_CAUSES = {
+    "node availability": "no node may run it, or no more",
+    "no quorum": "this partition has no quorum",
+    "quorum freeze": "without quorum nothing new is started (no-quorum-policy=freeze)",
+    "resource definition change": "its configuration has changed",
+    "being multiply active": "it was active in more than one place",
+}
+
+
+def _cause(reason: str) -> str:
+    """Why something happens, with the scheduler's own words behind it."""
+    first, _, rest = reason.partition(" ")
+    name, _, task = rest.rpartition(" ")
+    told = _CAUSES.get(reason, "")
+    if first in ("required", "unrunnable", "unmigrateable") and rest:
+        shown = f"the {task} of {name}" if name else rest
+        told = {
+            "required": f"{shown} has to be done and takes it along",
+            "unrunnable": f"{shown} cannot be done, and it depends on that",
+            "unmigrateable": f"{shown} is not part of a live migration",
+        }[first]
+    elif reason.startswith("colocation with "):
+        told = f"it is bound to {reason.removeprefix('colocation with ')}, which cannot run either"
+    return f"{told} ({reason})" if told else reason
+
+
 def change(one: ResourceChange) -> str:
     """A line of the transition summary as a sentence."""
     text = _CHANGES.get(one.what, one.what).format(
         source=one.source, target=one.target, place=one.target or one.source
     )
     if one.reason:
-        text += f", because of: {one.reason}"
+        text += f", because {_cause(one.reason)}"
     if one.blocked:
         text = f"this should happen and cannot be done: {text}"
     return text
-
-
-def waits_for(state: ClusterState, key: str, why: str) -> Way:
-    """An action that has to come first and cannot be done."""
-    parts = split_operation_key(key)
-    shown = key if parts is None else f"{parts[1]} of {parts[0]}"
-    for one in state.configuration.constraints:
-        if one.id == why and isinstance(one, OrderConstraint):
-            return Way(
-                f"order constraint {why}: {shown} has to come first, and cannot be done",
-                f"hashell explain {parts[0]}" if parts is not None else "",
-            )
-    return Way(f"{shown} has to come first ({why}), and cannot be done")
-
-
-def promotion(state: ClusterState, schedule: Schedule, resource: Resource) -> Iterator[str]:
-    """Where an instance's points for promotion come from."""
-    if not resource.top.promotable:
-        return
-    instance = resource
-    while instance.parent is not None and instance.parent is not resource.top:
-        instance = instance.parent
-    lines = [one for one in schedule.lines if isinstance(one, PromotionLine) and one.resource == instance.id]
-    if not lines:
-        return
-    line = lines[-1]
-    if not line.node:
-        yield "it will not run, so it cannot be promoted"
-        return
-    yield f"points for promotion on {line.node}: {show_score(line.score)}"
-    node = state.node_named(line.node)
-    if node is None:
-        return
-    for name in dict.fromkeys((resource.history_id or resource.id, resource.config.id)):
-        value = node.attributes.get(f"master-{name}")
-        if value is not None:
-            yield f"its agent gave {value} (attribute master-{name})"
-            break
-    else:
-        yield "its agent gave none"
-    for one in state.configuration.constraints:
-        if isinstance(one, LocationConstraint) and one.resource in (resource.top.config.id, resource.config.id):
-            if (one.role or "").lower() in ("promoted", "master") and one.node == line.node:
-                yield f"location constraint {one.id} adds {one.score}"
-            for rule in one.rules:
-                if (rule.role or "").lower() in ("promoted", "master"):
-                    yield f"rule {rule.id} of {one.id} may add {rule.score or rule.score_attribute}"
-        elif isinstance(one, ColocationConstraint) and (one.with_role or "").lower() in ("promoted", "master") and (
-            one.with_resource == resource.top.config.id
-        ):
-            yield f"colocation constraint {one.id} brings the wishes of {one.resource}"
-    if line.score < 0:
-        yield "negative points: it is not promoted"

@@ -178,7 +178,7 @@ def _for_inactive(resource: Resource, node: Node | None, recurring: _Recurring) 
         expect(monitor, OcfCode.NOT_RUNNING)
         if resource.managed:
             for probe in act.find_all(resource, act.key_of(resource, act.MONITOR), other):
-                link(probe, monitor, rel.UNRUNNABLE_FIRST_BLOCKS)
+                link(probe, monitor, rel.UNRUNNABLE_FIRST_BLOCKS, "probe")
         _order_after_stops(resource, other, monitor)
         if not other.online or other.unclean:
             monitor.flags &= ~act.RUNNABLE

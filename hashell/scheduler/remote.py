@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hashell.scheduler.variants.variant import Resource
     from hashell.scheduler.workspace import Workspace
 
-_WHY = "remote connection"
+_WHY = "remote-connection"
 
 
 class Connection(enum.Enum):

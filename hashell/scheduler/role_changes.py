@@ -173,7 +173,7 @@ def _stop(resource: Resource, node: Node | None, optional: bool) -> None:
             unfence = fencing.fence_action(
                 resource.workspace, current, fencing.ON, optional=True
             )
-            link(stop, unfence, rel.THEN_IMPLIES_FIRST)
+            link(stop, unfence, rel.THEN_IMPLIES_FIRST, "unfencing")
 
 
 def _start(resource: Resource, node: Node | None, optional: bool) -> None:

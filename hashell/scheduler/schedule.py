@@ -21,7 +21,7 @@ Source: lib/pacemaker/pcmk_scheduler.c.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,7 @@ from hashell.scheduler import (
 from hashell.scheduler.colocation import from_constraints as colocations
 from hashell.scheduler.node_health import apply_node_health
 from hashell.scheduler.ordering import from_constraints as orders
+from hashell.scheduler.ordering import relations as rel
 from hashell.scheduler.ordering.apply import apply_orderings
 from hashell.state.garbage import collection_paused
 from hashell.transition.dot import DotEdge, DotNode
@@ -68,7 +69,7 @@ _RECURSION = 100_000
 class Wanted:
     """What to keep besides graph and summary.
 
-    `sanitized`: the input had secrets taken out, so changed secrets are no change.
+    `sanitized`: the input had secrets taken out, so changed secrets are no change. `reasons`: what waits for what, why.
     """
 
     scores: bool = False
@@ -77,6 +78,7 @@ class Wanted:
     all_actions: bool = False
     verbose: bool = False
     sanitized: bool = False
+    reasons: bool = False
 
 
 class PlannedAction(Struct, frozen=True, gc=False):
@@ -94,12 +96,19 @@ class PlannedAction(Struct, frozen=True, gc=False):
     reason: str
 
 
-class OrderingReason(Struct, frozen=True, gc=False):
-    """An ordering that was asked for, by keys of actions, and the constraint that asked."""
+class Relation(Struct, frozen=True, gc=False):
+    """One action comes before another, by ids of actions.
 
-    first: str
-    then: str
-    why: str
+    why      who asked for that: ids of constraints and words of the scheduler, with spaces between several
+    graphed  whether `then` waits for `first` in the graph
+    blocks   whether `then` can only be done if `first` can
+    """
+
+    first: int
+    then: int
+    why: tuple[str, ...]
+    graphed: bool
+    blocks: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,7 @@ class Schedule:
     parents         resource id → ids of its parents, nearest first
     score_changes   every change of points, in order
     lines           points, promotion points, capacities as they were shown (when asked for)
-    order_reasons   every ordering that was asked for, in order
+    relations       what comes before what, and who asked for that (when asked for)
     recheck_at      seconds since 1970 at which the answer can differ without any event
     notices         what a person should hear; problems: complaints about constraints
     """
@@ -125,7 +134,7 @@ class Schedule:
     parents: Mapping[str, tuple[str, ...]]
     score_changes: tuple[ScoreChange, ...]
     lines: tuple[Line, ...] = ()
-    order_reasons: tuple[OrderingReason, ...] = ()
+    relations: tuple[Relation, ...] = ()
     dot_nodes: tuple[DotNode, ...] = ()
     dot_edges: tuple[DotEdge, ...] = ()
     recheck_at: int | None = None
@@ -182,7 +191,18 @@ def _run(state: ClusterState, transition_id: int, wanted: Wanted) -> Schedule:
             workspace, everything=wanted.all_actions, verbose=wanted.verbose
         )
     summary.list_changes(workspace)
-    return _frozen(workspace, graph, nodes, edges)
+    relations = tuple(_relations(workspace)) if wanted.reasons else ()
+    return _frozen(workspace, graph, nodes, edges, relations)
+
+
+def _relations(workspace: Workspace) -> Iterator[Relation]:
+    for then in workspace.actions:
+        for link in then.before:
+            if link.flags != rel.NONE:
+                yield Relation(
+                    link.action.id, then.id, tuple(link.why.split()), link.graphed,
+                    bool(link.flags & rel.UNRUNNABLE_FIRST_BLOCKS),
+                )
 
 
 def _add_constraints(workspace: Workspace) -> None:
@@ -201,7 +221,8 @@ def _add_constraints(workspace: Workspace) -> None:
 
 
 def _frozen(
-    workspace: Workspace, graph: Graph, nodes: tuple[DotNode, ...], edges: tuple[DotEdge, ...]
+    workspace: Workspace, graph: Graph, nodes: tuple[DotNode, ...], edges: tuple[DotEdge, ...],
+    relations: tuple[Relation, ...],
 ) -> Schedule:
     placements: dict[str, str] = {}
     roles: dict[str, str] = {}
@@ -231,10 +252,7 @@ def _frozen(
         ),
         placements=placements, roles=roles, parents=parents,
         score_changes=workspace.scores.frozen(), lines=tuple(workspace.lines),
-        order_reasons=tuple(
-            OrderingReason(one.first_key or "", one.then_key or "", one.why)
-            for one in workspace.orderings
-        ),
+        relations=relations,
         dot_nodes=nodes, dot_edges=edges, recheck_at=workspace.recheck_at,
         notices=tuple(workspace.notices), problems=tuple(workspace.problems),
     )

@@ -173,7 +173,7 @@ def _act_on(workspace: Workspace, finding: Finding, copies: dict[Found, Resource
                 )
                 if target is not None:
                     fence = fencing.fence_action(workspace, target, None, optional=True)
-                    link(fence, clear, rel.FIRST_IMPLIES_THEN)
+                    link(fence, clear, rel.FIRST_IMPLIES_THEN, "fencing")
         case HistoryCleared():
             resource = copies[finding.resource]
             act.note(

@@ -35,7 +35,8 @@ _COLOCATION, _WISH, _ONLY_WITH = ": colocation with ", ": wish of ", ": only wit
 EXCLUSIVE, NO_REMOTE, WITH_GUEST = "#exclusive-discovery", "#no-remote-nodes", "#with-guest"
 NODE_UNUSABLE, PARENT_BARRED, INSTANCES = "#node-unusable", "#parent-barred", "#instances-per-node"
 BUNDLE_PLACE, PROMOTION, REMOVED = "#bundle-place", "#promotion", "#removed"
-STOP_FOR_GOOD, OTHER = "#stop-for-good", "#other"
+STOP_FOR_GOOD, NODE_SCORE, OTHER = "#stop-for-good", "#node-score", "#other"
+IN_CONTAINER, IN_BUNDLE_NODE = "#in-container", "#in-bundle-node"
 
 
 class Term(Struct, frozen=True):
@@ -55,6 +56,15 @@ class Term(Struct, frozen=True):
     sets: bool = False
 
 
+class Stage(Struct, frozen=True):
+    """Points as they are shown at one moment (node → points), and how they came about; a group is shown before its
+    members are, so these have two.
+    """
+
+    shown: Mapping[str, int]
+    terms: tuple[Term, ...]
+
+
 class ResourceTrace(Struct, frozen=True):
     """How one resource came to its points.
 
@@ -63,6 +73,7 @@ class ResourceTrace(Struct, frozen=True):
     later    terms after that moment: what did not fit, what was stopped afterwards
     shown    node → points as crm_simulate shows them; a node that is missing was not even allowed
     node     the place that was chosen, empty for none
+    stages   every moment at which its points are shown; the last is what `terms` and `shown` are of
     """
 
     resource: str
@@ -71,14 +82,19 @@ class ResourceTrace(Struct, frozen=True):
     later: tuple[Term, ...]
     shown: Mapping[str, int]
     node: str
+    stages: tuple[Stage, ...] = ()
 
-    def total(self, node: str) -> int:
-        """What the terms add up to."""
-        points = self.base.get(node, 0)
-        for term in self.terms:
-            if term.node == node:
-                points = term.points if term.sets else add(points, term.points)
-        return points
+    def total(self, node: str, stage: Stage | None = None) -> int:
+        """What the terms (of a stage, else all) add up to."""
+        terms = self.terms if stage is None else stage.terms
+        return sum_up((term for term in terms if term.node == node), self.base.get(node, 0))
+
+
+def sum_up(terms: Iterable[Term], points: int = 0) -> int:
+    """Points after these terms, by Pacemaker's addition."""
+    for term in terms:
+        points = term.points if term.sets else add(points, term.points)
+    return points
 
 
 def trace(state: ClusterState, resources: Iterable[str]) -> dict[str, ResourceTrace]:
@@ -117,6 +133,8 @@ class _Watch:
         self.pending: list[tuple[str, str, Mapping[str, int]]] = []
         self.snapshots: list[tuple[dict[str, int], int]] = []
         self.shown: dict[str, int] = {}
+        self.stage = ""
+        self.stages: list[Stage] = []
         self.terms_shown: tuple[Term, ...] | None = None
 
     # What happens -------------------------------------------------------------------------------
@@ -155,10 +173,11 @@ class _Watch:
 
     def show(self, line: ScoreLine) -> None:
         """A line with points is shown: here they have to add up."""
-        if not self.shown or line.node in self.shown:
-            self.shown = {}
+        if not self.shown or line.node in self.shown or line.stage != self.stage:
+            self.shown, self.stage = {}, line.stage
             self.settle()
             self.terms_shown = tuple(self.terms)
+            self.stages.append(Stage(self.shown, self.terms_shown))
         self.shown[line.node] = line.score
 
     # How it is explained --------------------------------------------------------------------------
@@ -235,7 +254,7 @@ class _Watch:
                 points = -INFINITY if new == -INFINITY else new
                 self._book(
                     self.resource.id, node, points, old, new, _circumstance(self.resource, self.nodes[node], new),
-                    sets=new != -INFINITY,
+                    sets=old != 0 and new != -INFINITY,
                 )
                 self.last[node] = new
 
@@ -263,7 +282,7 @@ class _Watch:
             self.resource.id,
             {self.nodes[node].name: points for node, points in self.base.items()},
             counted, every[len(counted):] if every[: len(counted)] == counted else (), dict(self.shown),
-            "" if place is None else place.name,
+            "" if place is None else place.name, tuple(self.stages),
         )
 
 
@@ -271,15 +290,19 @@ def _circumstance(resource: Resource, node: Node, new: int) -> str:
     """Why a node's points were set without a recorded reason. The order is from the particular to the general."""
     if resource.removed:
         return REMOVED
+    if node.is_remote and (resource.is_remote_connection or resource.fence_device):
+        return NO_REMOTE
     if resource.is_bundled and not resource.replica_container and resource.parent is not None and (
         new != -INFINITY or node.is_bundle_node or resource.config.id != resource.outermost.id
     ):
-        return BUNDLE_PLACE
+        if resource.launcher is not None or resource.is_remote_connection:
+            return BUNDLE_PLACE
+        return IN_CONTAINER if new == -INFINITY else IN_BUNDLE_NODE
     if (resource.exclusive_probes or resource.top.exclusive_probes) and (
         resource.probe_mode(node) is not ProbeMode.EXCLUSIVE
     ):
         return EXCLUSIVE
-    if node.is_remote and (resource.is_remote_connection or resource.fence_device or resource.launched):
+    if node.is_remote and resource.launched:
         return NO_REMOTE
     if resource.launcher is not None:
         return WITH_GUEST
@@ -290,6 +313,8 @@ def _circumstance(resource: Resource, node: Node, new: int) -> str:
     holder = resource.parent
     if holder is not None and new == -INFINITY:
         return PARENT_BARRED if holder.allowed.get(node.id, -1) < 0 else INSTANCES
+    if new == node.score:
+        return NODE_SCORE
     if new == -INFINITY and all(points == -INFINITY for points in resource.allowed.values()):
         return STOP_FOR_GOOD
     return OTHER

@@ -9,13 +9,18 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hashell.model.cluster_options import NoQuorumPolicy
 from hashell.model.resources import MultipleActive
 from hashell.scheduler import reasons
-from hashell.scheduler.reasons import Way
+from hashell.scheduler.explain import OF_CLONE, PromotionLine
+from hashell.scheduler.reasons import Edit, Told, Way
+from hashell.scheduler.schedule import Wanted
 from hashell.scheduler.summary import ResourceChange
-from hashell.scheduler.trace import ResourceTrace, Term
+from hashell.scheduler.trace import PARENT_BARRED, ResourceTrace, Term, sum_up
+from hashell.scheduler.trace import PROMOTION as PROMOTED
+from hashell.scheduler.waits import Wait, Waits
 from hashell.values.scores import INFINITY, show_score
 
 if TYPE_CHECKING:
@@ -24,8 +29,8 @@ if TYPE_CHECKING:
     from hashell.state.nodes import Node
     from hashell.state.resources import Resource
 
-#: Causes that are named for a start that has to wait; a long chain says no more.
-_CAUSES_MAX = 8
+#: What a schedule has to keep so that `tell` can speak of it.
+WANTED = Wanted(scores=True, reasons=True)
 
 
 class Summand(Struct, frozen=True):
@@ -73,6 +78,15 @@ class NodeWhy(Struct, frozen=True):
     ways: tuple[Way, ...]
 
 
+class PromotionWhy(Struct, frozen=True):
+    """An instance's points for promotion; `node` is empty where it will not run. The summands add up to the points."""
+
+    node: str
+    points: int
+    summands: tuple[Summand, ...]
+    note: str = ""
+
+
 class Why(Struct, frozen=True):
     """One resource or instance.
 
@@ -81,6 +95,7 @@ class Why(Struct, frozen=True):
     verdict     one sentence
     change      what happens to it now and why; empty for nothing
     stopped     why it is not running, most important first
+    waits       what its actions have to wait for, and why; first those that cannot be done
     promotion   points for promotion and where they come from, for instances that can be promoted
     """
 
@@ -93,7 +108,8 @@ class Why(Struct, frozen=True):
     change: str
     stopped: tuple[Way, ...]
     nodes: tuple[NodeWhy, ...]
-    promotion: tuple[str, ...] = ()
+    waits: tuple[Wait, ...] = ()
+    promotion: PromotionWhy | None = None
 
 
 def instances(state: ClusterState, name: str) -> tuple[str, ...]:
@@ -138,6 +154,7 @@ class _Teller:
         self.state = state
         self.schedule = schedule
         self.resource = resource
+        self.traces = traces
         self.trace = traces[resource.id]
         self.place = schedule.placements.get(resource.id, "")
         self.words = reasons.Words(state, resource, schedule.placements)
@@ -155,8 +172,53 @@ class _Teller:
             resource.id, tuple(state.nodes[ident].name for ident in resource.active_on if ident in state.nodes),
             str(resource.role), self.place if runs else "", self.schedule.roles.get(resource.id, ""),
             self._verdict(runs), self._change(), stopped, tuple(nodes),
-            tuple(reasons.promotion(state, self.schedule, resource)),
+            self._waits(), self._promotion(),
         )
+
+    def _waits(self) -> tuple[Wait, ...]:
+        found = Waits(self.state, self.schedule).of(self.resource.id)
+        return tuple(sorted(found, key=lambda one: one.possible))
+
+    def _promotion(self) -> PromotionWhy | None:
+        """Where an instance's points for promotion come from."""
+        resource = self.resource
+        if not resource.top.promotable:
+            return None
+        instance = resource
+        while instance.parent is not None and instance.parent is not resource.top:
+            instance = instance.parent
+        lines = [
+            one for one in self.schedule.lines if isinstance(one, PromotionLine) and one.resource == instance.id
+        ]
+        if not lines:
+            return None
+        line = lines[-1]
+        words = self.words if instance is resource else reasons.Words(
+            self.state, instance, self.schedule.placements
+        )
+        note = ""
+        if not line.node:
+            note = "it will not run, so it cannot be promoted"
+        elif line.score < 0:
+            note = "negative points: it is not promoted"
+        return PromotionWhy(line.node, line.score, tuple(self._sum_promotion(words, line)), note)
+
+    def _sum_promotion(self, words: reasons.Words, line: PromotionLine) -> Iterator[Summand]:
+        top = self.resource.top.id
+        for term in line.terms:
+            clone = self.traces.get(top)
+            own = [] if clone is None else [
+                one for one in clone.terms if one.node == line.node and one.reason != PROMOTED
+            ]
+            if term.reason == OF_CLONE and own and clone is not None and clone.base.get(line.node) == 0 and (
+                sum_up(own) == term.points
+            ):
+                # The clone's own points are told one by one where they are known.
+                for one in own:
+                    yield self._told(one.points, words.describe(one), top, sets=one.sets)
+                continue
+            told = words.promotion(term, line.node)
+            yield self._told(term.points, told, "", sets=term.sets)
 
     # One node -------------------------------------------------------------------------------------
 
@@ -174,10 +236,15 @@ class _Teller:
 
     def _summand(self, term: Term) -> Summand:
         told = self.words.describe(term)
+        if told.kind == "parent":
+            cause = next(self._parents_vetoes(term.node), None)
+            told = told if cause is None else replace(told, text=f"{told.text}: {cause.text}")
+        return self._told(term.points, told, "" if term.resource == self.resource.id else term.resource, sets=term.sets)
+
+    def _told(self, points: int, told: Told, of: str, *, sets: bool) -> Summand:
         return Summand(
-            term.points, told.kind, told.text, told.constraint, told.rule, told.other,
-            "" if term.resource == self.resource.id else term.resource, term.sets,
-            Way(told.way, told.command) if told.way else None,
+            points, told.kind, told.text, told.constraint, told.rule, told.other, of, sets,
+            Way(told.way, told.command, edits=told.edits) if told.way else None,
         )
 
     def _ways(
@@ -191,11 +258,14 @@ class _Teller:
         for one in vetoes:
             if one.way is not None:
                 yield one.way
+            elif one.kind == "parent":
+                yield from self._parents_ways(node)
         top = self.words.configured_top
         if points is None:
             yield Way(
                 f"the cluster is asymmetric and no constraint allows {top} on {node.name}: add one",
                 f"hashell configure location {top}-on-{node.name} {top} 0: {node.name}",
+                edits=(Edit("points", top, node.name, "0"),),
             )
             return
         if vetoes or obstacles:
@@ -213,11 +283,29 @@ class _Teller:
                 node, best - points + 1, f"{self.place} has {show_score(best)}, {node.name} {show_score(points)}"
             )
 
+    def _parents_ways(self, node: Node) -> Iterator[Way]:
+        """What would let what the resource is in onto the node."""
+        for told in self._parents_vetoes(node.name):
+            if told.way:
+                yield Way(told.way, told.command, edits=told.edits)
+
+    def _parents_vetoes(self, node: str) -> Iterator[Told]:
+        """What forbids the node to what the resource is in."""
+        holder = self.resource.parent
+        while holder is not None:
+            found = self.traces.get(holder.id)
+            words = reasons.Words(self.state, holder, self.schedule.placements)
+            for term in () if found is None else (*found.terms, *found.later):
+                if term.node == node and term.points <= -INFINITY and term.reason != PARENT_BARRED:
+                    yield words.describe(term)
+            holder = holder.parent
+
     def _more(self, node: Node, needed: int, why: str) -> Way:
         top = self.words.configured_top
         return Way(
             f"it needs at least {needed} more points there: {why}",
-            f"hashell configure location {top}-on-{node.name} {top} {needed}: {node.name}", needed,
+            f"hashell configure location {top}-on-{node.name} {top} {show_score(needed)}: {node.name}", needed,
+            (Edit("points", top, node.name, show_score(needed)),),
         )
 
     # In general -----------------------------------------------------------------------------------
@@ -262,32 +350,41 @@ class _Teller:
             yield Way("it is no longer configured: the cluster only cleans up after it")
         name = self._disabled()
         if name:
-            yield Way(f"target-role of {name} is Stopped: somebody disabled it", f"hashell resource start {name}")
+            yield Way(
+                f"target-role of {name} is Stopped: somebody disabled it", f"hashell resource start {name}",
+                edits=(Edit("meta", name, "target-role", "Started"),),
+            )
         if options.stop_all_resources:
             yield Way(
-                "the cluster option stop-all-resources is set", "hashell configure property stop-all-resources=false"
+                "the cluster option stop-all-resources is set", "hashell configure property stop-all-resources=false",
+                edits=(Edit("option", "stop-all-resources", value="false"),),
             )
         if options.maintenance_mode:
-            yield Way("the cluster is in maintenance mode", "hashell configure property maintenance-mode=false")
+            yield Way(
+                "the cluster is in maintenance mode", "hashell configure property maintenance-mode=false",
+                edits=(Edit("option", "maintenance-mode", value="false"),),
+            )
         elif resource.blocked:
             yield Way(
                 "it is blocked: a failed operation asks for that (on-fail=block), a stop failed and its node cannot be "
                 "fenced, or it is active in several places",
-                f"hashell resource cleanup {resource.config.id}",
+                f"hashell resource cleanup {resource.config.id}", edits=(Edit("cleanup", resource.config.id),),
             )
         elif not resource.managed:
             yield Way(
                 "it is not managed: the cluster neither starts nor stops it",
                 f"hashell resource manage {resource.config.id}",
+                edits=(Edit("meta", resource.config.id, "is-managed", "true"),),
             )
         if options.fencing_enabled and not state.have_fencing:
             yield Way(
-                "fencing is enabled and there is no fence device: nothing is started or stopped before there is one"
+                "fencing is enabled and there is no fence device: nothing is started or stopped before there is one",
+                edits=(Edit("option", "fencing-enabled", value="false"),),
             )
         if not state.has_quorum and options.no_quorum_policy is not NoQuorumPolicy.IGNORE and resource.requires_quorum:
             yield Way(
                 f"this partition has no quorum, and no-quorum-policy is {options.no_quorum_policy.value}: "
-                "bring back more nodes"
+                "bring back more nodes", edits=(Edit("quorum"),),
             )
         if resource.config.multiple_active is MultipleActive.STOP_ONLY and len(resource.active_on) > 1:
             yield Way("it was active on several nodes, and multiple-active=stop_only keeps it stopped")
@@ -333,19 +430,23 @@ class _Teller:
 
     def _waiting(self) -> Iterator[Way]:
         """It has a place, and something has to come before its start that does not come."""
-        reasons_seen = 0
-        for action in self.schedule.actions:
-            if action.resource != self.resource.id or action.task not in ("start", "stop") or action.runnable:
+        for wait in self._waits():
+            if wait.possible:
                 continue
-            for ordering in self.schedule.order_reasons:
-                if ordering.then != action.key or reasons_seen >= _CAUSES_MAX:
-                    continue
-                first = [one for one in self.schedule.actions if one.key == ordering.first]
-                if first and all(not one.runnable for one in first):
-                    reasons_seen += 1
-                    yield reasons.waits_for(self.state, ordering.first, ordering.why)
-            if action.reason:
-                reasons_seen += 1
+            for cause in wait.causes:
+                other = cause.resource if cause.resource != self.resource.id else ""
+                yield Way(
+                    f"{wait.text} cannot be done: {cause.text} has to come first, and that cannot be done "
+                    f"({cause.why})",
+                    f"hashell explain {other}" if other else "",
+                    edits=tuple(Edit("drop", one) for one in cause.constraints),
+                )
+            if wait.root:
+                yield Way(f"it all begins with the {wait.root}, which cannot be done")
+        for action in self.schedule.actions:
+            if action.resource == self.resource.id and action.task in ("start", "stop") and not action.runnable and (
+                action.reason and not action.optional
+            ):
                 yield Way(f"its {action.task} on {action.node} cannot be done: {action.reason}")
 
 

@@ -25,9 +25,8 @@ from types import FrameType
 
 from hashell.cib.document import Cib, parse_xml
 from hashell.errors import HashellError
-from hashell.scheduler.schedule import Wanted
 from hashell.scheduler.trace import trace
-from hashell.scheduler.why import instances, tell
+from hashell.scheduler.why import WANTED, instances, tell
 from hashell.simulate.main import main as simulate
 from hashell.simulate.run import decide, with_status
 from hashell.simulate.spoil import spoil_bytes, spoil_tree
@@ -88,7 +87,7 @@ def look(data: bytes) -> str:
     else raises.
     """
     try:
-        decision = decide(with_status(Cib.parse(data)), _MOMENT_S, 1, Wanted(scores=True))
+        decision = decide(with_status(Cib.parse(data)), _MOMENT_S, 1, WANTED)
         names = [name for name in decision.schedule.placements if instances(decision.state, name) == (name,)][:1]
         for name in names:
             tell(decision.state, decision.schedule, trace(decision.state, [name]), name)

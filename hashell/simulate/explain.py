@@ -11,23 +11,26 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from lxml import etree
+from msgspec import Struct
+from msgspec.structs import replace
 
 from hashell.cib.document import Cib
 from hashell.errors import BadUsage, HashellError, NotFound
-from hashell.scheduler.schedule import Wanted
+from hashell.scheduler.reasons import Way
 from hashell.scheduler.trace import trace
-from hashell.scheduler.why import NodeWhy, Summand, Why, instances, tell
+from hashell.scheduler.waits import Wait
+from hashell.scheduler.why import WANTED, NodeWhy, Summand, Why, instances, tell
 from hashell.simulate import contradictions
 from hashell.simulate.arguments import Parser
+from hashell.simulate.remedy import Remedy, remedy
 from hashell.simulate.run import decide, with_status
 from hashell.simulate.source import LiveCib, read_cib, zone
 from hashell.values.scores import show_score
 
 #: Instances of one resource that are told of without --all: a clone on a hundred nodes is the same a hundred times.
 INSTANCES_MAX = 8
-#: The id of a constraint that exists only while an answer is tried out.
-_TRIAL = "hashell-explain-trial"
+#: Columns of what is printed, and where the words of a term begin.
+WIDTH, _INDENT = 80, 16
 
 
 class UnknownResource(NotFound):
@@ -38,43 +41,45 @@ class UnknownNode(NotFound):
     id = "node-unknown"
 
 
+class Explained(Struct, frozen=True):
+    """What is known of one primitive; `remedy` only where a node was asked about and it is not going to be there."""
+
+    why: Why
+    remedy: Remedy | None = None
+
+
 def explain(cib: Cib, name: str, node: str, now_s: float, utc_offset_s: int = 0) -> list[Why]:
     """Everything about a resource, one `Why` for each primitive in it. Raises NotFound."""
-    decision = decide(cib, now_s, 0, Wanted(scores=True), utc_offset_s)
+    decision = decide(cib, now_s, 0, WANTED, utc_offset_s)
     state = decision.state
     names = instances(state, name)
     if not names:
-        known = {one.config.id for one in state.all_resources()}
-        raise UnknownResource(f"no resource is called {name}", _nearest(name, known))
-    if node and state.node_named(node) is None:
-        raise UnknownNode(f"no node is called {node}", _nearest(node, {one.name for one in state.nodes.values()}))
+        known = {one.config.id for one in state.all_resources()} | set(state.by_id)
+        raise UnknownResource(f"no resource is called {name}", nearest(name, known))
+    wanted = state.node_named(node)
+    if node and wanted is None:
+        raise UnknownNode(f"no node is called {node}", nearest(node, {one.name for one in state.nodes.values()}))
     traces = trace(state, names)
-    return [tell(state, decision.schedule, traces, one, node) for one in names]
+    return [tell(state, decision.schedule, traces, one, "" if wanted is None else wanted.name) for one in names]
 
 
-def tried(cib: Cib, name: str, node: str, points: int, now_s: float, utc_offset_s: int = 0) -> bool:
-    """Whether so many points more would really bring a resource to a node: asked of the scheduler itself."""
-    root = cib.copy_root()
-    constraints = root.find("configuration/constraints")
-    if constraints is None:
-        configuration = root.find("configuration")
-        if configuration is None:
-            return False
-        constraints = etree.SubElement(configuration, "constraints")
-    before = decide(cib, now_s, 0, utc_offset_s=utc_offset_s)
-    found = before.state.by_id.get(name)
-    if found is None:
-        return False
-    top = found.outermost.config.id
-    etree.SubElement(constraints, "rsc_location", id=_TRIAL, rsc=top, node=node, score=str(points))
-    after = decide(Cib(root), now_s, 0, utc_offset_s=utc_offset_s)
-    return any(
-        after.schedule.placements.get(one) == node for one in after.schedule.placements
-        if one in after.state.by_id and after.state.by_id[one].config.id == found.config.id
-    )
+def with_remedies(cib: Cib, told: list[Why], now_s: float, utc_offset_s: int = 0) -> list[Explained]:
+    """For each kind of primitive that was asked about on one node: what would bring it there, tried out."""
+    found: list[Explained] = []
+    there = {why.resource.partition(":")[0] for why in told if why.node and why.nodes[0].chosen}
+    asked: set[str] = set()
+    for why in told:
+        kind = why.resource.partition(":")[0]
+        answer = None
+        if kind not in there | asked:
+            asked.add(kind)
+            answer = remedy(cib, why.resource, why.nodes[0].node, now_s, utc_offset_s)
+        found.append(Explained(why, answer))
+    return found
 
 
-def _nearest(name: str, known: set[str]) -> str:
+def nearest(name: str, known: set[str]) -> str:
+    """A hint at names like one that is not there."""
     import difflib
 
     close = difflib.get_close_matches(name, sorted(known), 3)
@@ -89,10 +94,20 @@ def _points(points: int) -> str:
     return shown if shown.startswith("-") else f"+{shown}"
 
 
-def _summand_line(one: Summand) -> str:
+def _wrapped(text: str, first: str = "", rest: int | None = None) -> list[str]:
+    """A line after `first`, its further lines `rest` columns in; words are never cut."""
+    import textwrap
+
+    indent = " " * (len(first) if rest is None else rest)
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=first, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    ) or [first.rstrip()]
+
+
+def _summand_lines(one: Summand, mark: str = "") -> list[str]:
     sign = "=" + show_score(one.points) if one.sets else _points(one.points)
-    of = f"  (of {one.of})" if one.of else ""
-    return f"    {sign:>11}  {one.text}{of}"
+    of = f" (of {one.of})" if one.of else ""
+    return _wrapped(f"{mark}{one.text}{of}", f"    {sign:>{_INDENT - 6}}  ")
 
 
 def _node_lines(why: Why, one: NodeWhy) -> Iterator[str]:
@@ -100,41 +115,92 @@ def _node_lines(why: Why, one: NodeWhy) -> Iterator[str]:
     mark = "  <- here" if one.chosen and why.node else ""
     yield f"  {one.node}: {shown}{mark}"
     for way in one.obstacles:
-        yield f"    {'':>11}  {way.text}"
-    if one.summands or one.points is not None:
-        yield f"    {show_score(one.base):>11}  to begin with"
-    for summand in one.summands:
-        yield _summand_line(summand)
-    for summand in one.later:
-        yield _summand_line(summand) + "  (after the points were added up)"
-    if one.veto is not None:
-        yield f"    {'veto':>11}  {one.veto.text}"
+        yield from _wrapped(way.text, f"    {'!':>{_INDENT - 6}}  ")
+    if one.base or not one.summands:
+        yield from _wrapped(
+            "to begin with" if one.base else "nothing speaks for or against it" if one.points is not None
+            else "the cluster is asymmetric (symmetric-cluster=false), and no constraint allows it here",
+            f"    {show_score(one.base):>{_INDENT - 6}}  ",
+        )
+    vetoed = False
+    for place, summand in enumerate((*one.summands, *one.later)):
+        text = _summand_lines(
+            summand if place < len(one.summands)
+            else replace(summand, text=summand.text + " (after the points were added up)"),
+            "VETO: " if summand.is_veto and not vetoed else "",
+        )
+        vetoed |= summand.is_veto
+        yield from text
+
+
+def way_lines(way: Way, mark: str = "  - ") -> Iterator[str]:
+    """What would have to change, and below it the command."""
+    yield from _wrapped(way.text, mark)
+    if way.command:
+        yield " " * len(mark) + f"$ {way.command}"
+
+
+def _wait_lines(wait: Wait) -> Iterator[str]:
+    if wait.possible:
+        yield from _wrapped(f"{wait.text} waits for", "  ")
+    else:
+        yield from _wrapped(f"{wait.text} cannot be done, as this cannot:", "  ")
+    for cause in wait.causes:
+        yield from _wrapped(f"{cause.text}: {cause.why}", "    - ")
+    if wait.more:
+        yield f"    - and {wait.more} more"
+    if wait.root:
+        yield from _wrapped(f"it begins with the {wait.root}", "    ")
 
 
 def text_lines(why: Why, *, node: str = "") -> Iterator[str]:
-    """One resource, for people; with `node`, what would have to change there comes too."""
-    yield why.verdict
+    """One resource, for people. With `node` only that is told of, and not what its actions wait for."""
+    yield from _wrapped(why.verdict, "", 2)
     if why.change:
-        yield f"Now: {why.change}"
+        yield from _wrapped(f"Now: {why.change}", "", 2)
     for way in why.stopped:
-        yield f"  - {way.text}" + (f"   [{way.command}]" if way.command else "")
-    for told in why.promotion:
-        yield f"  * {told}"
+        yield from way_lines(way)
+    for wait in why.waits if not node else ():
+        yield from _wait_lines(wait)
+    if why.promotion is not None:
+        found = why.promotion
+        where = f" on {found.node}" if found.node else ""
+        yield from _wrapped(f"promotion{where}: {show_score(found.points)}", "  ")
+        for summand in found.summands:
+            yield from _summand_lines(summand)
+        if found.note:
+            yield from _wrapped(found.note, " " * _INDENT)
     for one in why.nodes:
         yield from _node_lines(why, one)
-        if node and one.ways:
-            yield f"  For it to run on {one.node}:"
-            for way in one.ways:
-                yield f"    - {way.text}" + (f"   [{way.command}]" if way.command else "")
-        elif node and one.chosen and why.node:
-            yield f"  Nothing has to change for it to run on {one.node}."
+    if node and why.node and why.nodes[0].chosen:
+        yield f"  Nothing has to change for it to run on {why.nodes[0].node}."
+
+
+def remedy_lines(found: Remedy, why: Why, node: str) -> Iterator[str]:
+    """What would bring a resource to a node."""
+    if found.works:
+        several = len(found.changes) > 1
+        yield from _wrapped(
+            f"For it to run on {node}, " + ("all of this would have to change" if several else "this would do")
+            + " (tried on paper):", "  ",
+        )
+        for way in found.changes:
+            yield from way_lines(way, "    - ")
+        return
+    yield from _wrapped(f"No change was found that brings it to {node}. What stands in the way:", "  ")
+    ways = why.nodes[0].ways or found.changes
+    for way in ways:
+        yield from way_lines(way, "    - ")
+    for one in (*why.nodes[0].summands, *why.nodes[0].later) if not ways else ():
+        if one.is_veto:
+            yield from _wrapped(one.text, "    - ")
 
 
 # Data -----------------------------------------------------------------------------------------------
 
 
-def _way_data(ways: Sequence[object]) -> list[dict[str, str]]:
-    return [{"text": way.text, "command": way.command} for way in ways]  # type: ignore[attr-defined]
+def _way_data(ways: Sequence[Way]) -> list[dict[str, str]]:
+    return [{"text": way.text, "command": way.command} for way in ways]
 
 
 def _summand_data(one: Summand) -> dict[str, object]:
@@ -149,12 +215,26 @@ def _summand_data(one: Summand) -> dict[str, object]:
     return data
 
 
-def data_of(why: Why) -> dict[str, object]:
-    """The same as plain data; points are texts, since INFINITY is one."""
+def _wait_data(wait: Wait) -> dict[str, object]:
     return {
+        "action": wait.action, "text": wait.text, "possible": wait.possible, "root": wait.root, "more": wait.more,
+        "for": [
+            {"action": one.action, "text": one.text, "why": one.why, "constraints": list(one.constraints)}
+            for one in wait.causes
+        ],
+    }
+
+
+def data_of(why: Why, found: Remedy | None = None) -> dict[str, object]:
+    """The same as plain data; points are texts, since INFINITY is one."""
+    data: dict[str, object] = {
         "resource": why.resource, "active_on": list(why.now), "current_role": why.now_role, "node": why.node,
         "role": why.role, "verdict": why.verdict, "change": why.change, "stopped": _way_data(why.stopped),
-        "promotion": list(why.promotion),
+        "waits": [_wait_data(wait) for wait in why.waits],
+        "promotion": None if why.promotion is None else {
+            "node": why.promotion.node, "points": show_score(why.promotion.points), "note": why.promotion.note,
+            "terms": [_summand_data(term) for term in why.promotion.summands],
+        },
         "nodes": [
             {
                 "node": one.node, "chosen": one.chosen,
@@ -167,6 +247,9 @@ def data_of(why: Why) -> dict[str, object]:
             for one in why.nodes
         ],
     }
+    if found is not None:
+        data["remedy"] = {"works": found.works, "changes": _way_data(found.changes)}
+    return data
 
 
 # Command --------------------------------------------------------------------------------------------
@@ -211,20 +294,19 @@ def run(options: argparse.Namespace, cib: Cib, write: Callable[[str], object]) -
     if not options.resource:
         raise BadUsage("which resource?", "hashell explain RSC [NODE], or hashell explain --conflicts")
     told = explain(cib, options.resource, options.node, now_s, zone(now_s))
+    shown = told if options.all or options.json else told[:INSTANCES_MAX]
+    found = (
+        with_remedies(cib, shown, now_s, zone(now_s)) if options.node else [Explained(why) for why in shown]
+    )
     if options.json:
-        write(json.dumps([data_of(why) for why in told], indent=2) + "\n")
+        write(json.dumps([data_of(one.why, one.remedy) for one in found], indent=2) + "\n")
         return 0
-    shown = told if options.all else told[:INSTANCES_MAX]
-    for place, why in enumerate(shown):
+    for place, one in enumerate(found):
         if place:
             write("\n")
-        write("".join(f"{line}\n" for line in text_lines(why, node=options.node)))
-        for one in why.nodes if options.node else ():
-            for way in one.ways:
-                if way.points:
-                    works = tried(cib, why.resource, one.node, way.points, now_s, zone(now_s))
-                    told_so = "it would run there then" if works else "that alone is not enough"
-                    write(f"    (tried: {told_so})\n")
+        write("".join(f"{line}\n" for line in text_lines(one.why, node=options.node)))
+        if one.remedy is not None:
+            write("".join(f"{line}\n" for line in remedy_lines(one.remedy, one.why, one.why.nodes[0].node)))
     if len(shown) < len(told):
         write(f"\n{len(told) - len(shown)} more instances; --all shows them\n")
     return 0

@@ -8,7 +8,8 @@ import pytest
 
 from hashell.errors import NotFound
 from hashell.simulate.contradictions import find
-from hashell.simulate.explain import explain, main, tried
+from hashell.simulate.explain import explain, main
+from hashell.simulate.remedy import remedy
 from hashell.testing.clusters import NOW_S, Cluster, clone, primitive
 
 ONE = Cluster(primitive("web", resource_stickiness="7")).settled().but(
@@ -47,15 +48,15 @@ def test_the_terms_are_printed_under_each_node(command):
 def test_a_node_can_be_asked_about(command):
     _code, out, _err = command(ONE, "web", "node2")
     assert "at least 3 more points" in out
-    assert "(tried: it would run there then)" in out
+    assert "this would do (tried on paper)" in out
     assert "node1:" not in out
 
 
 def test_the_points_that_are_asked_for_are_just_enough():
     (why,) = explain(ONE.cib(), "web", "node2", NOW_S)
-    (way,) = why.nodes[0].ways
-    assert tried(ONE.cib(), "web", "node2", way.points, NOW_S)
-    assert not tried(ONE.cib(), "web", "node2", way.points - 2, NOW_S)
+    assert why.nodes[0].ways[0].points == 3
+    found = remedy(ONE.cib(), "web", "node2", NOW_S)
+    assert (found.single, found.changes[0].points) == (True, 3)
 
 
 def test_it_is_data_too(command):

@@ -307,7 +307,7 @@ def revise(then: Action) -> None:
             first_flags = _flags_for(first, then_node)
             then_flags = _flags_for(then, first_node)
             changed |= _update_by_flags(first, then, first_flags, then_flags, ordering)
-        elif link(told, then, ordering.flags):
+        elif link(told, then, ordering.flags, ordering.why):
             changed |= THEN_CHANGED
             ordering.flags = rel.NONE
         if changed & FIRST_CHANGED:
@@ -349,7 +349,7 @@ def _link_after(first: Action | None, resource: Resource, ordering: Ordering) ->
         return
     for then in thens:
         if first is not None:
-            link(first, then, flags)
+            link(first, then, flags, ordering.why)
         else:
             then.flags &= ~act.RUNNABLE
 
@@ -378,7 +378,7 @@ def _link_resource(resource: Resource, ordering: Ordering) -> None:
         then_resource = ordering.then.resource
     for first in firsts:
         if then_resource is None:
-            link(first, ordering.then, ordering.flags)
+            link(first, ordering.then, ordering.flags, ordering.why)
         else:
             _link_after(first, then_resource, ordering)
 
@@ -393,7 +393,7 @@ def apply_orderings(workspace: Workspace) -> None:
         elif ordering.then_resource is not None:
             _link_after(ordering.first, ordering.then_resource, ordering)
         else:
-            link(ordering.first, ordering.then, ordering.flags)
+            link(ordering.first, ordering.then, ordering.flags, ordering.why)
     for action in reversed(list(workspace.actions)):
         block_dependents(action)
     probes.order_probes(workspace)

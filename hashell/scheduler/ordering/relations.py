@@ -59,14 +59,17 @@ THEN_CANCELS_FIRST = 1 << 25
 
 
 class Link:
-    """One end of a relation: the other action, the flags, and whether the graph says it."""
+    """One end of a relation: the other action, the flags, whether the graph says it, and who asked for it: the id of
+    a constraint or a word of the scheduler (reasons.py has the sentences).
+    """
 
-    __slots__ = ("action", "flags", "graphed")
+    __slots__ = ("action", "flags", "graphed", "why")
 
-    def __init__(self, action: Action, flags: int) -> None:
+    def __init__(self, action: Action, flags: int, why: str = "") -> None:
         self.action = action
         self.flags = flags
         self.graphed = False
+        self.why = why
 
 
 @dataclass(slots=True, eq=False)
@@ -86,7 +89,7 @@ class Ordering:
     why: str = ""
 
 
-def link(first: Action | None, then: Action | None, flags: int) -> bool:
+def link(first: Action | None, then: Action | None, flags: int, why: str = "") -> bool:
     """Relate two actions; False where nothing was to be done, or a relation already says part of it.
 
     An action that is to wait for itself (a resource twice in one set) waits for nothing. A second
@@ -97,11 +100,11 @@ def link(first: Action | None, then: Action | None, flags: int) -> bool:
     known = first.links.get(then)
     if known is not None and any(flags & other.flags for other in known):
         return False
-    after = Link(then, flags)
+    after = Link(then, flags, why)
     first.after.append(after)
     if known is None:
         first.links[then] = [after]
     else:
         known.append(after)
-    then.before.append(Link(first, flags))
+    then.before.append(Link(first, flags, why))
     return True

@@ -403,6 +403,8 @@ def _update_interleaved(
 ) -> int:
     assert first.resource is not None and then.resource is not None
     changed = apply.UNCHANGED
+    asked = first.links.get(then)
+    why = asked[0].why if asked else ""
     task = original_task(first)
     current = first.key.endswith((f"_{act.STOPPED}_0", f"_{act.DEMOTED}_0"))
     for then_instance in list(instances_of(then.resource)):
@@ -424,7 +426,7 @@ def _update_interleaved(
         )
         if then_action is None:
             continue
-        if link(first_action, then_action, relation):
+        if link(first_action, then_action, relation, why):
             changed |= apply.FIRST_CHANGED | apply.THEN_CHANGED
         changed |= then_instance.update_ordered(
             first_action, then_action, node, first_instance.action_flags(first_action, node),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hashell.model.cluster_options import NoQuorumPolicy
 from hashell.scheduler import actions as act
-from hashell.scheduler import notifications, tickets
+from hashell.scheduler import explain, notifications, tickets
 from hashell.scheduler.colocation import spread
 from hashell.scheduler.colocation.relations import (
     Colocation,
@@ -20,7 +20,7 @@ from hashell.scheduler.colocation.relations import (
 )
 from hashell.scheduler.colocation.scores import attribute_value, intersect, node_value, same
 from hashell.scheduler.colocation.wishes import spread_wish
-from hashell.scheduler.explain import PromotionLine
+from hashell.scheduler.explain import PromotionLine, PromotionTerm
 from hashell.scheduler.ordering import relations as rel
 from hashell.scheduler.ordering.make import order_resource_actions
 from hashell.scheduler.scores import add
@@ -135,13 +135,37 @@ def add_promotion_scores(clone: Clone) -> None:
 # Who is promoted ----------------------------------------------------------------------------------
 
 
-def _add_promoted_locations(child: Resource, holder: Resource, chosen: Node) -> None:
+class _Sums:
+    """Where points for promotion come from, noted for who asked to see them."""
+
+    __slots__ = ("_terms", "wanted")
+
+    def __init__(self, *, wanted: bool) -> None:
+        self.wanted = wanted
+        self._terms: dict[Resource, list[PromotionTerm]] = {}
+
+    def note(self, instance: Resource, points: int, reason: str, other: str = "", *, sets: bool = False) -> None:
+        if self.wanted:
+            self._terms.setdefault(instance, []).append(PromotionTerm(points, reason, other, sets))
+
+    def difference(self, instance: Resource, before: int, after: int, reason: str) -> None:
+        """Points that were changed elsewhere."""
+        if before != after:
+            anew = abs(before) >= INFINITY
+            self.note(instance, after if anew or abs(after) >= INFINITY else after - before, reason, sets=anew)
+
+    def of(self, instance: Resource) -> tuple[PromotionTerm, ...]:
+        return tuple(self._terms.get(instance, ()))
+
+
+def _add_promoted_locations(child: Resource, holder: Resource, chosen: Node, sums: _Sums) -> None:
     for location in reversed(holder.locations):
         if location.role is Rank.PROMOTED:
             for node, score in location.wishes:
                 if node is chosen:
                     child.priority = add(child.priority, score)
                     priority_changed(child)
+                    sums.note(child, score, location.id)
                     break
 
 
@@ -165,7 +189,7 @@ def _set_next_promoted(resource: Resource) -> None:
         _set_next_promoted(child)
 
 
-def _set_priority(instance: Resource, clone: Clone) -> None:
+def _set_priority(instance: Resource, clone: Clone, sums: _Sums) -> None:
     if instance.current_role() is Rank.STARTED:
         _become_unpromoted(instance)
     places = instance.assigned_nodes()
@@ -178,18 +202,29 @@ def _set_priority(instance: Resource, clone: Clone) -> None:
     if following in (Rank.STARTED, Rank.UNKNOWN):
         score, given = promotion_score(instance, chosen)
         instance.priority = score if given else -1
+        sums.note(
+            instance, instance.priority, explain.FROM_AGENT if given else explain.NONE_GIVEN, chosen.name, sets=True
+        )
     elif following in (Rank.UNPROMOTED, Rank.STOPPED):
         instance.priority = -INFINITY
+        sums.note(instance, -INFINITY, explain.ROLE_SETTLED, following.text, sets=True)
+    else:
+        sums.note(instance, instance.priority, explain.FROM_AGENT, chosen.name, sets=True)
     priority_changed(instance)
-    _add_promoted_locations(instance, instance, chosen)
-    _add_promoted_locations(instance, clone, chosen)
+    _add_promoted_locations(instance, instance, chosen, sums)
+    _add_promoted_locations(instance, clone, chosen, sums)
     for colocation in this_with(instance):
+        before = instance.priority
         instance.apply_colocation(
             instance, colocation.primary, colocation, for_dependent=True
+        )
+        sums.difference(
+            instance, before, instance.priority, f"{colocation.id}: colocation with {colocation.primary.id}"
         )
     instance.promotion_priority = instance.priority
     if following is Rank.PROMOTED:
         instance.promotion_priority = INFINITY
+        sums.note(instance, INFINITY, explain.ROLE_SETTLED, following.text, sets=True)
 
 
 def _comparison() -> Callable[[Resource, Resource], int]:
@@ -208,19 +243,22 @@ def _compare(left: Resource, right: Resource) -> int:
     return right.current_role() - left.current_role()
 
 
-def _sort(clone: Clone) -> None:
+def _sort(clone: Clone, sums: _Sums) -> None:
     """By points for promotion, among them wishes of those that go with a promoted instance."""
     if clone.promotion_constrained:
         return
     clone.promotion_constrained = True
     clone.updating_nodes = True
     clone.workspace.held = clone
+    book = _TableBook(clone, sums) if sums.wanted else None
     for child in clone.children:
         if child.promotion_priority < 0:
             continue
         chosen = child.assigned_place()
         if chosen is not None and chosen.id in clone.allowed:
             clone.allowed[chosen.id] = add(child.promotion_priority, clone.allowed[chosen.id])
+            if book is not None:
+                book.add_instance(child, chosen)
     clone.touch()
     for colocation in with_this(clone):
         if colocation.primary_role is not Rank.PROMOTED or not colocation.has_influence():
@@ -230,19 +268,68 @@ def _sort(clone: Clone) -> None:
             spread.ACTIVE | spread.NONNEGATIVE,
         )
         clone.touch()
+        if book is not None:
+            book.add_change(f"{colocation.id}: wish of {colocation.dependent.id}")
     tickets.require_for_promotion(clone)
+    if book is not None:
+        book.add_change(explain.NO_TICKET)
     for child in clone.children:
         chosen = child.assigned_place()
         if not child.managed and child.next_role is Rank.PROMOTED:
             child.promotion_priority = INFINITY
+            sums.note(child, INFINITY, explain.UNMANAGED, sets=True)
         elif chosen is None:
             child.promotion_priority = -INFINITY
+            sums.note(child, -INFINITY, explain.NO_PLACE, sets=True)
         elif child.promotion_priority >= 0 and chosen.id in clone.allowed:
             child.promotion_priority = clone.allowed[chosen.id]
+            if book is not None:
+                book.give(child, chosen)
     clone.children.sort(key=cmp_to_key(_comparison()))
     clone.workspace.places_at += 1
     clone.updating_nodes = False
     clone.workspace.held = None
+
+
+class _TableBook:
+    """How a clone's table changes while its instances are sorted, so that each can be told its part."""
+
+    def __init__(self, clone: Clone, sums: _Sums) -> None:
+        self._clone = clone
+        self._sums = sums
+        self._base = dict(clone.allowed)
+        self._last = dict(clone.allowed)
+        self._instances: dict[str, list[Resource]] = {}
+        self._changes: dict[str, list[PromotionTerm]] = {}
+
+    def add_instance(self, instance: Resource, node: Node) -> None:
+        self._instances.setdefault(node.id, []).append(instance)
+        self._last[node.id] = self._clone.allowed[node.id]
+
+    def add_change(self, reason: str) -> None:
+        for name, new in self._clone.allowed.items():
+            old = self._last.get(name, 0)
+            if new != old:
+                anew = abs(old) >= INFINITY
+                points = new if anew or abs(new) >= INFINITY else new - old
+                self._changes.setdefault(name, []).append(PromotionTerm(points, reason, "", anew))
+        self._last = dict(self._clone.allowed)
+
+    def give(self, instance: Resource, node: Node) -> None:
+        """What else counts for an instance on its node, besides what it has itself."""
+        base = self._base.get(node.id, 0)
+        if base:
+            self._sums.note(instance, base, explain.OF_CLONE, self._clone.id)
+        for other in self._instances.get(node.id, ()):
+            if other is not instance:
+                self._sums.note(instance, _own(other), explain.OF_OTHER, other.id)
+        for term in self._changes.get(node.id, ()):
+            self._sums.note(instance, term.points, term.reason, sets=term.sets)
+
+
+def _own(instance: Resource) -> int:
+    """An instance's points for promotion before the clone's table counted."""
+    return instance.priority if instance.next_role is not Rank.PROMOTED else INFINITY
 
 
 def _place_for_promotion(resource: Resource) -> Node | None:
@@ -279,12 +366,12 @@ def _clone(resource: Resource) -> Clone:
     return resource
 
 
-def _show(instance: Resource) -> None:
+def _show(instance: Resource, sums: _Sums) -> None:
     workspace = instance.workspace
     if workspace.show_scores:
         chosen = instance.assigned_place()
         workspace.lines.append(PromotionLine(
-            instance.id, "" if chosen is None else chosen.name, instance.promotion_priority
+            instance.id, "" if chosen is None else chosen.name, instance.promotion_priority, sums.of(instance)
         ))
 
 
@@ -292,12 +379,13 @@ def set_roles(clone: Clone) -> None:
     """Promote as many as shall be, the best first; all others stay or become unpromoted."""
     workspace = clone.workspace
     clone.counts = {}
+    sums = _Sums(wanted=workspace.show_scores)
     for instance in clone.children:
-        _set_priority(instance, clone)
-    _sort(clone)
+        _set_priority(instance, clone, sums)
+    _sort(clone, sums)
     promoted = 0
     for instance in clone.children:
-        _show(instance)
+        _show(instance, sums)
         chosen: Node | None = None
         if instance.promotion_priority >= 0 and (
             promoted < clone.promoted_max or not clone.managed

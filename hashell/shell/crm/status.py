@@ -28,12 +28,14 @@ _DETAIL = {"n": "by_node", "r": "inactive", "R": "details", "b": "brief", "t": "
 
 def gather(client: ClusterClient, options: StatusOptions) -> ClusterStatus:
     """What the cluster is like now. Raises HashellError."""
+    from hashell.simulate.source import zone
     from hashell.state.cluster_state import read_cluster_state
     from hashell.status.build import cluster_status
     from hashell.status.fencing_events import EVENTS_MAX, fencing_of
     from hashell.status.options import Section
 
-    state = read_cluster_state(client.cib(), time.time())
+    now_s = time.time()
+    state = read_cluster_state(client.cib(), now_s, zone(now_s))
     live = client.info() if client.kind in ("hashelld", "pacemaker") else None
     wants_fencing = live is not None and options.fence_level and options.shows(Section.FENCING)
     return cluster_status(state, live, options, fencing=fencing_of(client.events(EVENTS_MAX)) if wants_fencing else ())
@@ -100,12 +102,14 @@ def _render(found: ClusterStatus, form: str, request: str) -> str:
 def verify(session: Session, words: list[str]) -> int:
     """Configuration and status: errors end with a code, warnings are told; with `scores` the points too."""
     from hashell.commands.checks import check_all
+    from hashell.simulate.source import zone
     from hashell.state.cluster_state import read_cluster_state
 
     env = session.env()
     for problem in check_all(env):
         env.report(problem)
-    for found in read_cluster_state(env.cib, time.time()).problems:
+    now_s = time.time()
+    for found in read_cluster_state(env.cib, now_s, zone(now_s)).problems:
         session.err(f"WARNING: {getattr(found, 'text', found)}")
     env.settle()
     if words:
@@ -187,6 +191,8 @@ def score_lines(cib: Cib) -> Iterator[str]:
     from hashell.scheduler.schedule import Wanted
     from hashell.simulate import text
     from hashell.simulate.run import decide
+    from hashell.simulate.source import zone
 
-    decision = decide(Document(cib.copy_root()), time.time(), 0, Wanted(scores=True))
+    now_s = time.time()
+    decision = decide(Document(cib.copy_root()), now_s, 0, Wanted(scores=True), zone(now_s))
     yield from text.score_lines(decision.schedule.scores)
