@@ -220,16 +220,15 @@ class _Session:
         self.greeted = False
 
     async def run(self, moved_from: str, why: str) -> None:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S) as limit:
-            try:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 reader, writer = await asyncio.open_unix_connection(self._path)
-            except TimeoutError:
-                raise _Gone(f"{self._path} does not answer") from None
-            except FileNotFoundError:
-                raise _Gone(f"there is no socket {self._path}") from None
-            except ConnectionRefusedError:
-                raise _Gone(f"nobody listens at {self._path}") from None
-            limit.reschedule(None)
+        except TimeoutError:
+            raise _Gone(f"{self._path} does not answer") from None
+        except FileNotFoundError:
+            raise _Gone(f"there is no socket {self._path}") from None
+        except ConnectionRefusedError:
+            raise _Gone(f"nobody listens at {self._path}") from None
         try:
             await self._talk(reader, writer, moved_from, why)
         finally:
@@ -247,15 +246,16 @@ class _Session:
     ) -> None:
         frames = codec.FrameReader(messages.ToClient, first_max=codec.FRAME_MAX)
         self._ask(writer, messages.Hello(messages.PROTOCOL, self._feed._program, __version__), "hello")
-        loop = asyncio.get_running_loop()
-        heard_at = loop.time()
+        # Only time in which we looked counts as silence: what came while this machine stood still is waiting to be read.
+        silent_s = 0.0
         asked = False
         while True:
             try:
                 async with asyncio.timeout(SILENCE_ASK_S):
                     data = await reader.read(_CHUNK)
             except TimeoutError:
-                if loop.time() - heard_at > self._feed._silence_s:
+                silent_s += SILENCE_ASK_S
+                if silent_s >= self._feed._silence_s:
                     raise _Gone(f"{self._node_name()} is silent") from None
                 if not asked and self.greeted:
                     asked = True
@@ -263,7 +263,7 @@ class _Session:
                 continue
             if not data:
                 raise _Gone(f"{self._node_name()} is gone: it closed the connection")
-            heard_at = loop.time()
+            silent_s = 0.0
             asked = False
             for frame in frames.feed(data):
                 await self._take(frame, writer, moved_from, why)

@@ -164,7 +164,7 @@ async def test_every_theme_draws_the_same_words(cluster, shown, screen, until, t
 
 
 async def test_plain_ascii_draws_no_other_character(cluster, shown, screen):
-    async with shown(cluster, ascii_only=True) as (app, pilot):
+    async with shown(cluster, ascii_only=True) as (app, _):
         rows = [line.text for line in app.query_one("#overview").rows]
 
     assert rows and all(row.isascii() for row in rows)
