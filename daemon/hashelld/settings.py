@@ -83,10 +83,15 @@ def _default_dirs(cluster: str, node: str) -> tuple[Path, Path, Path]:
             Path("/var/lib/hashell") / cluster / node, Path("/run/hashell"),
             Path("/etc/hashell/key"),
         )
+    import warnings
+
     import platformdirs
 
     state = Path(platformdirs.user_state_dir("hashell"))
-    run = Path(platformdirs.user_runtime_dir("hashell"))
+    with warnings.catch_warnings():
+        # Without a session there is no XDG_RUNTIME_DIR; that is no news for the person.
+        warnings.simplefilter("ignore")
+        run = Path(platformdirs.user_runtime_dir("hashell"))
     key = Path(platformdirs.user_config_dir("hashell")) / "key"
     return state / cluster / node, run / cluster / node, key
 

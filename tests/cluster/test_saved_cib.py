@@ -25,7 +25,7 @@ def _lines(text: str) -> list[str]:
 
 def _run(*command: str, **env: str) -> str:
     done = subprocess.run(
-        command, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=60
+        command, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=90
     )
     assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
     return done.stdout
@@ -37,8 +37,9 @@ def saved(tmp_path_factory) -> tuple[Path, str]:
     path = tmp_path_factory.mktemp("saved") / "saved.xml"
     with LoopbackStage() as stage:
         stage.build()
+        stage.cluster.wait_until(lambda: not stage.complaint("idle", "", "", ""), "the cluster finds no rest")
         socket = str(stage.cluster.place("node1").socket)
-        for _ in range(3):  # once more if the cluster changed between saving and looking
+        for _ in range(10):  # once more if the cluster changed between saving and looking
             path.unlink(missing_ok=True)
             _run(sys.executable, "-m", "hashell", "--attach", socket, "cib", "save", str(path))
             said = _run(sys.executable, "-m", "hashell", "monitor", "-1", "-r", "--attach", socket)
@@ -57,17 +58,17 @@ def _version(path: Path) -> str:
 
 
 def test_crm_verify_is_content_with_a_saved_cib(saved):
-    need("crm_verify")
+    tool = need("crm_verify")
     done = subprocess.run(
-        ["crm_verify", "-V", "-x", str(saved[0])], capture_output=True, text=True, check=False, timeout=60
+        [tool, "-V", "-x", str(saved[0])], capture_output=True, text=True, check=False, timeout=90
     )
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_crm_mon_lists_the_same_nodes_resources_and_states_as_the_monitor(saved):
-    need("crm_mon")
+    tool = need("crm_mon")
     path, said = saved
-    theirs = _run("crm_mon", "-1", "-r", CIB_file=str(path))
+    theirs = _run(tool, "-1", "-r", CIB_file=str(path))
 
     assert _lines(said) == _lines(theirs)
     assert "Started" in said
@@ -82,7 +83,7 @@ def test_the_monitor_says_the_same_of_the_file_as_of_the_cluster(saved):
 
 
 def test_crm_simulate_would_change_nothing_in_the_saved_cluster(saved):
-    need("crm_simulate")
-    told = _run("crm_simulate", "-x", str(saved[0]), "-R")
+    tool = need("crm_simulate")
+    told = _run(tool, "-x", str(saved[0]), "-R")
 
     assert re.search(r"\* (Start|Stop|Move|Recover|Restart|Fence|Promote|Demote)", told) is None, told
