@@ -31,7 +31,7 @@ REMOTE_DAEMON = "/usr/sbin/pacemaker-remoted"
 
 #: No more replicas or instances than this are made of one resource. Pacemaker has no bound; a
 #: typing error should not take all memory of a machine.
-INSTANCES_MAX = 10_000
+INSTANCES_MAX = 1_000
 
 _AGENTS = ("docker", "podman")
 _ADDRESS = re.compile(r"\s*\+?(\d+)\.\s*\+?(\d+)\.\s*\+?(\d+)\.\s*\+?(\d+)")

@@ -21,6 +21,7 @@ from hashell.model.operations import OperationConfig, Requires
 from hashell.scheduler import fencing
 from hashell.scheduler.ordering.relations import Link
 from hashell.scheduler.workspace import Node, Rank, Workspace
+from hashell.values.integers import whole_number
 
 if TYPE_CHECKING:
     from hashell.scheduler.variants.variant import Resource
@@ -148,7 +149,7 @@ class Action:
     @property
     def interval_ms(self) -> int:
         text = self.meta.get("interval", "")
-        return int(text) if text.isdigit() else 0
+        return whole_number(text) or 0
 
     def because(self, reason: str | None, *, overwrite: bool = False) -> None:
         """Why the action is as it is; the first reason stays unless a later one is better."""
@@ -172,18 +173,19 @@ _PREFIXES = ("_pre_notify", "_post_notify", "_confirmed-pre_notify", "_confirmed
 def split_key(key: str) -> tuple[str, str, int]:
     """Resource, task and interval of an operation key; empty where it is none."""
     head, bar, number = key.rpartition("_")
-    if not bar or not number.isdigit():
+    interval_ms = whole_number(number)
+    if not bar or interval_ms is None:
         return "", "", 0
     for tail in _UNDERBARRED:
         if head.endswith(tail):
-            return head[: -len(tail)], tail[1:], int(number)
+            return head[: -len(tail)], tail[1:], interval_ms
     resource, bar, task = head.rpartition("_")
     if not bar:
         return "", "", 0
     for tail in _PREFIXES:
         if resource.endswith(tail):
-            return resource[: -len(tail)], f"{tail[1:]}_{task}", int(number)
-    return resource, task, int(number)
+            return resource[: -len(tail)], f"{tail[1:]}_{task}", interval_ms
+    return resource, task, interval_ms
 
 
 def task_of_key(key: str) -> str:

@@ -16,6 +16,7 @@ from lxml import etree
 from hashell.cib.digest import operation_digest
 from hashell.errors import BadInput
 from hashell.transition.xml import FEATURE_SET
+from hashell.values.integers import whole_number
 
 #: A transition's identity where there was none.
 _NO_TRANSITION = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
@@ -211,7 +212,7 @@ def count_failure(
         return []
     tail = f"{name}#{result.task}_{result.interval_ms}"
     old = _attribute_value(state, f"fail-count-{tail}") or ""
-    value = "INFINITY" if infinity else str((int(old) if old.isdigit() else 0) + 1)
+    value = "INFINITY" if infinity else str((whole_number(old) or 0) + 1)
     return [
         set_attribute(state, f"fail-count-{tail}", value),
         set_attribute(state, f"last-failure-{tail}", str(result.when_s)),
@@ -268,11 +269,7 @@ def _entry_ids(resource: str, result: Result) -> list[str]:
 def record(history: etree._Element, result: Result, node: str) -> None:
     """Write an operation's result into a resource's history on a node."""
     resource = history.get("id", "")
-    calls = [
-        int(text) for text in (entry.get("call-id", "") for entry in history.iterfind("*"))
-        if text.lstrip("-").isdigit()
-    ]
-    call_id = max([0, *calls]) + 1
+    call_id = max((whole_number(entry.get("call-id", "")) or 0 for entry in history.iterfind("*")), default=0) + 1
     task = "start" if result.task in ("reload", "reload-agent") else result.task
     ids = _entry_ids(resource, Result(
         resource, task, result.interval_ms, result.rc, result.target_rc, result.reason,

@@ -18,6 +18,7 @@ from hashell.simulate.text import action_line, action_step, change_lines, inject
 from hashell.state.cluster_state import ClusterState, read_cluster_state
 from hashell.transition.graph import Action, ActionKind, Graph
 from hashell.transition.runner import Runner, RunState
+from hashell.values.integers import whole_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ class _Walker:
         except inject.BadInjection:
             return False
         expected = action.attributes.get("CRM_meta_op_target_rc", "")
-        target = int(expected) if expected.isdigit() else 0
+        target = whole_number(expected) or 0
         code = target
         failed = False
         names = list(dict.fromkeys((name, reference.id)))

@@ -27,6 +27,7 @@ from hashell.status.cluster_status import (
 )
 from hashell.status.options import Manner, Section
 from hashell.status.selection import Names, View, passes
+from hashell.values.integers import leading_integer
 from hashell.values.outcomes import exec_status_text
 from hashell.values.roles import Role
 
@@ -489,13 +490,7 @@ def attribute_section(view: View) -> Block | None:
 
 def leading_number(text: str) -> int:
     """The number at the beginning of a text, 0 without one."""
-    digits = ""
-    for place, char in enumerate(text.strip()):
-        if char.isdigit() or (place == 0 and char in "+-"):
-            digits += char
-        else:
-            break
-    return int(digits) if digits.strip("+-") else 0
+    return leading_integer(text) or 0
 
 
 def history_section(view: View) -> Block | None:

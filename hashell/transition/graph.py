@@ -11,6 +11,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hashell.values.integers import whole_number
 from hashell.values.intervals import interval_ms
 
 
@@ -65,12 +66,12 @@ class Action:
     def timeout_ms(self) -> int:
         """CRM_meta_timeout, 0 where there is none."""
         text = self.attributes.get("CRM_meta_timeout", "")
-        return int(text) if text.isdigit() else 0
+        return whole_number(text) or 0
 
     @property
     def interval_ms(self) -> int:
         text = self.attributes.get("CRM_meta_interval", "")
-        return int(text) if text.isdigit() else 0
+        return whole_number(text) or 0
 
 
 @dataclass(frozen=True, slots=True)

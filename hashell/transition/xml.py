@@ -14,6 +14,7 @@ from lxml import etree
 from hashell.cib.document import parse_xml
 from hashell.errors import BadInput
 from hashell.transition.graph import Action, ActionKind, Graph, PrimitiveRef, Synapse
+from hashell.values.integers import whole_number
 
 FEATURE_SET = "3.20.5"
 """The value of crm_feature_set that actions carry: what the agents' parameters are like. Pacemaker 3.0.2's."""
@@ -178,8 +179,9 @@ def _recheck(text: str | None) -> int | None:
     """Pacemaker writes seconds; ISO 8601 is read too."""
     if text is None:
         return None
-    if text.isdigit():
-        return int(text)
+    seconds = whole_number(text)
+    if seconds is not None:
+        return seconds
     try:
         when = datetime.fromisoformat(text)
     except ValueError:

@@ -12,6 +12,11 @@ _LEADING = re.compile(r"\s*([+-]?[0-9]+)")
 _MAX, _DIGITS_MAX = 2**63 - 1, 18
 
 
+def whole_number(text: str) -> int | None:
+    """`12` from "12"; None from any text that is not digits alone (of 0 to 9), or too many of them."""
+    return int(text) if text.isdecimal() and text.isascii() and len(text) <= _DIGITS_MAX else None
+
+
 def leading_integer(text: str | None) -> int | None:
     """`12` from "12", " 12" and "12abc"; None from no text and from text without leading digits.
 

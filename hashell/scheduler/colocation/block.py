@@ -14,6 +14,7 @@ from hashell.values.scores import INFINITY
 
 if TYPE_CHECKING:
     from hashell.scheduler.actions import Action
+    from hashell.scheduler.colocation.relations import Colocation
     from hashell.scheduler.variants.variant import Resource
 
 
@@ -30,6 +31,20 @@ def _block(resource: Resource, task: str, cause: Resource) -> None:
         _block(child, task, cause)
 
 
+def _blocked(child: Resource, task: str) -> bool:
+    """Whether an instance can not run; while one can, dependents can go there."""
+    of_child = act.find_first(child, task=task)
+    return of_child is not None and not of_child.flags & act.RUNNABLE
+
+
+def _concerned(resource: Resource, *, starting: bool) -> list[Colocation]:
+    """The colocations of those that can't be without this resource."""
+    return [
+        colocation for colocation in with_this(resource)
+        if colocation.score >= INFINITY and (starting or colocation.primary_role is Rank.PROMOTED)
+    ]
+
+
 def block_dependents(action: Action) -> None:
     """If a start or promotion can not be done, neither can that of those that must be with it."""
     if action.flags & act.RUNNABLE or action.task not in (act.START, act.PROMOTE):
@@ -40,15 +55,15 @@ def block_dependents(action: Action) -> None:
     resource = action.resource.top
     if resource.parent is not None:
         resource = resource.parent
-    for child in resource.children:
-        # While one instance can run, dependents can go there.
-        of_child = act.find_first(child, task=action.task)
-        if of_child is None or of_child.flags & act.RUNNABLE:
+    if not resource.children:
+        concerned = _concerned(resource, starting=starting)
+    elif not _blocked(resource.children[0], action.task):
+        return
+    else:
+        # Whom it concerns is asked before all the instances are, which may be thousands, each with its action.
+        concerned = _concerned(resource, starting=starting)
+        if not concerned or not all(_blocked(child, action.task) for child in resource.children):
             return
-    for colocation in with_this(resource):
-        if colocation.score < INFINITY:
-            continue
-        if not starting and colocation.primary_role is not Rank.PROMOTED:
-            continue
+    for colocation in concerned:
         task = act.PROMOTE if colocation.dependent_role is Rank.PROMOTED else act.START
         _block(colocation.dependent, task, action.resource)

@@ -16,6 +16,7 @@ from hashell.scheduler.references import (
     set_of,
 )
 from hashell.values.booleans import parse_boolean
+from hashell.values.integers import leading_integer
 from hashell.values.scores import is_score, parse_score
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def is_number(text: str) -> bool:
     head = text.strip().lower()
     if head in ("red", "yellow", "green"):
         return True
-    return is_score(text.strip()) or head.lstrip("+-")[:1].isdigit()
+    return is_score(text.strip()) or leading_integer(head) is not None
 
 
 def _sets_of_tags(

@@ -35,6 +35,7 @@ from hashell.scheduler.ordering import apply, make
 from hashell.scheduler.ordering import relations as rel
 from hashell.scheduler.variants.variant import Resource
 from hashell.scheduler.workspace import Node, Rank
+from hashell.values.integers import leading_integer
 from hashell.values.scores import INFINITY
 
 if TYPE_CHECKING:
@@ -375,5 +376,4 @@ def guest_connection(launcher: Resource) -> Resource | None:
 def _shutdown_time(node: Node, now_s: int) -> int:
     """When the node asked to shut down; now where that is not known."""
     text = node.attributes.get("shutdown", "")
-    when = int(text) if text.lstrip("-").isdigit() else 0
-    return when or now_s
+    return leading_integer(text) or now_s

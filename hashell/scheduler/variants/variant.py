@@ -19,6 +19,7 @@ from hashell.model.resources import MultipleActive, ResourceConfig, ResourceKind
 from hashell.scheduler.scores import add
 from hashell.scheduler.workspace import RANK_OF, Node, Rank, Workspace
 from hashell.state.resources import ProbeMode
+from hashell.values.integers import leading_integer
 from hashell.values.scores import INFINITY
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from hashell.state.resources import Resource as Found
 
 #: How kinds compare where Pacemaker compares them.
+#: What an int of C holds.
+_INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
+
 VARIANT = {
     ResourceKind.PRIMITIVE: 0, ResourceKind.GROUP: 1, ResourceKind.CLONE: 2, ResourceKind.BUNDLE: 3,
 }
@@ -452,19 +456,14 @@ def number_of(name: str) -> int:
     for separator in (":", "-"):
         _, found, tail = name.rpartition(separator)
         if found:
-            digits = ""
-            for letter in tail:
-                if not letter.isdigit():
-                    break
-                digits += letter
-            return int(digits or 0)
+            return max(leading_integer(tail) or 0, 0) if tail[:1].isdecimal() else 0
     return 0
 
 
 def strip_instance(name: str) -> str:
     """`web:12` → `web`."""
     base, colon, number = name.rpartition(":")
-    return base if colon and number.isdigit() and base else name
+    return base if colon and number.isdecimal() and number.isascii() and base else name
 
 
 def _once(nodes: Iterable[Node]) -> list[Node]:
@@ -476,11 +475,5 @@ def _only(nodes: list[Node]) -> Node | None:
 
 
 def _whole(text: str) -> int:
-    """Leading digits of a utilization value; what is no number counts 0."""
-    head = text.strip()
-    sign = -1 if head.startswith("-") else 1
-    digits = head.lstrip("+-")
-    count = 0
-    while count < len(digits) and digits[count].isdigit():
-        count += 1
-    return sign * int(digits[:count]) if count else 0
+    """Leading digits of a utilization value, as far as an int of C goes; what is no number counts 0."""
+    return min(max(leading_integer(text) or 0, _INT_MIN), _INT_MAX)
