@@ -40,7 +40,8 @@ DRIVERS = {
     "hashell/agents/ocf", "hashell/agents/tools", "hashell/cib/history.py", "hashell/cib/files.py",
     "hashelld/core/driver.py", "hashelld/core/agents.py", "hashelld/core/scheduler_process.py",
     "hashelld/engine/mesh/announce.py", "hashelld/engine/mesh/transport.py",
-    "hashelld/engine/mesh/heartbeat.py", "hashelld/engine/corosync", "hashelld/ipc", "hashelld/storage",
+    "hashelld/engine/mesh/heartbeat.py", "hashelld/engine/mesh/heartbeat_process.py",
+    "hashelld/engine/corosync", "hashelld/ipc", "hashelld/storage",
     "hashelld/core/worker.py",
 }
 #: Heavy libraries, and the only rooms that may use them.

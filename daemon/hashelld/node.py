@@ -44,6 +44,7 @@ from hashelld.engine.engine import Me
 from hashelld.engine.loopback import LoopbackEngine
 from hashelld.engine.mesh.announce import Announce
 from hashelld.engine.mesh.core import MeshEngine
+from hashelld.engine.mesh.heartbeat_process import HeartbeatProcess
 from hashelld.engine.mesh.transport import Transport, read_key
 from hashelld.engine.mesh.trust import make_trust
 from hashelld.executor.core import Executor
@@ -116,10 +117,12 @@ def make_engine(settings: Settings, restored: Restored) -> tuple[Component, list
         return LoopbackEngine(me), []
     trust = make_trust(read_key(settings.key))
     values = {**restored.values, "ballot": str(_highest_view(restored)).encode()}
+    # The heartbeat's port first: the first Hello tells it.
+    heartbeat = HeartbeatProcess(settings, me, trust)
     transport = Transport(settings, trust)
-    edges: list[Edge] = [transport]
+    edges: list[Edge] = [heartbeat, transport]
     if settings.zeroconf:
-        edges.append(Announce(settings, me, trust.tag, lambda: transport.port))
+        edges.append(Announce(settings, me, trust.tag, lambda: (transport.port, heartbeat.port)))
     return MeshEngine(settings, me, values), edges
 
 

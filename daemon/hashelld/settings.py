@@ -52,6 +52,11 @@ class Settings:
     settle_ms: int = 20
     phase_ms: int = 400
     join_window_ms: int = 3000
+    jitter_cap_ms: int = 3000
+    stall_limit_ms: int = 5000
+    stall_action: str = "tell"
+    resume_ms: int = 300
+    flap_delay_max_ms: int = 60_000
     settings_file: Path | None = None
 
     @property
@@ -65,12 +70,13 @@ _NUMBERS = {
     "port": (0, 65535), "expect": (0, 64), "votes": (0, 64),
     "heartbeat_ms": (20, 5000),
     "detect_ms": (200, 60_000), "settle_ms": (1, 5000), "phase_ms": (50, 10_000),
-    "join_window_ms": (0, 600_000),
+    "join_window_ms": (0, 600_000), "jitter_cap_ms": (200, 60_000), "stall_limit_ms": (1000, 600_000),
+    "resume_ms": (0, 5000), "flap_delay_max_ms": (0, 600_000),
 }
 _SWITCHES = {"zeroconf", "two_node", "wait_for_all", "auto_tie_breaker"}
 _PATHS = {"state_dir", "run_dir", "key", "log_file"}
 _CHOICES = {
-    "engine": ("mesh", "loopback"),
+    "engine": ("mesh", "loopback"), "stall_action": ("tell", "kill"),
     "log_level": ("debug", "info", "notice", "warning", "error"),
 }
 _KEYS = tuple(field.name for field in fields(Settings) if field.name != "settings_file")

@@ -43,3 +43,8 @@ class GotDue(Event):
 @dataclass(frozen=True, slots=True)
 class GoneNow(Event):
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatGone(Event):
+    """Time enough for another heartbeat process to be there."""

@@ -33,14 +33,14 @@ Feed = Callable[[str, Event], None]
 
 
 class Announce:
-    """The zeroconf side of a node. `port` tells where the transport listens once that has started."""
+    """The zeroconf side of a node. `ports` tells where links and heartbeats come in once those have started."""
 
-    def __init__(self, settings: Settings, me: Me, tag: str, port: Callable[[], int]) -> None:
+    def __init__(self, settings: Settings, me: Me, tag: str, ports: Callable[[], tuple[int, int]]) -> None:
         self.performs: dict[type[Effect], Callable[[str, Effect], None]] = {}
         self._settings = settings
         self._me = me
         self._tag = tag
-        self._port = port
+        self._ports = ports
         self._feed: Feed = lambda component, event: None
         self._zeroconf: Any = None
         self._browser: Any = None
@@ -102,14 +102,15 @@ class Announce:
         from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
         me = self._me
+        port, heartbeat = self._ports()
         # Explicit addresses: the library's own choice fails without a default route.
         self._zeroconf = AsyncZeroconf(interfaces=list(addresses), ip_version=IPVersion.V4Only)
         self._info = AsyncServiceInfo(
-            TYPE, f"{me.name}-{me.uuid[:8]}.{TYPE}", port=self._port(),
+            TYPE, f"{me.name}-{me.uuid[:8]}.{TYPE}", port=port,
             addresses=[socket.inet_aton(address) for address in addresses],
             properties={
                 "v": VERSION, "cl": me.cluster, "tag": self._tag, "node": me.name, "uuid": me.uuid,
-                "boot": str(me.boot), "fs": me.feature_set,
+                "boot": str(me.boot), "fs": me.feature_set, "hb": str(heartbeat),
             },
             server=f"{me.name}-{me.uuid[:8]}.local.",
         )

@@ -36,7 +36,8 @@ class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class Hello(Frame, frozen=True):
-    """First word of both sides. `port` is where the speaker listens."""
+    """First word of both sides. `port` is where the speaker listens, `heartbeat` its UDP port for beats (0: none),
+    `addresses` where both can be reached besides the address of this connection."""
 
     protocol: int
     cluster: str
@@ -45,6 +46,8 @@ class Hello(Frame, frozen=True):
     boot: int
     feature_set: str = ""
     port: int = 0
+    heartbeat: int = 0
+    addresses: tuple[str, ...] = ()
 
 
 class Refuse(Frame, frozen=True):
@@ -57,11 +60,15 @@ class Refuse(Frame, frozen=True):
 class Beat(Frame, frozen=True):
     """I live: whom I reach both ways as far as I know, the view that I am in, the highest ballot that I have seen.
 
-    `boot` of each reached node tells a new life from an old one."""
+    `boot` of each reached node tells a new life from an old one. `often`: I count on such frames from you, as
+    heartbeats do not pass. `ask`: answer at once; `answers`: the number asked."""
 
     view: ViewId
     highest: int
     reach: tuple[tuple[str, int], ...]
+    often: bool = True
+    ask: int = 0
+    answers: int = 0
 
 
 class Goodbye(Frame, frozen=True):

@@ -33,8 +33,17 @@ from hashelld.core.events import (
     Started,
 )
 from hashelld.engine.engine import MESSAGE_MAX, Me
-from hashelld.engine.mesh import codec, recovery, roster
-from hashelld.engine.mesh.alarms import DoubtOver, GoneNow, GotDue, InstallOverdue, ProposeNow, RoundOverdue, Tick
+from hashelld.engine.mesh import codec, pulse, recovery, roster
+from hashelld.engine.mesh.alarms import (
+    DoubtOver,
+    GoneNow,
+    GotDue,
+    HeartbeatGone,
+    InstallOverdue,
+    ProposeNow,
+    RoundOverdue,
+    Tick,
+)
 from hashelld.engine.mesh.cliques import wanted_members
 from hashelld.engine.mesh.codec import (
     Beat,
@@ -56,10 +65,15 @@ from hashelld.engine.mesh.codec import (
 )
 from hashelld.engine.mesh.complaints import Complaints
 from hashelld.engine.mesh.discovery import Discovery
+from hashelld.engine.mesh.hearing import Hearing
 from hashelld.engine.mesh.links import (
     Dial,
     DialFailed,
     FrameCame,
+    HeartbeatDown,
+    HeartbeatPort,
+    HeartbeatSaid,
+    HeartbeatUp,
     LinkClose,
     LinkClosed,
     LinkOpened,
@@ -71,14 +85,17 @@ from hashelld.engine.mesh.links import (
 from hashelld.engine.mesh.membership import Membership
 from hashelld.engine.mesh.ordering import Ordering, QueueFull
 from hashelld.engine.mesh.peers import Link, Peer
-from hashelld.engine.mesh.suspicion import Detector
 from hashelld.engine.mesh.told import lines_of, view_of
 from hashelld.engine.mesh.welcome import refusal, replaces
 from hashelld.engine.quorum import Options
 from hashelld.settings import Settings
 
 #: Heartbeats after a pause of our own in which members say whether they are still in our view.
-DOUBT_BEATS = 4
+DOUBT_BEATS = 8
+#: Addresses of a peer that count, besides that of its link.
+ADDRESSES_MAX = 4
+#: Ticks between two frames to a peer whose life its heartbeats tell.
+SELDOM_TICKS = 10
 #: Milliseconds by which each later name waits longer before it proposes: a proposal takes less.
 RANK_MS = 250
 #: Frames kept for a view that is promised and not yet installed here.
@@ -106,16 +123,19 @@ class MeshEngine:
         )
         self._members = Membership(me.name, me.boot, *_remembered(values))
         self._ordering = Ordering(me.name)
-        self._detector = Detector(settings.heartbeat_ms, settings.detect_ms)
         self._discovery = Discovery()
         self._links: dict[int, Link] = {}
         self._peers: dict[str, Peer] = {}
+        self._hearing = Hearing(settings, me, self._peers)
         self._view_links: dict[str, int] = {}
         self._early: list[tuple[str, int, Frame]] = []
         self._doubting = False
         self._doubtful: list[tuple[str, int, Submit | Order | Got | Direct]] = []
         self._too_many = False
         self._heard_since: set[str] = set()
+        self._asked = 0
+        self._asked_awake = 0
+        self._ticks = 0
         self._goodbyes: dict[str, int] = {}
         self._unwilling: dict[str, tuple[int, int]] = {}
         self._complaints = Complaints()
@@ -125,6 +145,8 @@ class MeshEngine:
         self._stuck = False
         self._leaving = False
         self._port = settings.port
+        self._heartbeat_port = 0
+        self._addresses: tuple[str, ...] = ()
         self._local = "localhost"
         self._quorate: bool | None = None
 
@@ -132,7 +154,7 @@ class MeshEngine:
 
     def receive(self, event: Event, now_ms: int, wall_s: float) -> list[Effect]:
         out: list[Effect] = []
-        paused = self._detector.paused(now_ms) if self._started_ms else 0
+        paused = self._hearing.paused(now_ms) if self._started_ms else 0
         if paused:
             self._woke(paused, now_ms, out)
         match event:
@@ -156,8 +178,19 @@ class MeshEngine:
             case PeerFound(address):
                 self._discovery.add(address, now_ms)
                 self._dial(now_ms, out)
-            case Listening(port):
-                self._port = port
+            case Listening(port, addresses):
+                self._port, self._addresses = port, addresses
+            case HeartbeatSaid(report):
+                self._heartbeat_said(report, now_ms, out)
+            case HeartbeatPort(port):
+                self._heartbeat_port = port
+            case HeartbeatUp(priority):
+                self._hearing.up(priority, out)
+            case HeartbeatDown(reason):
+                self._hearing.down(reason, out)
+            case HeartbeatGone():
+                self._hearing.gone(now_ms, out)
+                self._beat(out)
             case MulticastWanted(topic, payload):
                 self._multicast(topic, payload, out)
             case SendWanted(to, topic, payload):
@@ -198,20 +231,51 @@ class MeshEngine:
 
     def _tick(self, now_ms: int, out: list[Effect]) -> None:
         out.append(StartTimer("tick", self._settings.heartbeat_ms, Tick()))
-        for name in self._detector.tick(now_ms):
-            self._give_up(name, now_ms, out)
-        self._beat(out)
+        for name in self._hearing.tick(now_ms, out):
+            silent_ms = self._hearing.silent_ms(name, now_ms)
+            self._give_up(name, f"{name} has been silent for {silent_ms} ms", "silent", now_ms, out)
+        self._ticks += 1
+        self._beat(out, seldom=self._ticks % SELDOM_TICKS != 0)
         self._dial(now_ms, out)
         self._evaluate(now_ms, out)
 
-    def _give_up(self, name: str, now_ms: int, out: list[Effect]) -> None:
-        silent_ms = self._detector.silent_ms(name, now_ms)
-        self._detector.forget(name)
+    def _give_up(self, name: str, text: str, reason: str, now_ms: int, out: list[Effect]) -> None:
         peer = self._peers.get(name)
         if peer:
-            self._happened("member", "warning", f"{name} has been silent for {silent_ms} ms", out, name)
+            self._happened("member", "warning", text, out, name)
             out.append(LinkClose(peer.link))
-            self._link_closed(peer.link, "silent", now_ms, out)
+            self._link_closed(peer.link, reason, now_ms, out)
+
+    def _heartbeat_said(self, report: pulse.Report, now_ms: int, out: list[Effect]) -> None:
+        match report:
+            case pulse.Silent(name, boot, why, silent_ms, limit_ms):
+                peer = self._peers.get(name)
+                if peer and peer.boot == boot:
+                    out.append(Log("info", "heartbeats", {"peer": name, "why": why, "limit_ms": limit_ms}))
+                    text = {
+                        "silent": f"{name} has been silent for {silent_ms} ms",
+                        "one way": f"{name} has not heard {self._me.name} for {silent_ms} ms",
+                        "stalled": f"the daemon of {name} has stood still for {silent_ms} ms",
+                        "dead": f"the daemon of {name} ended",
+                    }.get(why, f"{name} has started anew")
+                    self._give_up(name, text, why, now_ms, out)
+            case pulse.Paused(paused_ms, asleep):
+                if asleep:
+                    self._woke(paused_ms, now_ms, out)
+                else:
+                    out.append(Log("warning", "the heartbeat process did not run", {"paused_ms": paused_ms}))
+            case pulse.Heard(name) if name in self._peers:
+                self._hearing.passes(self._peers[name], out)
+            case pulse.Blocked(name) if name in self._peers:
+                self._hearing.blocked(self._peers[name], now_ms, out)
+                self._beat(out)
+            case pulse.Doubted(name, silent_ms) if name in self._peers:
+                out.append(Log("debug", "asking over the link", {"peer": name, "silent_ms": silent_ms}))
+                self._asked += 1
+                self._peers[name].asked = self._asked
+                self._send(name, self._beat_for(self._peers[name], ask=self._asked), out)
+            case pulse.Shown():
+                self._hearing.show(report, now_ms, out)
 
     def _confirm(self, witness: Peer, now_ms: int, out: list[Effect]) -> None:
         """Who is silent here and given up by a witness is given up sooner: else the two would disagree for a while on
@@ -220,8 +284,11 @@ class MeshEngine:
         for name in list(self._peers):
             if name == witness.name or name in witness.reach or name not in self._members.names:
                 continue
-            if self._detector.silent_ms(name, now_ms) > soon_ms:
-                self._give_up(name, now_ms, out)
+            self._hearing.given_up(self._peers[name], out)
+            silent_ms = self._hearing.silent_ms(name, now_ms)
+            if silent_ms > soon_ms:
+                text = f"{name} has been silent for {silent_ms} ms, for {witness.name} too"
+                self._give_up(name, text, "silent", now_ms, out)
 
     def _woke(self, paused_ms: int, now_ms: int, out: list[Effect]) -> None:
         """We did not run for so long that the others may have gone on without us.
@@ -232,11 +299,15 @@ class MeshEngine:
         """
         out.append(Log("warning", "this node did not run", {"paused_ms": paused_ms}))
         self._happened("member", "warning", f"{self._me.name} did not run for {paused_ms} ms", out)
-        self._detector.tick(now_ms)
+        self._hearing.looked(now_ms)
         if self._members.seats and not self._members.is_between:
             self._doubting = True
             self._too_many = False
             self._heard_since.clear()
+            self._asked += 1
+            self._asked_awake = self._asked
+            for peer in self._peers.values():
+                self._send(peer.name, self._beat_for(peer, ask=self._asked_awake), out)
             delay_ms = DOUBT_BEATS * self._settings.heartbeat_ms
             out.append(StartTimer("doubt", delay_ms, DoubtOver(self._members.view)))
 
@@ -261,7 +332,8 @@ class MeshEngine:
     def _hello(self) -> Hello:
         me = self._me
         return Hello(
-            codec.PROTOCOL, me.cluster, me.name, me.uuid, me.boot, me.feature_set, self._port
+            codec.PROTOCOL, me.cluster, me.name, me.uuid, me.boot, me.feature_set, self._port, self._heartbeat_port,
+            self._addresses,
         )
 
     def _dial(self, now_ms: int, out: list[Effect]) -> None:
@@ -326,7 +398,7 @@ class MeshEngine:
             return
         out.append(Log("info", "link ended", {"peer": peer.name, "reason": reason}))
         del self._peers[peer.name]
-        self._detector.forget(peer.name)
+        self._hearing.peer_gone(peer.name, out)
         self._discovery.lost(peer.name, now_ms)
         self._beat(out)
         if not self._leaving and reason not in ("goodbye", "refused"):
@@ -357,11 +429,14 @@ class MeshEngine:
         address = known.address if known.dialed else (known.address[0], hello.port)
         if known.dialed or hello.port:
             self._discovery.linked(address, hello.name, now_ms)
-        self._peers[hello.name] = Peer(
+        peer = self._peers[hello.name] = Peer(
             hello.name, link, hello.uuid, hello.boot, address, known.dialed, hello.feature_set
         )
+        if hello.heartbeat:
+            hosts = dict.fromkeys((known.address[0], *hello.addresses[:ADDRESSES_MAX]))
+            peer.heartbeat = tuple((host, hello.heartbeat) for host in hosts)
         self._goodbyes.pop(hello.name, None)
-        self._detector.heard(hello.name, now_ms)
+        self._hearing.peer_up(peer, now_ms, out)
         out.append(Log("info", "link up", {"peer": hello.name, "boot": hello.boot}))
         self._beat(out)
 
@@ -412,20 +487,10 @@ class MeshEngine:
         peer = self._peers.get(known.name)
         if peer is None or peer.link != link:
             return
-        self._detector.heard(peer.name, now_ms)
+        self._hearing.link_spoke(peer, now_ms)
         match frame:
-            case Beat(view, highest, reach):
-                self._members.saw(highest)
-                changed = not peer.beats or dict(reach) != peer.reach or view != peer.view
-                peer.reach, peer.view = dict(reach), view
-                peer.beats += 1
-                if view == self._members.view:
-                    self._heard_since.add(peer.name)
-                if changed:
-                    # Whatever made it refuse us may be over.
-                    self._unwilling.pop(peer.name, None)
-                    self._confirm(peer, now_ms, out)
-                    self._evaluate(now_ms, out)
+            case Beat():
+                self._beat_came(peer, frame, now_ms, out)
             case Goodbye():
                 self._goodbyes[peer.name] = peer.boot
                 out.append(LinkClose(link))
@@ -443,6 +508,26 @@ class MeshEngine:
                 self._in_view(peer.name, link, frame, out)
             case _:
                 pass
+
+    def _beat_came(self, peer: Peer, beat: Beat, now_ms: int, out: list[Effect]) -> None:
+        self._members.saw(beat.highest)
+        changed = not peer.beats or dict(beat.reach) != peer.reach or beat.view != peer.view
+        peer.reach, peer.view, peer.wants_often = dict(beat.reach), beat.view, beat.often
+        peer.beats += 1
+        if beat.ask:
+            self._send(peer.name, self._beat_for(peer, answers=beat.ask), out)
+        if beat.answers and beat.answers == peer.asked:
+            self._hearing.link_answered(peer, out)
+        if changed:
+            # Whatever made it refuse us may be over.
+            self._unwilling.pop(peer.name, None)
+            self._confirm(peer, now_ms, out)
+            self._evaluate(now_ms, out)
+        if self._doubting and beat.answers == self._asked_awake and beat.view == self._members.view:
+            # Said after we woke: what it said before may have waited in our sockets.
+            self._heard_since.add(peer.name)
+            if self._heard_since >= self._members.names - {self._me.name}:
+                self._doubt_over(self._members.view, now_ms, out)
 
     def _in_view(
         self, origin: str, link: int, frame: Submit | Order | Got | Direct, out: list[Effect]
@@ -539,13 +624,21 @@ class MeshEngine:
     def _reached(self) -> dict[str, int]:
         return {self._me.name: self._me.boot, **{p.name: p.boot for p in self._peers.values()}}
 
-    def _beat(self, out: list[Effect]) -> None:
-        links = tuple(peer.link for peer in self._peers.values())
-        if links:
-            reach = tuple(sorted(self._reached().items()))
-            out.append(LinkSend(links, Beat(
-                self._members.view, self._members.highest, reach
-            )))
+    def _beat(self, out: list[Effect], *, seldom: bool = False) -> None:
+        """Tell all peers where we are; `seldom`: only those whose life is told by that."""
+        groups: dict[bool, list[int]] = {}
+        for peer in self._peers.values():
+            if peer.wants_often or not peer.passing or not seldom:
+                groups.setdefault(not peer.passing, []).append(peer.link)
+        for often, links in groups.items():
+            out.append(LinkSend(tuple(links), self._beat_frame(often, 0, 0)))
+
+    def _beat_for(self, peer: Peer, *, ask: int = 0, answers: int = 0) -> Beat:
+        return self._beat_frame(not peer.passing, ask, answers)
+
+    def _beat_frame(self, often: bool, ask: int, answers: int) -> Beat:
+        reach = tuple(sorted(self._reached().items()))
+        return Beat(self._members.view, self._members.highest, reach, often, ask, answers)
 
     def _wanted(self, now_ms: int) -> frozenset[str]:
         """Whom we would have in a view now, ourselves among them."""
@@ -711,6 +804,7 @@ class MeshEngine:
         self._view_links = {n: self._peers[n].link for n in names if n in self._peers}
         for name in names:
             self._unwilling.pop(name, None)
+        self._hearing.view(install.ballot, names, out)
         out.append(CancelTimer("install"))
         out.append(CancelTimer("round"))
         out.append(StoreValue(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashelld.core.effects import Effect
 from hashelld.core.events import Event
 from hashelld.engine.mesh.codec import Frame
+from hashelld.engine.mesh.pulse import Command, Report
 
 Address = tuple[str, int]
 
@@ -63,9 +64,38 @@ class PeerFound(Event):
 
 @dataclass(frozen=True, slots=True)
 class Listening(Event):
-    """The transport listens at this port."""
+    """The transport listens at this port; `addresses` are those of this machine under which it can be reached."""
 
     port: int
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatPort(Event):
+    """Heartbeats will come in at this UDP port, whichever process hears them."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatUp(Event):
+    """A heartbeat process runs and knows nobody yet. `priority` in words."""
+
+    priority: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatDown(Event):
+    """It ended, or cannot be started; another one is tried."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatSaid(Event):
+    """What the heartbeat process reports (pulse.py)."""
+
+    report: Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +116,10 @@ class LinkClose(Effect):
     """What was sent before still goes out."""
 
     link: int
+
+
+@dataclass(frozen=True, slots=True)
+class TellHeartbeat(Effect):
+    """A command for the heartbeat process (pulse.py)."""
+
+    command: Command

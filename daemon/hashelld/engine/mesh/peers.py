@@ -25,6 +25,12 @@ class Peer:
     reach: dict[str, int] = field(default_factory=dict)
     view: ViewId = NO_VIEW
     beats: int = 0
+    #: Where its heartbeats go; whether they pass both ways; whether it counts on frames over the link instead of them.
+    heartbeat: tuple[Address, ...] = ()
+    passing: bool = False
+    wants_often: bool = True
+    #: The number of the last question whether it is there.
+    asked: int = 0
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
-"""Suspicion: when a silent node is gone, knowing that we ourselves may have been late. Pure.
+"""Suspicion: when a silent node is gone, knowing that we ourselves may have been late. Pure, standard library.
 
 Before any verdict the detector looks at its own lateness: a node that was not scheduled must not blame its peers.
+`Detector` is for beats that come over a link; `Gaps` is the part of the heartbeat process (pulse.py) that learns.
 """
 
 from __future__ import annotations
@@ -48,3 +49,37 @@ class Detector:
         return tuple(
             name for name, when in sorted(self._heard.items()) if now_ms - when > self._detect_ms
         )
+
+
+class Gaps:
+    """How long a peer may be silent, by how regularly it was heard. Times in microseconds.
+
+    Four times the largest gap of the last ten minutes, never less than `least_us`, never more than `most_us`: a network
+    that hiccups is not taken for a death, and how much slower that makes us is known.
+    """
+
+    #: Minutes remembered, one bucket each.
+    MINUTES = 10
+    FACTOR = 4
+
+    def __init__(self, least_us: int, most_us: int) -> None:
+        self._least_us = least_us
+        self._most_us = max(least_us, most_us)
+        self._largest = [0] * self.MINUTES
+        self._minute = 0
+
+    def add(self, gap_us: int, now_us: int) -> None:
+        minute = now_us // 60_000_000
+        for passed in range(self._minute + 1, min(minute, self._minute + self.MINUTES) + 1):
+            self._largest[passed % self.MINUTES] = 0
+        self._minute = max(self._minute, minute)
+        place = self._minute % self.MINUTES
+        self._largest[place] = max(self._largest[place], gap_us)
+
+    @property
+    def largest_us(self) -> int:
+        return max(self._largest)
+
+    @property
+    def limit_us(self) -> int:
+        return min(self._most_us, max(self._least_us, self.FACTOR * self.largest_us))

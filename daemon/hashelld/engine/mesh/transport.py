@@ -39,6 +39,8 @@ HANDSHAKE_S = 3.0
 DIAL_S = 3.0
 #: Bytes that may wait for one peer; more means that it does not read, and it is cut off. A copy of a large CIB fits.
 WAITING_MAX = 64 * 1024 * 1024
+#: Addresses of this machine that peers are told.
+ADDRESSES_MAX = 4
 #: Seconds for what was sent last to leave when a connection is closed.
 LINGER_S = 0.5
 
@@ -181,7 +183,7 @@ class Transport:
                 "another hashelld may run there: give --port another, 0 for any free one",
             ) from None
         self.port = self._socket.getsockname()[1]
-        feed("engine", Listening(self.port))
+        feed("engine", Listening(self.port, _own_addresses(host)))
         self._spawn(self._accept(self._socket), "accept")
 
     async def stop(self) -> None:
@@ -316,6 +318,19 @@ _PLAIN = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_MESSAGE", "RECORD_
 def _plain_ip(address: str) -> str:
     """An IPv4 address as such, also when an IPv6 socket took the connection."""
     return address.removeprefix("::ffff:")
+
+
+def _own_addresses(host: str) -> tuple[str, ...]:
+    """Where peers reach us: where we listen, or this machine's IPv4 addresses; more than a few help nobody."""
+    if host and host not in ("0.0.0.0", "::"):  # noqa: S104
+        return (host,)
+    import psutil
+
+    found = {
+        entry.address for entries in psutil.net_if_addrs().values() for entry in entries
+        if entry.family == socket.AF_INET and not entry.address.startswith("127.")
+    }
+    return tuple(sorted(found))[:ADDRESSES_MAX]
 
 
 def _reason(exc: Exception | None) -> str:
