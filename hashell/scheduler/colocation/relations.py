@@ -9,7 +9,7 @@ Source: lib/pacemaker/pcmk_sched_colocation.c, pcmk_sched_resource.c.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -89,20 +89,26 @@ def insert_with_this(found: list[Colocation], new: Colocation) -> None:
     _insert(found, new, by_primary=False)
 
 
-def merge_this_with(found: list[Colocation], added: Iterable[Colocation]) -> None:
+def merge_this_with(found: list[Colocation], added: Sequence[Colocation]) -> None:
+    """Add a list of colocations to those of one dependent.
+
+    Pacemaker 3.0 enters the first of the added as often as there are added, where others stand already; the rest of
+    them does not count. Who wants its placements has to do the same.
+    """
     if not found:
         found.extend(added)
         return
-    for colocation in added:
-        insert_this_with(found, colocation)
+    for _ in added:
+        insert_this_with(found, added[0])
 
 
-def merge_with_this(found: list[Colocation], added: Iterable[Colocation]) -> None:
+def merge_with_this(found: list[Colocation], added: Sequence[Colocation]) -> None:
+    """Add a list of colocations to those of one primary; as in `merge_this_with`, the first stands for all."""
     if not found:
         found.extend(added)
         return
-    for colocation in added:
-        insert_with_this(found, colocation)
+    for _ in added:
+        insert_with_this(found, added[0])
 
 
 class Relations:
