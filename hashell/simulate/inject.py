@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from lxml import etree
 
@@ -171,12 +172,14 @@ def _attribute_value(state: etree._Element, name: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Injected:
-    """A transient attribute that was set: below which element, of which node."""
+    """A transient attribute that was set on a node. As Pacemaker looks at the state of a node on its own, that is the
+    root of the path which it tells.
+    """
 
     name: str
     value: str
-    place: str
     node_id: str
+    place: ClassVar[str] = "/node_state"
 
     @property
     def text(self) -> str:
@@ -186,8 +189,6 @@ class Injected:
 
 def set_attribute(state: etree._Element, name: str, value: str) -> Injected:
     """Give a node a transient attribute."""
-    tree = state.getroottree()
-    place = tree.getpath(state)
     holder = state.find("transient_attributes")
     node_id = state.get("id", "")
     if holder is None:
@@ -201,7 +202,7 @@ def set_attribute(state: etree._Element, name: str, value: str) -> Injected:
             break
     else:
         etree.SubElement(values, "nvpair", id=f"{node_id}-{name}", name=name, value=value)
-    return Injected(name, value, place, node_id)
+    return Injected(name, value, node_id)
 
 
 def count_failure(

@@ -27,7 +27,7 @@ from hashell.rules.iso8601 import parse_moment
 from hashell.scheduler.schedule import Wanted
 from hashell.simulate import inject
 from hashell.simulate.arguments import PacemakerParser
-from hashell.simulate.run import Decision, FailureWish, decide, walk, with_status
+from hashell.simulate.run import PRETENDING, Decision, FailureWish, decide, walk, with_status
 from hashell.simulate.source import LiveCib, zone
 from hashell.simulate.text import change_lines, injected_step, score_lines
 from hashell.state.cluster_state import ClusterState, read_cluster_state
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from hashell.simulate.report import Report
 
 #: What a tool of Pacemaker ends with when a transition made no sense.
-_INVALID_TRANSITION = 75
+_INVALID_TRANSITION = 1
 #: `RESOURCE_TASK_INTERVAL@NODE=CODE`
 _OPERATION = re.compile(r"[^@=]+_[^@=]+_[0-9]+@[^=]+=.+")
 
@@ -157,14 +157,17 @@ class _Output:
         if self.printed and not self.quiet:
             self.line("")
 
-    def listing(self, heading: str, lines: Iterable[str], *, always: bool = False) -> None:
-        """A heading and bullets; in quiet mode only what is essential, without either."""
+    def listing(self, heading: str, lines: Iterable[str], *, always: bool = False, aside: str = "") -> None:
+        """A heading and bullets; in quiet mode only what is essential, without either. Lines that begin with `aside`
+        have no bullet.
+        """
         if not self.quiet:
             self.spacer()
             self.line(f"{heading}:")
         if not self.quiet or always:
             for text in lines:
-                self.line(text if self._plain else f"  * {text}")
+                bare = self._plain or (aside and text.startswith(aside))
+                self.line(text if bare else f"  * {text}")
         self.printed = True
 
 
@@ -396,7 +399,7 @@ class _Run:
         wishes = [FailureWish(text) for text in self.options.op_fail]
         result = walk(decision, wishes, self.clock_s)
         if not out.quiet:
-            out.listing("Executing Cluster Transition", result.lines)
+            out.listing("Executing Cluster Transition", result.lines, aside=PRETENDING)
             if self.report is not None:
                 self.report.part("transition", result.steps)
         code = 0

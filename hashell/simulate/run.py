@@ -20,6 +20,9 @@ from hashell.transition.graph import Action, ActionKind, Graph
 from hashell.transition.runner import Runner, RunState
 from hashell.values.integers import whole_number
 
+#: How a line begins that tells of a wished failure.
+PRETENDING = "Pretending action "
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -153,7 +156,7 @@ class _Walker:
             "User-injected result", self.clock_s, action.attributes,
         )
         if failed:
-            self.lines.append(f"Pretending action {action.id} failed with rc={code}")
+            self.lines.append(f"{PRETENDING}{action.id} failed with rc={code}")
             offset = ""
             if action.task == "start":
                 offset = self.decision.graph.failed_start_offset

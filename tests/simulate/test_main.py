@@ -111,7 +111,19 @@ def test_an_injected_result_counts(command):
 
 def test_an_operation_fails_in_the_simulation(command):
     _code, out, _err = command(ONE, "-S", "-F", "web_start_0@node1=1")
-    assert any("Pretending action" in line and "failed with rc=1" in line for line in out.splitlines())
+    lines = out.splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("Pretending action") and "failed with rc=1" in line)
+    assert lines[at + 1] == "  * Injecting attribute fail-count-web#start_0=INFINITY into /node_state '1'"
+
+
+def test_a_transition_that_makes_no_sense_ends_in_an_error(command):
+    """Each waits for the other; nobody can begin."""
+    cluster = Cluster(
+        primitive("a") + primitive("b"),
+        '<rsc_order id="o1" first="a" then="b"/><rsc_order id="o2" first="b" then="a"/>', nodes=("node1", "node2"),
+    )
+    code, _out, err = command(cluster, "-S")
+    assert (code, err.splitlines()) == (1, ["Transition failed: terminated", "An invalid transition was produced"])
 
 
 def test_tickets_and_quorum_are_injected(command):
