@@ -64,7 +64,8 @@ def handle_config_changes(workspace: Workspace) -> None:
         history = histories.get(node.id)
         if history is None or not (node.maintenance or node.can_run):
             continue
-        for recorded in history.resources:
+        # Who is quiet has its present agent; it counts where it is active for another reason.
+        for recorded in history.but_quiet({resource.id for resource in node.running}):
             if len(recorded.element) == 0:
                 continue
             found = known.get(recorded.id)

@@ -61,9 +61,8 @@ def _entries(resource: Resource, node: Node) -> Iterator[HistoryEntry]:
     name = base_name(resource.id)
     for history in resource.workspace.state.history:
         if history.node_id == node.id:
-            for known in history.resources:
-                if known.id == name:
-                    yield from known.entries
+            for known in history.named(name):
+                yield from known.entries
 
 
 def threshold_reached(resource: Resource, node: Node) -> Resource | None:

@@ -196,12 +196,12 @@ def order_after_unfencing(resource: Resource, node: Node, action: Action, flags:
 
 
 def _known_on(resource: Resource, node: Node) -> bool:
-    if node.id in resource.known_on:
+    if node.knows(resource):
         return True
     parent = resource.parent
     return (
         resource.is_primitive and parent is not None and parent.is_anonymous_clone
-        and node.id in parent.known_on
+        and node.knows(parent)
     )
 
 

@@ -36,12 +36,23 @@ def schedule_probes(workspace: Workspace) -> None:
     """Look for everything on every node where it is not known whether it runs."""
     if not workspace.options.enable_startup_probes:
         return
+    plain: dict[str, int] = {}
+    others: list[int] = []
+    tops = workspace.resources
+    for place, top in enumerate(tops):
+        leaves = [top] if top.is_primitive else top.children if top.is_group else []
+        if leaves and plain.keys().isdisjoint(leaf.id for leaf in leaves):
+            plain.update((leaf.id, place) for leaf in leaves)
+        else:
+            others.append(place)
     for node in workspace.nodes:
         if not node.online:
             if remote.has_failed(node):
                 fencing.fence_node(workspace, node, "the connection is unrecoverable")
         elif not node.unclean and node.probes_allowed:
-            probe_all(workspace.resources, node)
+            # Where all is known of a resource there is nothing to do; that is so of most.
+            unknown = {plain[name] for name in plain.keys() - node.quiet}
+            probe_all([tops[place] for place in sorted(unknown.union(others))], node)
 
 
 def _will_stop(node: Node) -> bool:
@@ -75,7 +86,7 @@ def probe_on_node(resource: Resource, node: Node) -> bool:
         return probe_all(resource.children, node)
     if (
         (resource.launcher is not None and not resource.is_remote_connection)
-        or resource.removed or node.id in resource.known_on or not resource.is_primitive
+        or resource.removed or node.knows(resource) or not resource.is_primitive
     ):
         return False
     mode = resource.probe_mode(node)
@@ -101,7 +112,7 @@ def probe_on_node(resource: Resource, node: Node) -> bool:
 
 def _order_after_container_probe(container: Resource, resource: Resource) -> None:
     node = container.assigned
-    if node is not None and node.id not in container.known_on:
+    if node is not None and not node.knows(container):
         order_resource_actions(
             container, act.MONITOR, resource, act.START, rel.ORDERED, "container"
         )

@@ -84,6 +84,7 @@ def _copy_node(place: int, found: FoundNode) -> Node:
     node.remote_fenced = found.remote_fenced
     node.remote_maintenance = found.remote_maintenance
     node.score = found.score
+    node.quiet = found.quiet
     node.priority = found.priority
     return node
 

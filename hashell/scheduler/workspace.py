@@ -79,7 +79,7 @@ class Node:
 
     __slots__ = (
         "attributes", "capacity", "fail_counts", "id", "kind", "maintenance", "name", "online", "pending", "place",
-        "priority", "probe_never", "probes_allowed", "remote", "remote_fenced", "remote_maintenance",
+        "priority", "probe_never", "probes_allowed", "quiet", "remote", "remote_fenced", "remote_maintenance",
         "remote_reset", "resources_count", "running", "score", "seen", "shutdown", "standby",
         "unclean",
     )
@@ -107,11 +107,16 @@ class Node:
         self.priority = 0
         self.resources_count = 0
         self.running: list[Resource] = []
+        self.quiet: frozenset[str] = frozenset()
         self.remote: Resource | None = None
         self.fail_counts: Mapping[str, FailCount] | None = None
 
     def __repr__(self) -> str:
         return f"<Node {self.name}>"
+
+    def knows(self, resource: Resource) -> bool:
+        """Whether the state of the resource is known there, so that no probe is needed."""
+        return resource.id in self.quiet or self.id in resource.known_on
 
     @property
     def is_remote(self) -> bool:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from lxml import etree
-from msgspec import Struct
 
 from hashell.values.integers import leading_integer
 from hashell.values.keys import Magic
@@ -87,6 +87,10 @@ class HistoryEntry(NamedTuple):
         )
 
 
+#: Type, class and provider of an agent, as they stand.
+Agent = tuple[str | None, str | None, str | None]
+
+
 class ResourceHistory:
     """An `lrm_resource` of one node: `id` as the node knows the resource; entries oldest first.
 
@@ -111,7 +115,7 @@ class ResourceHistory:
         return self._entries
 
     @property
-    def agent(self) -> tuple[str | None, str | None, str | None]:
+    def agent(self) -> Agent:
         """Its type, class and provider, as they stand."""
         get = self.element.get
         return get("type"), get("class"), get("provider")
@@ -139,34 +143,102 @@ class ResourceHistory:
         return leading_integer(self.element.get("shutdown-lock")) or 0
 
 
-class NodeHistory(Struct, frozen=True, eq=False):
-    """The history of one node, resources as in the document."""
+class NodeHistory:
+    """The history of one node.
 
-    node_id: str
-    resources: tuple[ResourceHistory, ...]
+    `quiet` are the ids of configured resources of which the node knows only that a probe did not find them, with the
+    agent that they have now: nine of ten in a large cluster, so they are held as ids. `told` are all others;
+    `resources` are all, as in the document.
+    """
+
+    __slots__ = ("_by_id", "_holder", "_resources", "node_id", "quiet", "told")
+
+    def __init__(
+        self, node_id: str, holder: etree._Element | None, told: tuple[ResourceHistory, ...],
+        quiet: frozenset[str] = frozenset(),
+    ) -> None:
+        self.node_id = node_id
+        self.told = told
+        self.quiet = quiet
+        self._holder = holder
+        self._resources: tuple[ResourceHistory, ...] | None = None if quiet else told
+        self._by_id: dict[str, list[ResourceHistory]] | None = None
+
+    @property
+    def resources(self) -> tuple[ResourceHistory, ...]:
+        if self._resources is None:
+            assert self._holder is not None
+            told = {found.element: found for found in self.told}
+            self._resources = tuple([
+                told.get(element) or ResourceHistory(element, found_nothing=True)
+                for element in self._holder.iterchildren("lrm_resource")
+            ])
+        return self._resources
+
+    def named(self, name: str) -> list[ResourceHistory]:
+        """What the node recorded under this name: one at most, in a sound document."""
+        if self._by_id is None:
+            self._by_id = {}
+            for found in self.resources:
+                self._by_id.setdefault(found.id, []).append(found)
+        return self._by_id.get(name, [])
+
+    def but_quiet(self, names: Collection[str]) -> Sequence[ResourceHistory]:
+        """In the order of the document, those that are not quiet, and those with these names."""
+        if self.quiet.isdisjoint(names):
+            return self.told
+        left_out = self.quiet.difference(names)
+        return [found for found in self.resources if found.id not in left_out]
+
+    def with_told(self, node_id: str, told: tuple[ResourceHistory, ...]) -> NodeHistory:
+        """The same with something noted in what was told."""
+        return NodeHistory(node_id, self._holder, told, self.quiet)
 
 
-def read_node_history(node_id: str, state: etree._Element) -> NodeHistory:
-    """The history below a `node_state`. Entries without id or operation are kept: the one who uses them complains."""
+def read_node_history(
+    node_id: str, state: etree._Element, agents: Mapping[str, Agent] | None = None
+) -> NodeHistory:
+    """The history below a `node_state`. Entries without id or operation are kept: the one who uses them complains.
+
+    `agents` are those of the resources that may be quiet, by id.
+    """
     lrm = state.find("lrm")
     holder = None if lrm is None else lrm.find("lrm_resources")
     if holder is None:
-        return NodeHistory(node_id, ())
-    return NodeHistory(node_id, tuple([
-        ResourceHistory(element, found_nothing=len(element) == 1 and _is_absence(element[0]))
-        for element in holder.iterchildren("lrm_resource")
-    ]))
+        return NodeHistory(node_id, None, ())
+    told: list[ResourceHistory] = []
+    quiet: set[str] = set()
+    known = agents or {}
+    for element in holder.iterchildren("lrm_resource"):
+        absent = len(element) == 1 and _is_absence(element[0])
+        if absent:
+            get = element.get
+            ident = get("id", "")
+            if (
+                ident in known and known[ident] == (get("type"), get("class"), get("provider"))
+                and ident not in quiet and get("shutdown-lock") is None
+            ):
+                quiet.add(ident)
+                continue
+        told.append(ResourceHistory(element, found_nothing=absent))
+    if quiet and not quiet.isdisjoint([found.id for found in told]):
+        # Something is there twice; reading it all at length is always right.
+        return read_node_history(node_id, state)
+    return NodeHistory(node_id, holder, tuple(told), frozenset(quiet))
 
 
 def _is_absence(element: etree._Element) -> bool:
-    """Whether an entry is a probe that found nothing: nine of ten entries of a large cluster are such."""
+    """Whether an entry is a probe that found nothing."""
     get = element.get
     if (
-        get("rc-code") != "7" or get("operation") != "monitor" or get("interval", "0") != "0"
-        or get("op-status") != "0" or element.tag != "lrm_rsc_op"
+        get("rc-code") != "7" or get("operation") != "monitor" or get("op-status") != "0"
+        or get("interval", "0") != "0" or element.tag != "lrm_rsc_op"
     ):
         return False
-    return _target_rc(get("transition-key")) == OcfCode.NOT_RUNNING
+    ident = get("id", "")
+    return bool(ident) and not ident.endswith("_last_failure_0") and (
+        _target_rc(get("transition-key")) == OcfCode.NOT_RUNNING
+    )
 
 
 def _read_entries(element: etree._Element) -> tuple[HistoryEntry, ...]:

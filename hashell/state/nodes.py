@@ -24,8 +24,10 @@ class Node:
     `score` is what each resource's score there starts from (-INFINITY for a node that is offline or shutting down).
     `priority` is the sum of the priorities of what runs there, for priority-fencing-delay. `running` are the
     primitives active there. `health` is below 0 for red, 0 for yellow, above 0 for green. `remote` is the connection
-    of a remote or guest node. `remote_reset`: a guest to be recovered or a remote node to be fenced. `remote_fenced`:
-    fenced since it was last connected. `seen`: has a state of its own in this cluster's lifetime.
+    of a remote or guest node. `quiet` are the ids of resources that a probe did not find there and of which nothing
+    else is known (see history.py); `knows` tells of all. `remote_reset`: a guest to be recovered or a remote node to
+    be fenced. `remote_fenced`: fenced since it was last connected. `seen`: has a state of its own in this cluster's
+    lifetime.
     """
 
     id: str
@@ -53,7 +55,12 @@ class Node:
     attributes: Mapping[str, str] = field(default_factory=dict)
     utilization: Mapping[str, str] = field(default_factory=dict)
     running: tuple[Resource, ...] = ()
+    quiet: frozenset[str] = frozenset()
     remote: Resource | None = None
+
+    def knows(self, resource: Resource) -> bool:
+        """Whether the state of the resource is known there, so that no probe is needed."""
+        return resource.id in self.quiet or self.id in resource.known_on
 
     @property
     def is_remote(self) -> bool:

@@ -12,8 +12,16 @@ from lxml import etree
 
 from hashell.model.configuration import Configuration
 from hashell.model.operations import OnFail, whole_seconds
+from hashell.model.resources import ResourceKind
 from hashell.state.findings import HistoryCleared
-from hashell.state.history import HistoryEntry, NodeHistory, ResourceHistory, active_from, read_node_history
+from hashell.state.history import (
+    Agent,
+    HistoryEntry,
+    NodeHistory,
+    ResourceHistory,
+    active_from,
+    read_node_history,
+)
 from hashell.state.instances import build, link_connection, link_launchers
 from hashell.state.node_states import (
     determine_remote_online,
@@ -40,11 +48,12 @@ def read_status(configuration: Configuration, status: etree._Element | None) -> 
     _add_resources(workspace)
     states = [] if status is None else list(status.iterchildren("node_state"))
     workspace.tickets.update(read_tickets(status))
+    agents = _agents(workspace)
     for state in states:
         read_node_state(workspace, state)
         ident = state.get("id")
         node = workspace.node_of(ident, state.get("uname"))
-        workspace.history[state] = read_node_history("" if node is None else node.id, state)
+        workspace.history[state] = read_node_history("" if node is None else node.id, state, agents)
     while _read_histories(workspace, states, everything=False):
         pass
     _read_histories(workspace, states, everything=workspace.options.fencing_enabled)
@@ -110,18 +119,56 @@ def _is_ready(workspace: Workspace, node: NodeDraft) -> bool:
     return options.fencing_enabled or options.shutdown_lock or node.online
 
 
+def _agents(workspace: Workspace) -> dict[str, Agent]:
+    """The agents of resources to whom it means nothing but itself that a node's probe did not find them.
+
+    That is so of primitives, alone or in groups, that are not launched and launch nothing.
+    """
+    found: dict[str, Agent] = {}
+    seen: set[str] = set()
+    for top in workspace.resources:
+        for resource in top.tree():
+            if resource.id in seen:
+                found.pop(resource.id, None)
+                continue
+            seen.add(resource.id)
+            if (
+                resource.kind is ResourceKind.PRIMITIVE and resource.unique
+                and (resource.parent is None or (resource.parent.kind is ResourceKind.GROUP and top is resource.parent))
+                and resource.launcher is None and not resource.launched and not resource.config.is_remote_connection
+            ):
+                get = resource.config.element.get
+                found[resource.id] = get("type"), get("class"), get("provider")
+    return found
+
+
+def _is_settled(resource: ResourceDraft) -> bool:
+    """Whether it changes nothing if a node turns out not to have it."""
+    return (
+        resource.next_role is (resource.config.target_role or Role.UNKNOWN) and resource.role is not Role.UNKNOWN
+        and resource.partial_migration_target is None
+    )
+
+
 def _read_history(workspace: Workspace, node: NodeDraft, history: NodeHistory) -> NodeHistory:
-    resources = []
     launched = False
-    for found in history.resources:
-        changed, resource = _read_resource(workspace, node, found)
-        resources.append(changed)
-        launched = launched or (resource is not None and resource.removed_launched)
+    replaced: dict[ResourceHistory, ResourceHistory] = {}
+    names = workspace.unsettled.union(workspace.fail_counts(node))
+    for found in history.but_quiet(names):
+        noted, resource = _read_resource(workspace, node, found)
+        if noted is not found:
+            replaced[found] = noted
+        if resource is not None:
+            launched = launched or resource.removed_launched
+            if not _is_settled(resource):
+                workspace.unsettled.add(resource.id)
+    node.quiet = history.quiet
     if launched:
         link_removed_launchers(workspace, history)
-    if all(new is old for new, old in zip(resources, history.resources, strict=True)):
-        return NodeHistory(node.id, history.resources)
-    return NodeHistory(node.id, tuple(resources))
+    told = history.told
+    if replaced:
+        told = tuple([replaced.get(found, found) for found in told])
+    return history.with_told(node.id, told)
 
 
 def _read_resource(
@@ -233,10 +280,7 @@ def _settle(workspace: Workspace, resource: ResourceDraft, node: NodeDraft, on_f
 
 
 def _note_absence(workspace: Workspace, resource: ResourceDraft, node: NodeDraft) -> None:
-    """What it comes to that nothing but a probe was ever done, which found nothing: the same as reading it at length.
-
-    In a large cluster that is so for nine of ten resources of a node.
-    """
+    """What it comes to that only a probe was ever done, which found nothing: the same as reading it at length."""
     resource.next_role = resource.config.target_role or Role.UNKNOWN
     _note_known(resource, node)
     if resource.failed and resource.config.is_remote_connection:

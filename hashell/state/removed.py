@@ -134,7 +134,7 @@ def add_removed(workspace: Workspace, node: NodeDraft, history: ResourceHistory)
 
 def link_removed_launchers(workspace: Workspace, history: NodeHistory) -> None:
     """Tell removed resources that were launched by another which one it was."""
-    for entry in history.resources:
+    for entry in history.told:
         if entry.container is None:
             continue
         launcher, resource = workspace.find(entry.container), workspace.find(entry.id)

@@ -43,7 +43,7 @@ class Resource:
 
     role, next_role     now, and what configuration and failures ask for (UNKNOWN: nothing special)
     active_on           node ids where it is active, in the order in which history told of it
-    known_on            node ids where its state is known (no probe needed), as keys
+    known_on            node ids where its state is known (no probe needed), as keys; see also `quiet` of nodes
     allowed             node id → score, as reading leaves it: 0 everywhere in a symmetric cluster, -INFINITY after a
                         ban; a node that is missing is not allowed. Insertion order is kept; constraints are not in it
     probe_modes         node id → mode, only where it is not ALWAYS

@@ -47,7 +47,10 @@ class ResourceDraft(Resource):
 
 
 class Workspace(Struct):
-    """All that reading knows so far. `resources` are the top ones; see `ClusterState` for the rest."""
+    """All that reading knows so far. `resources` are the top ones; see `ClusterState` for the rest.
+
+    `unsettled` are the ids of resources to whom news that they are not on a node could still mean something.
+    """
 
     configuration: Configuration
     now_s: int
@@ -68,8 +71,9 @@ class Workspace(Struct):
     _by_id: dict[str, ResourceDraft] = field(default_factory=dict)
     _by_history: dict[str, list[ResourceDraft]] = field(default_factory=dict)
     _fail_counts: dict[str, dict[str, FailCount]] = field(default_factory=dict)
-    _entries: dict[tuple[str, str], list[tuple[HistoryEntry, ...]]] | None = None
+    _by_uname: dict[str, list[NodeHistory]] | None = None
     _stops: set[tuple[str, str]] = field(default_factory=set)
+    unsettled: set[str] = field(default_factory=set)
 
     @property
     def options(self) -> ClusterOptions:
@@ -136,13 +140,11 @@ class Workspace(Struct):
 
     def entries(self, node: str, resource: str) -> list[tuple[HistoryEntry, ...]]:
         """What a node (by name, as written) recorded of a resource (by the name it has there)."""
-        if self._entries is None:
-            self._entries = {}
+        if self._by_uname is None:
+            self._by_uname = {}
             for state, history in self.history.items():
-                name = state.get("uname")
-                for found in history.resources:
-                    self._entries.setdefault((name or "", found.id), []).append(found.entries)
-        return self._entries.get((node, resource), [])
+                self._by_uname.setdefault(state.get("uname") or "", []).append(history)
+        return [found.entries for history in self._by_uname.get(node, ()) for found in history.named(resource)]
 
     # Scores
 
@@ -214,6 +216,7 @@ class Workspace(Struct):
         self.findings.append(found)
         if task == "stop":
             self._stops.add((resource.id, node.id))
+            self.unsettled.add(resource.id)
         self.fence_if_stuck(resource, task, node)
         return found
 

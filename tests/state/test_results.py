@@ -49,10 +49,11 @@ def test_a_probe_says_where_it_runs_or_not(one):
     one.ran("a", "r", "monitor", 0, expected=7)
     one.ran("b", "r", "monitor", 7)
 
-    resource = one.read().by_id["r"]
+    state = one.read()
+    resource = state.by_id["r"]
 
     assert resource.active_on == ("id-a",)
-    assert list(resource.known_on) == ["id-a", "id-b"]
+    assert [node.id for node in state.nodes.values() if node.knows(resource)] == ["id-a", "id-b"]
     assert not resource.failed
 
 

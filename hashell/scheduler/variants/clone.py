@@ -51,6 +51,7 @@ class Clone(Resource):
         self.promotion_scores_added = False
         self.promotion_constrained = False
         self.notices: dict[str, Notifications] = {}
+        self._by_node: tuple[int, dict[str, Resource], dict[str, Resource]] | None = None
 
     # Assignment ---------------------------------------------------------------------------------
 
@@ -209,12 +210,25 @@ class Clone(Resource):
 
     def _probe_anonymous(self, node: Node) -> bool:
         """One instance stands for all: the one known there, or meant for there, or the first."""
-        chosen = next((one for one in self.children if _known_on(one, node)), None)
-        if chosen is None:
-            chosen = next(
-                (one for one in self.children if one.assigned_place() is node), self.children[0]
-            )
-        return chosen.create_probe(node)
+        known, assigned = self._instances_by_node()
+        return (known.get(node.id) or assigned.get(node.id) or self.children[0]).create_probe(node)
+
+    def _instances_by_node(self) -> tuple[dict[str, Resource], dict[str, Resource]]:
+        """By node id, the first instance that is known there, and the first that is meant for there."""
+        at = self.workspace.places_at
+        kept = self._by_node
+        if kept is None or kept[0] != at:
+            known: dict[str, Resource] = {}
+            assigned: dict[str, Resource] = {}
+            for instance in self.children:
+                for part in instance.children or (instance,):
+                    for name in part.known_on:
+                        known.setdefault(name, instance)
+                place = instance.assigned_place()
+                if place is not None:
+                    assigned.setdefault(place.id, instance)
+            kept = self._by_node = at, known, assigned
+        return kept[1:]
 
     def action_flags(self, action: Action, node: Node | None) -> int:
         return instances.collective_flags(action, self.children, node)
@@ -270,12 +284,6 @@ class Clone(Resource):
 
     def lock_for_shutdown(self) -> None:
         """Clones are not locked: they can run elsewhere at the same time."""
-
-
-def _known_on(resource: Resource, node: Node) -> bool:
-    if resource.children:
-        return any(_known_on(child, node) for child in resource.children)
-    return node.id in resource.known_on
 
 
 def _word(value: bool) -> str:

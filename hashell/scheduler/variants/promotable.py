@@ -74,11 +74,11 @@ def _score_applies(resource: Resource, node: Node) -> bool:
         elif active is None:
             for instance in clone.children:
                 below = _below_by_id(instance, name)
-                if below is not None and node.id in below.known_on:
+                if below is not None and node.knows(below):
                     known = True
                     break
     if not known and (resource.active or resource.known_on) and not (
-        node.id in resource.known_on or node in resource.active
+        node.knows(resource) or node in resource.active
     ):
         return False
     return resource.allowed.get(node.id, -1) >= 0
