@@ -12,8 +12,8 @@ import msgspec
 
 from hashell.cib.document import Cib
 from hashell.errors import Conflict
-from hashelld.cib_manager.messages import Operation, Write
-from hashelld.core.events import ChangeWanted
+from hashelld.cib_manager.messages import Operation, Position, Write
+from hashelld.core.events import ChangeWanted, View
 
 #: Changes of this node that may be under way; more are refused at once, their askers try again.
 PENDING_MAX = 2_000
@@ -54,7 +54,7 @@ class Asked:
             )
         return None
 
-    def write_of(self, event: ChangeWanted, when_s: int) -> Write:
+    def write_of(self, event: ChangeWanted, when_s: int, view: View | None) -> Write:
         """What goes to the members; `add` counts it."""
         operations = tuple(
             Operation(o.kind, o.xml, o.path, o.admin_epoch, o.epoch) for o in event.operations
@@ -63,6 +63,7 @@ class Asked:
         return Write(
             self.node, self.boot, 0, operations, author.user, author.node or self.node,
             author.command, author.message, when_s, status_only(operations),
+            (view.number, view.proposer) if view and event.in_this_view else (0, ""),
         )
 
     def add(self, write: Write, request: str) -> Write:
@@ -104,6 +105,12 @@ def _in_status(operation: Operation) -> bool:
         parts = [part.strip() for part in operation.path.split("|")]
         return all(part.startswith(_STATUS_PATHS) for part in parts)
     return operation.xml.lstrip().startswith(_STATUS_TAGS)
+
+
+def check_view(write: Write, position: Position) -> None:
+    """Raises Conflict when a write was ordered in another view than the one in which it is true."""
+    if write.view != (0, "") and write.view != (position.view, position.proposer):
+        raise Conflict(f"the change was made for view {write.view[0]}, this is {position.view}", "look again")
 
 
 def check_epochs(cib: Cib, write: Write) -> None:

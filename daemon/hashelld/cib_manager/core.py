@@ -28,7 +28,7 @@ from hashell.cib.transaction import commit
 from hashell.cib.versions import Version
 from hashell.errors import HashellError
 from hashelld.cib_manager import copies, messages, records
-from hashelld.cib_manager.asked import Asked, Pending, check_epochs, stamp
+from hashelld.cib_manager.asked import Asked, Pending, check_epochs, check_view, stamp
 from hashelld.cib_manager.branch import Branch, archive_of, configuration_writes
 from hashelld.cib_manager.digests import DIGEST_EVERY, Digests
 from hashelld.cib_manager.join import agrees, authority
@@ -175,7 +175,7 @@ class CibManager:
     def _wanted(self, event: ChangeWanted, wall_s: float, out: list[Effect]) -> None:
         refusal = self._asked.refusal(event)
         if refusal is None:
-            self._ask(self._asked.write_of(event, int(wall_s)), event.request, out)
+            self._ask(self._asked.write_of(event, int(wall_s), self.view), event.request, out)
         elif event.request:
             out.append(Tell(ChangeAnswered(event.request, "", *refusal)))
 
@@ -548,6 +548,7 @@ class CibManager:
         name = (write.origin, write.boot, write.counter)
         before = self.cib
         try:
+            check_view(write, entry.position)
             check_epochs(before, write)
             done = commit(before, write.operations, {} if write.status_only else stamp(write))
         except HashellError as error:

@@ -36,7 +36,9 @@ class Operation(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Write(msgspec.Struct, frozen=True, array_like=True):
-    """One change, all operations or none. `origin`, `boot` and `counter` name it for ever, so it is applied once."""
+    """One change, all operations or none. `origin`, `boot` and `counter` name it for ever, so it is applied once.
+
+    `view` (number and proposer) where it is to be ordered in that view or not at all."""
 
     origin: str
     boot: int
@@ -48,6 +50,7 @@ class Write(msgspec.Struct, frozen=True, array_like=True):
     message: str = ""
     when_s: int = 0
     status_only: bool = False
+    view: tuple[int, str] = (0, "")
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):

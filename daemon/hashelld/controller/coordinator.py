@@ -136,7 +136,8 @@ class Coordinator:
         request = f"controller:{self._writes}"
         self._written[request] = purpose
         author = Author("hashelld", self._node, "controller")
-        return [Tell(ChangeWanted(operations, author, request))]
+        # What a DC says of others holds in its view: in a later one somebody else may coordinate, and know better.
+        return [Tell(ChangeWanted(operations, author, request, in_this_view=not purpose.startswith("client:")))]
 
     def _announce(self, event: Event) -> list[Effect]:
         """Let every node show how the transition goes, or what happened to it."""

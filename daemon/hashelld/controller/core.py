@@ -163,6 +163,8 @@ class Controller(Coordinator):
         for node_id, name in membership.configured(self._cib).items():
             if self._walk is not None and (name in gone or self._member(name) is None):
                 effects += self._node_gone(self._walk, node_id)
+        if self._walk is not None:
+            effects += self._walk.again(view.names)
         self._join_over = False
         effects.append(StartTimer("join", JOIN_MS, TimeIsUp("join")))
         effects += self._abort("Peer joined" if view.joined else "Peer left")
@@ -377,6 +379,9 @@ class Controller(Coordinator):
             case "controller.operation":
                 if event.origin == view.dc:
                     return [Tell(OperationWanted(event.payload, event.origin))]
+            case "controller.again":
+                if event.origin == view.dc:
+                    return [Tell(OperationWanted(event.payload, event.origin, again=True))]
             case "controller.shutdown":
                 if event.origin == view.dc and self._leaving:
                     return [Tell(Leaving(True, "all is stopped here"))]

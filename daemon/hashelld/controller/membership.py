@@ -80,6 +80,9 @@ def absent(
         state = {"uname": name, "in_ccm": "false", "crmd": "offline", "join": "down"}
         if node_id in expected_down:
             state["expected"] = "down"
+        elif old is not None and old.get("expected"):
+            # Said again, so that nowhere a state comes to be by this that looks like that of a node which left.
+            state["expected"] = old.get("expected", "")
         found += _state(old, node_id, state)
         if old is not None and old.find("transient_attributes") is not None:
             found.append(CibOperation(

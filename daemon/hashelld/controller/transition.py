@@ -8,7 +8,7 @@ Source: daemons/controld/controld_te_actions.c.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from hashell.transition.graph import Action, ActionKind, Graph
@@ -102,6 +102,16 @@ class Walk:
                 _timer(self.number, action.id), patience + self.graph.cluster_delay_ms,
                 ActionLate(self.number, action.id),
             )
+
+    def again(self, names: Collection[str]) -> Iterator[Effect]:
+        """Ask once more for all operations in flight on these nodes: a view that ends may take messages with it.
+        An executor does each key once, and says again what came of it."""
+        for number in self.runner.in_flight:
+            action = self.runner.action(number)
+            if action is not None and action.kind is ActionKind.RESOURCE:
+                to = action.router_node or action.node
+                if to in names:
+                    yield Send(to, "controller.again", self._ask(action))
 
     def _ask(self, action: Action) -> bytes:
         mark = f'<{action.kind} transition-key="{self.key(action)}" '

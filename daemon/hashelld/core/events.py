@@ -131,12 +131,14 @@ class CibOperation:
 class ChangeWanted(Event):
     """Some component or client wants the CIB changed. `operations` are applied all or none, as one version.
 
-    `request` comes back in `ChangeAnswered`; empty means that nobody waits.
+    `request` comes back in `ChangeAnswered`; empty means that nobody waits. `in_this_view`: what it says is true of the
+    view in which it is asked for, as what a DC says of other nodes; in a later one it is refused.
     """
 
     operations: tuple[CibOperation, ...]
     author: Author
     request: str = ""
+    in_this_view: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +181,12 @@ class GraphReady(Event):
 
 @dataclass(frozen=True, slots=True)
 class OperationWanted(Event):
-    """The controller wants an operation of a resource done on this node. `action_xml` is the graph's rsc_op element."""
+    """The controller wants an operation of a resource done on this node. `action_xml` is the graph's rsc_op element.
+    `again`: it may have been asked for in the view before, and then is not done twice."""
 
     action_xml: bytes
     dc: str
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

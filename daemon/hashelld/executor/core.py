@@ -11,7 +11,7 @@ is soft: whenever it lacks or contradicts what is known here, it is written agai
 from __future__ import annotations
 
 import itertools
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -66,6 +66,8 @@ QUEUE_MAX = 32
 #: Bounds for what a CIB may ask for: an operation without a timeout gets Pacemaker's default.
 TIMEOUT_DEFAULT_MS = 20_000
 TIMEOUT_MAX_MS = 24 * 3600 * 1000
+#: Operations by transition key whose result is kept, should it be asked for again.
+ANSWERS_MAX = 1_000
 #: An agent that does not describe itself in this time is run without knowing what it can.
 METADATA_TIMEOUT_MS = 5000
 #: How soon to look again whether the cluster knows what it should know of this node.
@@ -177,6 +179,7 @@ class Executor:
         self._sent_ms, self._answered_ms = 0, -GATHER_MS
         self._gather_ms = GATHER_MS
         self._gathering = False
+        self._answers: OrderedDict[tuple[str, str, str, int], OperationDone | None] = OrderedDict()
         self._metadata: dict[AgentName, AgentMetadata | None] = {}
         self._asking: dict[str, AgentName] = {}
         self._published = False
@@ -197,8 +200,8 @@ class Executor:
 
     def _react(self, event: Event, now_ms: int, wall_s: float) -> Iterable[Effect]:
         match event:
-            case OperationWanted(action_xml, dc):
-                return self._wanted(action_xml, dc, now_ms, wall_s)
+            case OperationWanted(action_xml, dc, again):
+                return self._wanted(action_xml, dc, again, now_ms, wall_s)
             case AgentEnded():
                 return self._ended(event, now_ms, wall_s)
             case RecurringDue(resource, key):
@@ -235,7 +238,7 @@ class Executor:
 
     # --- what is asked for ----------------------------------------------------------------------
 
-    def _wanted(self, action_xml: bytes, dc: str, now_ms: int, wall_s: float) -> list[Effect]:
+    def _wanted(self, action_xml: bytes, dc: str, again: bool, now_ms: int, wall_s: float) -> list[Effect]:
         try:
             root = parse_xml(action_xml, "an action")
             action, key = action_from_element(root), root.get("transition-key", "")
@@ -245,6 +248,15 @@ class Executor:
             return [Log("error", f"operation {action.key} names no resource")]
         if dc != self._dc:
             return [Log("warning", f"{action.key} refused: {dc} does not coordinate")]
+        name = (key, action.primitive.id, action.task, action.interval_ms)
+        if again and name in self._answers:
+            # Asked for again in a new view: it is done once, and what came of it may have been lost on its way.
+            done = self._answers[name]
+            return [Tell(done)] if done is not None else []
+        if key:
+            self._answers[name] = None
+            while len(self._answers) > ANSWERS_MAX:
+                self._answers.popitem(last=False)
         parameters = {
             name: value for name, value in action.attributes.items() if len(value) < VALUE_MAX
         }
@@ -579,12 +591,15 @@ class Executor:
             effects += self._tell_done(operation, outcome)
         return effects
 
-    @staticmethod
-    def _tell_done(operation: Operation, outcome: Outcome) -> list[Effect]:
-        return [Tell(OperationDone(
+    def _tell_done(self, operation: Operation, outcome: Outcome) -> list[Effect]:
+        done = OperationDone(
             operation.resource, operation.task, operation.interval_ms, int(outcome.rc),
             int(outcome.status), operation.transition_key, outcome.reason, outcome.exec_ms,
-        ))]
+        )
+        name = (operation.transition_key, operation.resource, operation.task, operation.interval_ms)
+        if name in self._answers:
+            self._answers[name] = done
+        return [Tell(done)]
 
     def _flush(self) -> list[Effect]:
         """Write all that waits as one change. There is one at a time: while it is on its way more

@@ -1,69 +1,80 @@
-"""Cluster: nodes made of the real engine and the real CIB manager on a simulated network and disk."""
+"""Cluster: nodes made of the real components on simulated networks, disks, clocks and machines.
+
+A *whole* cluster has all components that decide; otherwise the engine and the CIB manager alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from hashell.cib.document import Cib
+from hashell.errors import HashellError
+from hashell.simulate.run import decide
+from hashell.transition.xml import graph_to_xml
+from hashell.values.agent_names import AgentName
+from hashelld.attribute_manager.core import AttributeManager
 from hashelld.cib_manager.core import CibManager
 from hashelld.cib_manager.records import newest_view
+from hashelld.controller.core import Controller
+from hashelld.core.component import Component
 from hashelld.core.dispatch import Dispatcher
 from hashelld.core.effects import (
+    AgentEnded,
     Archive,
+    AskScheduler,
     CancelTimer,
     Effect,
     Exit,
     JournalAppend,
+    KillAgent,
     Log,
+    Reply,
+    RunAgent,
     StartTimer,
     Store,
     StoreValue,
 )
-from hashelld.core.events import (
-    Author,
-    Blocked,
-    ChangeAnswered,
-    ChangeWanted,
-    CibChanged,
-    CibOperation,
-    Event,
-    Leaving,
-    MembersChanged,
-    Started,
-)
+from hashelld.core.events import Author, ChangeWanted, CibOperation, Event, GraphReady, Started
 from hashelld.engine.engine import Me
 from hashelld.engine.mesh.core import MeshEngine
 from hashelld.engine.mesh.links import Dial, LinkClose, LinkSend
+from hashelld.executor.core import Executor
+from hashelld.fencer.core import Fencer
+from hashelld.node import HEARD_BY
 from hashelld.settings import make
 from hashelld.simulation.disk import Disk
+from hashelld.simulation.machines import Machines
 from hashelld.simulation.network import Network
-from hashelld.simulation.world import World, _Due
+from hashelld.simulation.world import World
 
-#: The wiring of the rooms that are simulated; the rest of node.HEARD_BY has no listener here.
-HEARD_BY: dict[type[Event], tuple[str, ...]] = {
-    Started: ("cib_manager", "engine"),
-    Blocked: ("cib_manager",),
-    MembersChanged: ("cib_manager", "watcher"),
-    ChangeWanted: ("cib_manager",),
-    ChangeAnswered: ("watcher",),
-    CibChanged: ("watcher",),
-    Leaving: ("engine",),
-}
+#: Seconds since 1970 at the simulated time 0.
+EPOCH_S = 1.6e9
+#: Milliseconds of a decision.
+DECIDE_MS = (3.0, 40.0)
+_HERE = Path("/nowhere")
+
+Hear = Callable[[str, Event], None]
+TimerKey = tuple[str, str]
 
 
 class Watcher:
-    """A component that only tells the checkers what its node hears."""
+    """A component in the place of `ipc`, which only tells the checkers what its node hears."""
 
-    name = "watcher"
+    name = "ipc"
 
-    def __init__(self, node: str, hear: Callable[[str, Event], None]) -> None:
+    def __init__(self, node: str, hear: Hear) -> None:
         self._node = node
         self._hear = hear
 
     def receive(self, event: Event, now_ms: int, wall_s: float) -> list[Effect]:
         self._hear(self._node, event)
         return []
+
+
+def _resolve(agent: AgentName) -> str:
+    return f"/agents/{agent}"
 
 
 class Node:
@@ -77,55 +88,71 @@ class Node:
         self.paused = False
         self.failed = ""
         self.life = 0
+        #: The wall clock is off by so much, the other one is that much too fast.
+        self.wall_offset_s = 0.0
+        self.rate = 1.0
+        #: Crash in the middle of what this many more events lead to; below 0: not.
+        self.crash_in = -1
         self._waiting: list[tuple[str, Event]] = []
-        self._timers: dict[tuple[str, str], _Due] = {}
+        self._timers: dict[TimerKey, list[Callable[[], None] | None]] = {}
         self.dispatcher: Dispatcher | None = None
+
+    def _component(self, name: str) -> Component:
+        assert self.dispatcher is not None, f"{self.name} is down"
+        return self.dispatcher.components[name]
 
     @property
     def engine(self) -> MeshEngine:
-        assert self.dispatcher is not None
-        found = self.dispatcher.components["engine"]
-        assert isinstance(found, MeshEngine)
-        return found
+        return cast(MeshEngine, self._component("engine"))
 
     @property
     def cib_manager(self) -> CibManager:
-        assert self.dispatcher is not None
-        found = self.dispatcher.components["cib_manager"]
-        assert isinstance(found, CibManager)
-        return found
+        return cast(CibManager, self._component("cib_manager"))
+
+    @property
+    def controller(self) -> Controller:
+        return cast(Controller, self._component("controller"))
 
     def start(self) -> None:
         assert not self.up
         disk, cluster = self.disk, self.cluster
         disk.boot += 1
-        self.up, self.life = True, self.life + 1
-        here = Path("/nowhere")
+        self.up, self.life, self.crash_in = True, self.life + 1, -1
         settings = make({
-            "cluster": "sim", "node": self.name, "state_dir": here, "run_dir": here, "key": here,
+            "cluster": "sim", "node": self.name, "state_dir": _HERE, "run_dir": _HERE, "key": _HERE,
             "peers": tuple((name, 1) for name in cluster.names if name != self.name),
             "expect": len(cluster.names), "zeroconf": False, **cluster.options,
         })
+        records = disk.records
         ballot = disk.values.get("ballot", b"0")
         applied = disk.lineage.get("applied") or [0]
-        highest = max(int(ballot), int(applied[0]), newest_view(tuple(disk.journal)))
+        highest = max(int(ballot), int(applied[0]), newest_view(records))
         values = {**disk.values, "ballot": str(highest).encode()}
         cib = Cib.parse(disk.cib)
-        self.dispatcher = Dispatcher([
+        components: list[Component] = [
             MeshEngine(settings, Me(self.name, f"uuid-{self.name}", disk.boot, "sim"), values),
-            CibManager(self.name, disk.boot, cib, disk.lineage, tuple(disk.journal)),
+            CibManager(self.name, disk.boot, cib, disk.lineage, records),
             Watcher(self.name, cluster.hear),
-        ], HEARD_BY)
+        ]
+        if cluster.whole:
+            components += [
+                AttributeManager(settings), Controller(settings), Fencer(settings, _resolve),
+                Executor(settings, _resolve),
+            ]
+        self.dispatcher = Dispatcher(components, HEARD_BY)
         self.feed("", Started(self.name, "sim", cib))
 
-    def crash(self) -> None:
-        """As kill -9, and a power cut for the disk."""
-        self.up, self.paused = False, False
+    def crash(self, *, power: bool = False) -> None:
+        """As kill -9, and a power cut for the disk. With `power` nobody hears its connections end."""
+        self.up, self.paused, self.crash_in = False, False, -1
         self._waiting.clear()
         for due in self._timers.values():
             self.cluster.world.cancel(due)
         self._timers.clear()
-        self.cluster.network.crash(self.name)
+        if power:
+            self.cluster.network.vanish(self.name)
+        else:
+            self.cluster.network.crash(self.name)
         self.disk.crash()
         self.dispatcher = None
 
@@ -148,31 +175,43 @@ class Node:
             self._waiting.append((component, event))
             return
         assert self.dispatcher is not None
-        world = self.cluster.world
-        life = self.life
-        for name, effect in self.dispatcher.deliver(
-            component, event, int(world.now_ms), 1.6e9 + world.now_ms / 1000
-        ):
-            if self.up and life == self.life:
-                self._perform(name, effect)
+        now_ms, life = self.cluster.world.now_ms, self.life
+        performed = self.dispatcher.deliver(
+            component, event, int(now_ms * self.rate), EPOCH_S + now_ms / 1000 + self.wall_offset_s
+        )
+        if self.crash_in >= 0:
+            self.crash_in -= 1
+            if self.crash_in < 0:
+                performed = performed[: self.cluster.world.chance.randint(0, len(performed))]
+                for name, effect in performed:
+                    self._perform(name, effect)
+                self.crash()
+                return
+        for name, effect in performed:
+            if not self.up or life != self.life:
+                return
+            self._perform(name, effect)
+        if self.up and life == self.life:
+            self.cluster.after_event(self)
 
     def _perform(self, name: str, effect: Effect) -> None:
         world, network = self.cluster.world, self.cluster.network
         match effect:
-            case StartTimer(timer, delay_ms, event):
-                key = (name, timer)
-                if key in self._timers:
-                    world.cancel(self._timers.pop(key))
-                self._timers[key] = world.after(delay_ms, lambda: self._ring(key, event))
-            case CancelTimer(timer):
-                due = self._timers.pop((name, timer), None)
-                if due:
-                    world.cancel(due)
-            case Dial(address):
-                network.dial(self.name, address[0])
             case LinkSend(links, frame):
                 for link in links:
                     network.send(self.name, link, frame)
+            case StartTimer(timer, delay_ms, event):
+                key = (name, timer)
+                old = self._timers.pop(key, None)
+                if old is not None:
+                    world.cancel(old)
+                self._timers[key] = world.after(delay_ms / self.rate, lambda: self._ring(key, event))
+            case CancelTimer(timer):
+                due = self._timers.pop((name, timer), None)
+                if due is not None:
+                    world.cancel(due)
+            case Dial(address):
+                network.dial(self.name, address[0])
             case LinkClose(link):
                 network.close(self.name, link)
             case Store() | StoreValue() | JournalAppend() | Archive():
@@ -180,16 +219,46 @@ class Node:
                 self.disk.perform(
                     effect, lambda stored: self.feed(name, stored) if life == self.life else None
                 )
+            case RunAgent():
+                self.cluster.machines.run(self.name, self.life, name, effect, self._agent_end(name))
+            case KillAgent(token):
+                self.cluster.machines.kill(self.name, self.life, name, token, self._agent_end(name))
+            case AskScheduler():
+                self._schedule(name, effect)
             case Log(level, text, fields):
                 self.cluster.log(self.name, level, text, fields)
                 if "traceback" in fields:
                     self.failed = str(fields["traceback"])
+            case Reply():
+                pass
             case Exit():
+                self.cluster.left(self)
                 self.crash()
             case _:
                 raise AssertionError(f"nobody performs {type(effect).__name__}")
 
-    def _ring(self, key: tuple[str, str], event: Event) -> None:
+    def _agent_end(self, component: str) -> Callable[[AgentEnded], None]:
+        life = self.life
+        return lambda event: self.feed(component, event) if life == self.life else None
+
+    def _schedule(self, component: str, ask: AskScheduler) -> None:
+        life = self.life
+        self.cluster.decisions += 1
+        try:
+            decision = decide(Cib.parse(ask.cib), ask.now_s, ask.transition_id)
+            ready = GraphReady(
+                ask.request, graph_to_xml(decision.graph), "\n".join(decision.summary),
+                recheck_at_s=decision.recheck_at,
+            )
+        except HashellError as error:
+            ready = GraphReady(ask.request, b"", error=str(error))
+        self.cluster.log(self.name, "debug", "decided", ready.summary)
+        self.cluster.world.after(
+            self.cluster.world.chance.uniform(*DECIDE_MS),
+            lambda: self.feed(component, ready) if life == self.life else None,
+        )
+
+    def _ring(self, key: TimerKey, event: Event) -> None:
         self._timers.pop(key, None)
         self.feed(key[0], event)
 
@@ -198,19 +267,38 @@ class Cluster:
     """Some nodes, started together."""
 
     def __init__(
-        self, world: World, count: int, hear: Callable[[str, Event], None], *,
-        options: dict[str, object] | None = None, keep_log: bool = False,
+        self, world: World, count: int, hear: Hear, *, options: dict[str, object] | None = None,
+        keep_log: bool = False, whole: bool = False,
     ) -> None:
         self.world = world
+        self.whole = whole
         self.options = options or {}
         self.names = tuple(f"node{number}" for number in range(1, count + 1))
         self.hear = hear
+        self.decisions = 0
         self.lines: list[str] | None = [] if keep_log else None
         self.nodes = {name: Node(self, name) for name in self.names}
         self.network = Network(
             world, lambda node, event: self.nodes[node].feed("engine", event),
             lambda node: node in self.nodes and self.nodes[node].up,
         )
+        #: For the checkers: after every event of a node; a service starts; somebody is fenced; a node ends by itself.
+        self.after_event: Callable[[Node], None] = lambda node: None
+        self.left: Callable[[Node], None] = lambda node: None
+        self.service_started: Callable[[str, str], None] = lambda node, resource: None
+        self.node_fenced: Callable[[str, str, str], None] = lambda executor, target, action: None
+        self.machines = Machines(
+            world, self.names, lambda node, resource: self.service_started(node, resource),
+            lambda executor, target, action: self.node_fenced(executor, target, action), self._power,
+        )
+
+    def _power(self, name: str, on: bool) -> None:
+        node = self.nodes[name]
+        self.log(name, "notice", "power", "on" if on else "off")
+        if on and not node.up and self.machines.all[name].on:
+            node.start()
+        elif not on and node.up:
+            node.crash(power=True)
 
     def log(self, node: str, level: str, text: str, fields: object) -> None:
         if self.lines is not None:

@@ -1,5 +1,8 @@
-"""Disk: what a node has written, and what a crash takes back: all that was not yet said to be durable may be there
-or not."""
+"""Disk: what a node has written, and what a crash takes back: all that was not yet said to be durable may be there,
+be gone, or be torn.
+
+The journal is kept as the bytes of its file, and read at a start by the code that reads real ones.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hashell.cib.document import EMPTY
+from hashelld.cib_manager.records import keeps_record
 from hashelld.core.effects import Archive, Effect, JournalAppend, Store, Stored, StoreValue
 from hashelld.simulation.world import World
+from hashelld.storage.journal import framed, split
 
 #: Milliseconds of a sync, and how often it takes long.
 SYNC_MS = (0.3, 4.0)
@@ -22,15 +27,35 @@ class Disk:
     """The state folder of one node over all its lives."""
 
     world: World
-    journal: list[bytes] = field(default_factory=list)
+    journal: bytearray = field(default_factory=bytearray)
     values: dict[str, bytes] = field(default_factory=dict)
     cib: bytes = EMPTY
     lineage: Mapping[str, Any] = field(default_factory=dict)
     archives: list[Archive] = field(default_factory=list)
     boot: int = 0
+    full: bool = False
+    _before: Mapping[str, Any] = field(default_factory=dict)
     _waiting: list[Effect] = field(default_factory=list)
     _ready_ms: float = 0.0
     _life: int = 0
+
+    @property
+    def records(self) -> tuple[bytes, ...]:
+        """The journal's good records; a torn end is cut, as at a real start."""
+        records, good, torn = split(bytes(self.journal))
+        assert torn or good == len(self.journal), "a power cut damages the end alone"
+        del self.journal[good:]
+        return tuple(records)
+
+    def stall(self, duration_ms: float) -> None:
+        """No sync ends for so long."""
+        self._ready_ms = max(self._ready_ms, self.world.now_ms) + duration_ms
+
+    def wipe(self) -> None:
+        """Somebody removes the state folder of a node that is down; its name stays."""
+        self.journal.clear()
+        self.values.clear()
+        self.cib, self.lineage, self._before = EMPTY, {}, {}
 
     def perform(self, effect: Effect, answer: Callable[[Stored], None]) -> None:
         """Write it; `answer` comes when it is durable, in the order of asking."""
@@ -39,24 +64,32 @@ class Disk:
         took = chance.uniform(*SYNC_MS)
         if chance.random() < STALLS:
             took += chance.uniform(10.0, STALL_MS)
-        self._ready_ms = max(self._ready_ms, self.world.now_ms) + took
+        # What waits together is synced together.
+        self._ready_ms = max(self._ready_ms, self.world.now_ms + took)
         life = self._life
 
         def done() -> None:
             if life != self._life:
                 return
             self._waiting.remove(effect)
-            self._write(effect)
+            error = "no space left on the disk" if self.full else ""
+            if not error:
+                self._write(effect)
             if isinstance(effect, Store | StoreValue | JournalAppend):
-                answer(Stored(effect.token))
+                answer(Stored(effect.token, error))
 
         self.world.after(self._ready_ms - self.world.now_ms, done)
 
     def crash(self) -> None:
-        """Of what waits a part, from the front, reached the disk."""
-        count = self.world.chance.randint(0, len(self._waiting))
-        for effect in self._waiting[:count]:
-            self._write(effect)
+        """Of the journal's last bytes a part reached the disk; each file that waits is the old one or the new one."""
+        chance = self.world.chance
+        tail = bytearray()
+        for effect in self._waiting:
+            if isinstance(effect, JournalAppend):
+                tail += framed(effect.record)
+            elif chance.random() < 0.5:
+                self._write(effect)
+        self.journal += tail[: chance.randint(0, len(tail))]
         self._waiting.clear()
         self._life += 1
         self._ready_ms = 0.0
@@ -64,11 +97,16 @@ class Disk:
     def _write(self, effect: Effect) -> None:
         match effect:
             case JournalAppend(_, record):
-                self.journal.append(record)
+                self.journal += framed(record)
             case StoreValue(_, name, data):
                 self.values[name] = data
             case Store():
+                self._before = self.lineage
                 self.cib, self.lineage = effect.cib, dict(effect.lineage)
+                if self.world.chance.random() < 0.2:
+                    # As storage does it: what the CIB before the last lacks stays.
+                    kept = [r for r in self.records if keeps_record(r, self._before)]
+                    self.journal = bytearray(b"".join(framed(record) for record in kept))
             case Archive():
                 self.archives.append(effect)
             case _:

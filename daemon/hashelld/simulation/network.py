@@ -1,7 +1,7 @@
 """Network: links as TCP has them, first in first out until they break; cuts that keep what is under way; slow moments.
 
 What is sent into a cut waits, as TCP sends it again, and arrives when the cut heals: late messages of an old view are
-what an engine must not fall for.
+what an engine must not fall for. A cut may be one-way: then what goes the other way arrives.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ HOP_MS = (0.1, 2.0)
 HICCUP_MS = 60.0
 HICCUPS = 0.01
 DIAL_TIMEOUT_MS = 3_000.0
+#: Milliseconds after which TCP sends again what was lost.
+RETRANSMIT_MS = (200.0, 450.0)
+#: One in this many lives sends every frame through the codec; it has tests of its own.
+CODEC_EVERY = 16
 
 
 @dataclass(slots=True)
@@ -49,20 +53,45 @@ class Network:
         self._wires: list[_Wire] = []
         self._by_end: dict[tuple[str, int], tuple[_Wire, int]] = {}
         self._next = 0
-        self._cuts: set[frozenset[str]] = set()
+        self._cuts: dict[tuple[str, str], int] = {}
+        self._through_codec = world.seed % CODEC_EVERY == 0
+        self.loss = 0.0
+        self.extra_ms = 0.0
 
     # --- faults
 
-    def cut(self, one: str, other: str) -> None:
-        self._cuts.add(frozenset((one, other)))
+    def cut(self, one: str, other: str, *, both: bool = True) -> None:
+        """Nothing goes from `one` to `other` any more, nor back unless it is a one-way cut. Cuts count: each is healed
+        for itself."""
+        self._cuts[one, other] = self._cuts.get((one, other), 0) + 1
+        if both:
+            self._cuts[other, one] = self._cuts.get((other, one), 0) + 1
+
+    def mend(self, one: str, other: str, *, both: bool = True) -> None:
+        """One cut ends."""
+        for pair in ((one, other), (other, one)) if both else ((one, other),):
+            left = self._cuts.get(pair, 0) - 1
+            if left > 0:
+                self._cuts[pair] = left
+            else:
+                self._cuts.pop(pair, None)
+        self._release()
 
     def heal(self) -> None:
         """All cuts end; what waited arrives."""
         self._cuts.clear()
+        self.loss = self.extra_ms = 0.0
+        self._release()
+
+    @property
+    def is_whole(self) -> bool:
+        return not self._cuts
+
+    def _release(self) -> None:
         for wire in self._wires:
             held, wire.held = wire.held, []
             for side, frame in held:
-                self._fly(wire, side, frame)
+                self._send(wire, side, frame)
 
     def crash(self, node: str) -> None:
         """The node is gone; its peers' ends close, unless they are cut off from it and learn nothing."""
@@ -71,8 +100,17 @@ class Network:
                 wire.open = False
                 for end in wire.ends:
                     self._by_end.pop((end.node, end.link), None)
-                    if end.node != node and not self._is_cut(wire):
+                    if end.node != node and not self._cut(node, end.node):
                         self._close_end(end)
+        self._wires = [wire for wire in self._wires if wire.open]
+
+    def vanish(self, node: str) -> None:
+        """The power of a node is gone: nobody is told that its connections ended."""
+        for wire in self._wires:
+            if wire.open and node in (wire.ends[0].node, wire.ends[1].node):
+                wire.open = False
+                for end in wire.ends:
+                    self._by_end.pop((end.node, end.link), None)
         self._wires = [wire for wire in self._wires if wire.open]
 
     def reset(self, one: str, other: str) -> None:
@@ -89,7 +127,7 @@ class Network:
         def arrive() -> None:
             if not self._is_up(node):
                 return
-            if frozenset((node, to)) in self._cuts:
+            if self._cut(node, to) or self._cut(to, node):
                 self._world.after(
                     DIAL_TIMEOUT_MS, lambda: self._tell(node, DialFailed(address, "timeout"))
                 )
@@ -111,11 +149,9 @@ class Network:
         if found is None:
             return
         wire, side = found
-        frame = decode(encode(frame)[4:])
-        if self._is_cut(wire):
-            wire.held.append((1 - side, frame))
-        else:
-            self._fly(wire, 1 - side, frame)
+        if self._through_codec:
+            frame = decode(encode(frame)[4:])
+        self._send(wire, 1 - side, frame)
 
     def close(self, node: str, link: int) -> None:
         found = self._by_end.get((node, link))
@@ -126,29 +162,35 @@ class Network:
         self._wires.remove(wire)
         for end in wire.ends:
             self._by_end.pop((end.node, end.link), None)
-        if not self._is_cut(wire):
+        if not self._cut(node, wire.ends[1 - side].node):
             self._close_end(wire.ends[1 - side], keep_order=True)
 
     # --- inside
 
-    def _is_cut(self, wire: _Wire) -> bool:
-        return frozenset(end.node for end in wire.ends) in self._cuts
+    def _cut(self, one: str, other: str) -> bool:
+        return (one, other) in self._cuts
 
     def _hop(self) -> float:
         chance = self._world.chance
-        if chance.random() < HICCUPS:
+        dice = chance.random()
+        if dice < HICCUPS:
             return chance.uniform(1.0, HICCUP_MS)
-        return chance.uniform(*HOP_MS)
+        hop = HOP_MS[0] + (HOP_MS[1] - HOP_MS[0]) * (dice - HICCUPS) / (1.0 - HICCUPS)
+        if self.loss and chance.random() < self.loss:
+            hop += chance.uniform(*RETRANSMIT_MS)
+        return hop + (chance.uniform(0.0, self.extra_ms) if self.extra_ms else 0.0)
 
-    def _fly(self, wire: _Wire, side: int, frame: Frame) -> None:
+    def _send(self, wire: _Wire, side: int, frame: Frame) -> None:
+        if self._cuts and (wire.held or self._cut(wire.ends[1 - side].node, wire.ends[side].node)):
+            if self._cut(wire.ends[1 - side].node, wire.ends[side].node) or any(s == side for s, _ in wire.held):
+                wire.held.append((side, frame))
+                return
         end = wire.ends[side]
         end.arrives_ms = max(end.arrives_ms, self._world.now_ms + self._hop())
-
-        def arrive() -> None:
-            # What was under way when the sender closed still arrives; nothing arrives at a dead node.
-            self._tell(end.node, FrameCame(end.link, frame))
-
-        self._world.after(end.arrives_ms - self._world.now_ms, arrive)
+        # What was under way when the sender closed still arrives; nothing arrives at a dead node.
+        self._world.after(
+            end.arrives_ms - self._world.now_ms, lambda: self._tell(end.node, FrameCame(end.link, frame))
+        )
 
     def _close_end(self, end: _End, *, keep_order: bool = False) -> None:
         at_ms = self._world.now_ms + self._hop()

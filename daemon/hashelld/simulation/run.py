@@ -1,152 +1,149 @@
-"""Run: one life of a cluster from a seed, with faults; then many lives, with a line for each that broke a promise.
+"""Run: many lives, by some processes; a rate, and for the first that broke a promise the command that shows it again.
 
-`python -m hashelld.simulation.run 1-200` runs seeds; one alone prints its log.
+`python -m hashelld.simulation.run --seeds 1-200 --nodes 3,5,7` runs seeds; one alone prints its log.
 """
 
 from __future__ import annotations
 
+import argparse
+import gc
+import multiprocessing
+import os
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hashelld.core.events import CibOperation
-from hashelld.simulation.checkers import Broken, Checker
-from hashelld.simulation.cluster import Cluster, Node
-from hashelld.simulation.world import World
+from hashelld.simulation.life import Outcome, live
+from hashelld.simulation.shrink import shrink
 
-#: Milliseconds of a life with faults, and of the quiet after it in which all must come together.
-LIFE_MS = 20_000.0
-QUIET_MS = 12_000.0
-STEP_MS = 50.0
+Task = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a life was like."""
+class Totals:
+    """Sums over many lives."""
 
-    seed: int
-    nodes: int
-    events: int
-    acknowledged: int
-    views: int
-    archives: int
-    error: str = ""
-    log: tuple[str, ...] = ()
+    lives: int = 0
+    events: int = 0
+    acknowledged: int = 0
+    views: int = 0
+    services: int = 0
+    fenced: int = 0
+    slowest_rest_ms: float = 0.0
+    took_s: float = 0.0
+
+    def plus(self, outcome: Outcome) -> Totals:
+        return Totals(
+            self.lives + 1, self.events + outcome.events, self.acknowledged + outcome.acknowledged,
+            self.views + outcome.views, self.services + outcome.services, self.fenced + outcome.fenced,
+            max(self.slowest_rest_ms, outcome.rest_ms), self.took_s,
+        )
+
+    def __str__(self) -> str:
+        rate = self.lives / max(self.took_s, 0.001) * 60
+        return (
+            f"{self.lives} lives in {self.took_s:.0f} s, {rate:.0f} a minute: {self.events} events, {self.views} views,"
+            f" {self.acknowledged} writes acknowledged, {self.services} starts of services, {self.fenced} fencings;"
+            f" slowest rest after {self.slowest_rest_ms / 1000:.1f} s"
+        )
 
 
-def live(
-    seed: int, nodes: int = 0, *, life_ms: float = LIFE_MS, keep_log: bool = False
-) -> Outcome:
-    """One life. The same seed gives the same life, event for event."""
-    world = World(seed)
-    chance = world.chance
-    count = nodes or chance.choice((2, 3, 3, 3, 4, 5))
-    checker = Checker(seed)
-    cluster = Cluster(world, count, checker.hear, keep_log=keep_log)
-    checker.cluster = cluster
-    error = ""
+def tasks(first: int, last: int, nodes: Sequence[int]) -> Iterator[Task]:
+    """Seeds, each with a number of nodes in turn."""
+    for seed in range(first, last + 1):
+        yield seed, nodes[seed % len(nodes)]
+
+
+def _one(task: Task) -> Outcome:
+    gc.disable()
     try:
-        for name in cluster.names:
-            world.after(chance.uniform(0, 800), cluster.nodes[name].start)
-        world.run_for(1500)
-        written = 0
-        end = world.now_ms + life_ms
-        while world.now_ms < end:
-            world.run_for(STEP_MS)
-            written = _write(cluster, written)
-            _fault(cluster)
-            checker.together()
-        _heal(cluster)
-        world.run_for(QUIET_MS)
-        checker.at_the_end()
-    except (Broken, AssertionError) as broken:
-        error = str(broken) or repr(broken)
-    return Outcome(
-        seed, count, world.events, len(checker.acknowledged), len(checker.views),
-        sum(len(node.disk.archives) for node in cluster.nodes.values()), error,
-        tuple(cluster.lines or ()),
+        return live(*task)
+    finally:
+        gc.enable()
+        if task[0] % 8 == 0:
+            gc.collect()
+
+
+def outcomes(todo: Sequence[Task], processes: int) -> Iterator[Outcome]:
+    """The lives' outcomes as they come."""
+    if processes <= 1:
+        yield from map(_one, todo)
+        return
+    with multiprocessing.get_context("fork").Pool(processes, maxtasksperchild=500) as pool:
+        yield from pool.imap_unordered(_one, todo, chunksize=4)
+
+
+def again(outcome: Outcome, only: Sequence[int] | None = None) -> str:
+    """The command that shows a life again."""
+    part = "" if only is None else " --only " + ",".join(map(str, only))
+    return f"hashell chaos --simulate --seeds {outcome.seed} --nodes {outcome.nodes}{part}"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of `hashell chaos --simulate`."""
+    made = argparse.ArgumentParser(
+        prog="hashell chaos --simulate", description="Whole clusters on simulated time, network, disks and machines."
     )
-
-
-def _write(cluster: Cluster, written: int) -> int:
-    chance = cluster.world.chance
-    for node in cluster.nodes.values():
-        if node.up and not node.paused and chance.random() < 0.3:
-            written += 1
-            request = f"w{written}"
-            xml = (
-                f'<cluster_property_set id="set"><nvpair id="{request}" name="{request}" value="1"/>'
-                "</cluster_property_set>"
-            )
-            node.ask(request, (CibOperation("modify", xml.encode(), "crm_config"),))
-        if node.up and not node.paused and chance.random() < 0.3:
-            xml = f'<node_state id="{node.name}" uname="{node.name}" seen="{written}"/>'
-            node.ask("", (CibOperation("modify", xml.encode(), "status"),))
-    return written
-
-
-def _fault(cluster: Cluster) -> None:
-    world, chance = cluster.world, cluster.world.chance
-    node = cluster.nodes[chance.choice(cluster.names)]
-    dice = chance.random()
-    if dice < 0.02 and node.up:
-        node.crash()
-        world.after(chance.choice((5, 100, 1500, 4000)), lambda: node.start() if not node.up else None)
-    elif dice < 0.03:
-        # A partition: each node on one of two sides.
-        sides = {name: chance.random() < 0.5 for name in cluster.names}
-        for one in cluster.names:
-            for other in cluster.names:
-                if one < other and sides[one] != sides[other]:
-                    cluster.network.cut(one, other)
-        world.after(chance.uniform(100, 6000), cluster.network.heal)
-    elif dice < 0.035:
-        one, other = chance.sample(cluster.names, 2)
-        cluster.network.cut(one, other)
-        world.after(chance.uniform(100, 3000), cluster.network.heal)
-    elif dice < 0.045:
-        one, other = chance.sample(cluster.names, 2)
-        cluster.network.reset(one, other)
-    elif dice < 0.05 and node.up and not node.paused:
-        node.pause()
-        world.after(chance.choice((50, 500, 1500, 5000)), node.resume)
-    elif dice < 0.0505:
-        # The power fails everywhere.
-        for each in cluster.nodes.values():
-            if each.up:
-                each.crash()
-                world.after(chance.uniform(100, 1000), _starter(each))
-
-
-def _starter(node: Node) -> Callable[[], None]:
-    return lambda: node.start() if not node.up else None
-
-
-def _heal(cluster: Cluster) -> None:
-    cluster.network.heal()
-    for node in cluster.nodes.values():
-        if node.paused:
-            node.resume()
-        if not node.up:
-            node.start()
+    made.add_argument("--seeds", default="1-100", metavar="A-B", help="seeds, or one seed: then its log is printed")
+    made.add_argument("--nodes", default="3,5,7", metavar="N,N", help="numbers of nodes, in turn (default 3,5,7)")
+    made.add_argument("--only", metavar="I,J", help="with one seed: only these of its faults")
+    made.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes")
+    made.add_argument("--keep-going", action="store_true", help="do not end at the first broken promise")
+    made.add_argument("--quiet", action="store_true", help="no log for one seed")
+    return made
 
 
 def main(argv: Sequence[str]) -> int:
-    """Seeds `A-B` or `A`; the exit code is 1 when any life broke a promise."""
-    first, _, last = (argv[0] if argv else "1-50").partition("-")
-    seeds = range(int(first), int(last or first) + 1)
-    bad = 0
-    for seed in seeds:
-        outcome = live(seed, keep_log=len(seeds) == 1)
-        for line in outcome.log:
-            print(line)
-        print(
-            f"seed {seed}: {outcome.nodes} nodes, {outcome.events} events, {outcome.views} views,"
-            f" {outcome.acknowledged} acknowledged, {outcome.archives} archived"
-            + (f"  BROKEN {outcome.error}" if outcome.error else "")
-        )
-        bad += bool(outcome.error)
+    """The exit code is 1 when any life broke a promise."""
+    options = parser().parse_args(argv)
+    first, _, last = options.seeds.partition("-")
+    nodes = [int(count) for count in options.nodes.split(",")]
+    todo = list(tasks(int(first), int(last or first), nodes))
+    if len(todo) == 1:
+        only = None if options.only is None else [int(number) for number in options.only.split(",") if number]
+        return _show(live(*todo[0], only=only, keep_log=not options.quiet))
+    begun = time.monotonic()
+    totals, bad = Totals(), 0
+    for outcome in outcomes(todo, options.jobs):
+        totals = totals.plus(outcome)
+        if totals.lives % 500 == 0:
+            print(f"… {Totals(**{**_fields(totals), 'took_s': time.monotonic() - begun})}", flush=True)
+        if outcome.error:
+            bad += 1
+            print(f"{outcome.error}\n    again: {again(outcome)}", flush=True)
+            if not options.keep_going:
+                _shortest(outcome)
+                break
+    print(Totals(**{**_fields(totals), "took_s": time.monotonic() - begun}))
+    print(f"{bad} broken" if bad else "no promise was broken")
     return 1 if bad else 0
+
+
+def _fields(totals: Totals) -> dict[str, float]:
+    return {name: getattr(totals, name) for name in Totals.__slots__}
+
+
+def _shortest(outcome: Outcome) -> None:
+    only, error = shrink(outcome)
+    print(f"    shortest: {again(outcome, only)}\n    {error}")
+    for fault in outcome.plan:
+        if fault.number in only:
+            print(f"      {fault}")
+
+
+def _show(outcome: Outcome) -> int:
+    for line in outcome.log:
+        print(line)
+    for fault in outcome.plan:
+        print(f"    {fault}")
+    print(
+        f"seed {outcome.seed}: {outcome.nodes} nodes, {outcome.events} events, {outcome.views} views,"
+        f" {outcome.acknowledged} acknowledged, {outcome.archives} archived, {outcome.decisions} decisions,"
+        f" {outcome.services} starts, {outcome.fenced} fenced, at rest after {outcome.rest_ms:.0f} ms"
+        + (f"\nBROKEN {outcome.error}" if outcome.error else "")
+    )
+    return 1 if outcome.error else 0
 
 
 if __name__ == "__main__":

@@ -5,18 +5,14 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 #: Events of one life; more is a loop in what is simulated.
-EVENTS_MAX = 2_000_000
+EVENTS_MAX = 400_000
 
 
-@dataclass(order=True, slots=True)
-class _Due:
-    at_ms: float
-    number: int
-    act: Callable[[], None] = field(compare=False)
-    cancelled: bool = field(default=False, compare=False)
+
+class Runaway(AssertionError):
+    """What is simulated goes round in circles."""
 
 
 class World:
@@ -26,29 +22,36 @@ class World:
         self.seed = seed
         self.chance = random.Random(seed)  # noqa: S311 - chance that can be repeated is the point
         self.now_ms = 1_000.0
-        self._queue: list[_Due] = []
+        self._queue: list[tuple[float, int, list[Callable[[], None] | None]]] = []
         self._number = 0
         self.events = 0
 
-    def after(self, delay_ms: float, act: Callable[[], None]) -> _Due:
+    def after(self, delay_ms: float, act: Callable[[], None]) -> list[Callable[[], None] | None]:
         """Do it so much later; give the result to `cancel`."""
         self._number += 1
-        due = _Due(self.now_ms + max(0.0, delay_ms), self._number, act)
-        heapq.heappush(self._queue, due)
+        due: list[Callable[[], None] | None] = [act]
+        heapq.heappush(self._queue, (self.now_ms + (delay_ms if delay_ms > 0.0 else 0.0), self._number, due))
         return due
 
-    def cancel(self, due: _Due) -> None:
-        due.cancelled = True
+    def cancel(self, due: list[Callable[[], None] | None]) -> None:
+        due[0] = None
 
-    def run_for(self, duration_ms: float) -> None:
-        """All that is due in this time."""
+    def run_for(self, duration_ms: float, until: Callable[[], bool] | None = None) -> bool:
+        """All that is due in this time, or until `until` holds; whether it did."""
         end = self.now_ms + duration_ms
-        while self._queue and self._queue[0].at_ms <= end:
-            due = heapq.heappop(self._queue)
-            self.now_ms = max(self.now_ms, due.at_ms)
-            if due.cancelled:
+        queue, pop = self._queue, heapq.heappop
+        while queue and queue[0][0] <= end:
+            at_ms, _, due = pop(queue)
+            act = due[0]
+            if act is None:
                 continue
+            if at_ms > self.now_ms:
+                self.now_ms = at_ms
             self.events += 1
-            assert self.events < EVENTS_MAX, f"seed {self.seed}: too many events"
-            due.act()
+            if self.events > EVENTS_MAX:
+                raise Runaway(f"seed {self.seed}: more than {EVENTS_MAX} events")
+            act()
+            if until is not None and until():
+                return True
         self.now_ms = end
+        return False

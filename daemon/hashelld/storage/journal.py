@@ -37,7 +37,7 @@ class Journal:
 
     def append(self, records: Sequence[bytes]) -> None:
         """Durable on return. Raises StorageFailed; then nothing of the batch counts as written."""
-        data = b"".join(_framed(record) for record in records)
+        data = b"".join(framed(record) for record in records)
         try:
             before = os.fstat(self._handle).st_size
             try:
@@ -56,7 +56,7 @@ class Journal:
 
     def replace(self, records: Sequence[bytes]) -> None:
         """Keep only these. Durable on return."""
-        write_whole(self.path, b"".join(_framed(record) for record in records))
+        write_whole(self.path, b"".join(framed(record) for record in records))
         self.records = list(records)
         os.close(self._handle)
         self._open()
@@ -89,7 +89,7 @@ class Journal:
         write_whole(self.path, data[:good])
 
 
-def _framed(record: bytes) -> bytes:
+def framed(record: bytes) -> bytes:
     return _HEAD.pack(len(record), zlib.crc32(record)) + record
 
 

@@ -155,6 +155,10 @@ class Membership:
             return Nack(ballot, self.highest, "reach")
         if ballot.proposer not in wanted:
             return Nack(ballot, self.highest, "unwanted")
+        if any(name not in lives for name in self.names & wanted):
+            # Somebody in our view whom we reach well would be lost: the proposer, who may have come just now, has not
+            # heard of all connections yet.
+            return Nack(ballot, self.highest, "missing")
         return None
 
     def promise(self, ballot: ViewId) -> None:

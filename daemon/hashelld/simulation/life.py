@@ -1,0 +1,175 @@
+"""Life: one cluster from its start through its faults to rest, from one seed.
+
+The same seed, nodes and faults give the same life, event for event. The faults are planned before anything happens, from
+a source of chance of their own: leaving some out (`only`) leaves the others where they are.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from hashell.cib.document import EMPTY
+from hashelld.core.events import CibOperation
+from hashelld.simulation import faults
+from hashelld.simulation.checkers import Broken, Checker
+from hashelld.simulation.cluster import Cluster
+from hashelld.simulation.world import Runaway, World
+
+#: Milliseconds until all have met; of a life with faults; and the most in which all must come to rest after it.
+MEET_MS, LIFE_MS, QUIET_MS = 1_200.0, 6_000.0, 90_000.0
+#: How often people write, and how often is looked whether all is at rest.
+STEP_MS, LOOK_MS = 150.0, 250.0
+#: Milliseconds between two looks of a recurring monitor; a life is not over before each has looked once more.
+MONITOR_MS = 4_000.0
+#: Rest must last so long to count.
+RESTING_MS = 600.0
+#: One in this many lives has the engine and the CIB manager alone, and then more writes.
+BARE_EVERY = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a life was like. `rest_ms`: from the end of the faults to rest."""
+
+    seed: int
+    nodes: int
+    whole: bool
+    events: int
+    acknowledged: int
+    views: int
+    archives: int
+    decisions: int
+    services: int
+    fenced: int
+    rest_ms: float
+    plan: tuple[faults.Fault, ...]
+    error: str = ""
+    log: tuple[str, ...] = ()
+
+
+def live(
+    seed: int, nodes: int = 0, *, only: Collection[int] | None = None, life_ms: float = LIFE_MS,
+    whole: bool | None = None, keep_log: bool = False,
+) -> Outcome:
+    """One life. `only`: numbers of the faults that happen (None: all)."""
+    world = World(seed)
+    chance = random.Random(f"plan:{seed}")  # noqa: S311 - to be repeated
+    count = chance.choice((3, 3, 3, 5, 5, 7))
+    count = nodes or count
+    if whole is None:
+        whole = seed % BARE_EVERY != 0
+    checker = Checker(seed)
+    resources = ("r1", "r2", "r3")[: chance.choice((1, 2, 3))] if whole else ()
+    options = {"heartbeat_ms": 100 if count <= 3 else 200}
+    cluster = Cluster(world, count, checker.hear, options=options, keep_log=keep_log, whole=whole)
+    checker.watch(cluster)
+    checker.resources = resources
+    policy = chance.choice(("stop", "stop", "stop", "freeze", "demote"))
+    cib = _configuration(cluster.names, resources, policy) if whole else EMPTY
+    for node in cluster.nodes.values():
+        node.disk.cib = cib
+        node.rate = chance.uniform(0.97, 1.03) if chance.random() < 0.3 else 1.0
+    planned = faults.plan(chance, cluster.names, life_ms, resources or ("none",), whole=whole)
+    doer = faults.Doer(cluster)
+    checker.suspects = doer.suspects
+    error, rest_ms = "", 0.0
+    try:
+        _begin(cluster)
+        for fault in planned:
+            if only is None or fault.number in only:
+                world.after(fault.at_ms, lambda fault=fault: doer.do(fault))  # type: ignore[misc]
+        _write_for(cluster, checker, life_ms, 0.25 if whole else 0.6)
+        rest_ms = _come_to_rest(cluster, checker, doer)
+        checker.at_the_end()
+    except (Broken, Runaway) as broken:
+        error = str(broken)
+    except AssertionError as broken:
+        error = f"seed {seed}: {broken!r}"
+    return Outcome(
+        seed, count, whole, world.events, len(checker.acknowledged), len(checker.views),
+        sum(len(node.disk.archives) for node in cluster.nodes.values()), cluster.decisions, checker.services,
+        len(checker.fenced), rest_ms, planned, error, tuple(cluster.lines or ()),
+    )
+
+
+def _begin(cluster: Cluster) -> None:
+    world = cluster.world
+    for name in cluster.names:
+        world.after(world.chance.uniform(0, 300), cluster.nodes[name].start)
+    world.run_for(MEET_MS)
+
+
+def _write_for(cluster: Cluster, checker: Checker, life_ms: float, share: float) -> None:
+    """People change the configuration while faults happen."""
+    world, written = cluster.world, 0
+    end = world.now_ms + life_ms
+    while world.now_ms < end:
+        world.run_for(STEP_MS)
+        if world.chance.random() < share:
+            node = cluster.nodes[world.chance.choice(cluster.names)]
+            for _ in range(world.chance.choice((1, 1, 3))):
+                written += 1
+                if node.up and not node.paused:
+                    write(cluster, node.name, f"w{written}")
+        checker.together()
+
+
+def write(cluster: Cluster, node: str, request: str) -> None:
+    """One property more, whose id is the request's name."""
+    xml = (
+        f'<cluster_property_set id="set"><nvpair id="{request}" name="{request}" value="1"/>'
+        "</cluster_property_set>"
+    )
+    cluster.nodes[node].ask(request, (CibOperation("modify", xml.encode(), "crm_config"),))
+
+
+def _come_to_rest(cluster: Cluster, checker: Checker, doer: faults.Doer) -> float:
+    """Milliseconds until all was at rest after the last fault."""
+    world = cluster.world
+    begun = world.now_ms
+    doer.heal()
+    rested = 0.0
+    # Rest counts when every monitor has looked since all works again.
+    earliest = begun + (MONITOR_MS + 300.0 if cluster.whole else 1_000.0)
+    since = 0.0
+    while world.now_ms < begun + QUIET_MS:
+        world.run_for(LOOK_MS)
+        if doer.active == 0:
+            doer.heal()
+        if checker.unsteady():
+            rested, since = 0.0, 0.0
+            continue
+        if not since:
+            since = world.now_ms - begun
+        rested += LOOK_MS
+        if rested >= RESTING_MS and world.now_ms >= earliest and doer.active == 0:
+            break
+    return since
+
+
+def _configuration(names: tuple[str, ...], resources: tuple[str, ...], policy: str) -> bytes:
+    def meta(action: str, timeout: str, interval: str = "0s") -> str:
+        return f'<op id="R-{action}" name="{action}" interval="{interval}" timeout="{timeout}"/>'
+
+    operations = (
+        meta("start", "2s") + meta("stop", "2s") + meta("monitor", "2s", f"{MONITOR_MS / 1000:.0f}s")
+    )
+    services = "".join(
+        f'<primitive id="{resource}" class="ocf" provider="sim" type="Service"><operations>'
+        f'{operations.replace("R-", resource + "-")}</operations></primitive>'
+        for resource in resources
+    )
+    nodes = "".join(f'<node id="{name.removeprefix("node")}" uname="{name}"/>' for name in names)
+    return (
+        '<cib crm_feature_set="3.20.1" validate-with="pacemaker-3.9" epoch="1" num_updates="0" admin_epoch="0">'
+        '<configuration><crm_config><cluster_property_set id="cib-bootstrap-options">'
+        '<nvpair id="o1" name="stonith-enabled" value="true"/><nvpair id="o2" name="stonith-timeout" value="3s"/>'
+        f'<nvpair id="o3" name="no-quorum-policy" value="{policy}"/></cluster_property_set></crm_config>'
+        f"<nodes>{nodes}</nodes><resources>{services}"
+        '<primitive id="fence" class="stonith" type="fence_sim"><instance_attributes id="fence-i">'
+        f'<nvpair id="fence-h" name="pcmk_host_list" value="{" ".join(names)}"/>'
+        '<nvpair id="fence-c" name="pcmk_host_check" value="static-list"/>'
+        "</instance_attributes></primitive></resources><constraints/></configuration><status/></cib>"
+    ).encode()
