@@ -109,7 +109,7 @@ def _in_status(operation: Operation) -> bool:
 
 def check_view(write: Write, position: Position) -> None:
     """Raises Conflict when a write was ordered in another view than the one in which it is true."""
-    if write.view != (0, "") and write.view != (position.view, position.proposer):
+    if write.view not in ((0, ""), (position.view, position.proposer)):
         raise Conflict(f"the change was made for view {write.view[0]}, this is {position.view}", "look again")
 
 

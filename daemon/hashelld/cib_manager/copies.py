@@ -6,17 +6,18 @@ from hashell.cib.document import Cib
 from hashell.errors import HashellError
 from hashelld.cib_manager import messages
 from hashelld.cib_manager.branch import Branch
+from hashelld.cib_manager.documents import Documents
 from hashelld.cib_manager.ledger import Applied, Ledger
 from hashelld.cib_manager.messages import Copy, Piece, encode
 from hashelld.cib_manager.records import decoded
 
 
 def pieces_of(
-    through: int, cib: Cib, ledger: Ledger, applied: Applied, branch: Branch
+    through: int, cib: bytes, ledger: Ledger, applied: Applied, branch: Branch
 ) -> tuple[bytes, ...]:
     """An encoded Copy, cut. `through`: see Copy."""
     data = encode(Copy(
-        through, cib.to_bytes(), ledger.unique, ledger.applied, tuple(ledger.held),
+        through, cib, ledger.unique, ledger.applied, tuple(ledger.held),
         applied.results, applied.counters, branch.positions,
     ))
     size = messages.PIECE_MAX
@@ -26,7 +27,8 @@ def pieces_of(
 class Incoming:
     """A copy that is arriving."""
 
-    def __init__(self) -> None:
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
         self._pieces: dict[int, bytes] = {}
 
     def clear(self) -> None:
@@ -43,6 +45,6 @@ class Incoming:
         if copy is None:
             return "a copy of the CIB cannot be read"
         try:
-            return Cib.parse(copy.cib, f"the CIB of {origin}"), copy
+            return self._documents.parse(copy.cib, f"the CIB of {origin}"), copy
         except HashellError as error:
             return str(error)

@@ -22,15 +22,14 @@ import msgspec
 from lxml import etree
 
 from hashell.cib.diff import make_patch
-from hashell.cib.digest import document_digest
 from hashell.cib.document import Cib
-from hashell.cib.transaction import commit
 from hashell.cib.versions import Version
 from hashell.errors import HashellError
 from hashelld.cib_manager import copies, messages, records
-from hashelld.cib_manager.asked import Asked, Pending, check_epochs, check_view, stamp
+from hashelld.cib_manager.asked import Asked, Pending, check_epochs, check_view
 from hashelld.cib_manager.branch import Branch, archive_of, configuration_writes
 from hashelld.cib_manager.digests import DIGEST_EVERY, Digests
+from hashelld.cib_manager.documents import Documents
 from hashelld.cib_manager.join import agrees, authority
 from hashelld.cib_manager.ledger import Applied, Ledger, committed
 from hashelld.cib_manager.messages import (
@@ -104,8 +103,9 @@ class CibManager:
 
     def __init__(
         self, node: str, boot: int, cib: Cib, lineage: Mapping[str, Any] | None = None,
-        journal: tuple[bytes, ...] = (),
+        journal: tuple[bytes, ...] = (), documents: Documents | None = None,
     ) -> None:
+        self._documents = documents or Documents()
         lineage = lineage or {}
         self.node = node
         self.boot = boot
@@ -135,8 +135,8 @@ class CibManager:
         self._announced = 0
         self._committed = 0
         self._asked = Asked(node, boot)
-        self._incoming = copies.Incoming()
-        self._digests = Digests()
+        self._incoming = copies.Incoming(self._documents)
+        self._digests = Digests(self._documents)
         self._unwritten: dict[str, bytes] = {}
         self._copy_token = ""
         self._told = cib
@@ -287,7 +287,7 @@ class CibManager:
     # --- copies -------------------------------------------------------------------------------
 
     def _pieces(self, through: int) -> tuple[bytes, ...]:
-        return copies.pieces_of(through, self.cib, self.ledger, self.applied, self._branch)
+        return copies.pieces_of(through, self._documents.whole(self.cib), self.ledger, self.applied, self._branch)
 
     def _send_copy(self, to: str, pieces: tuple[bytes, ...], out: list[Effect]) -> None:
         assert self.view is not None
@@ -364,7 +364,7 @@ class CibManager:
         """This node's other components hear of a copy that was taken."""
         author, self._untold = self._untold, None
         before, self._told = self._told, self.cib
-        if author and (before.version != self.cib.version or document_digest(before) != self.digest()):
+        if author and (before.version != self.cib.version or self._documents.digest(before) != self.digest()):
             changed = _configuration(before) != _configuration(self.cib)
             out.append(Tell(CibChanged(before, self.cib, b"", author, changed)))
 
@@ -550,15 +550,14 @@ class CibManager:
         try:
             check_view(write, entry.position)
             check_epochs(before, write)
-            done = commit(before, write.operations, {} if write.status_only else stamp(write))
+            done = self._documents.apply(before, write)
         except HashellError as error:
             result = Result(*name, "", error.id, error.message, error.hint)
         else:
             result = Result(*name, str(done.after.version))
             if done.changed:
                 self.cib = done.after
-                self._changed(entry, write, before, etree.tostring(done.patch),
-                              done.configuration_changed, out)
+                self._changed(entry, write, before, done.patch, done.configuration_changed, out)
         self.applied.add(result)
         pending = self._asked.take(write)
         if pending:
@@ -586,12 +585,6 @@ class CibManager:
     def _store(
         self, token: str, patch: bytes, author: Author, *, configuration: bool
     ) -> Store:
-        """The status section is left out, as Pacemaker does: after a restart the cluster looks anew."""
-        root = self.cib.copy_root()
-        status = root.find("status")
-        if status is not None:
-            status[:] = []
-        root.set("num_updates", "0")
         ledger = self.ledger
         lineage = {
             "base": self._base,
@@ -601,7 +594,7 @@ class CibManager:
             "counters": [list(c) for c in self.applied.counters],
         }
         return Store(
-            token, str(self.cib.version), etree.tostring(root, encoding="utf-8"), author.user,
+            token, str(self.cib.version), self._documents.stored(self.cib), author.user,
             patch, configuration, author.command, author.message, author.node, lineage,
             urgent=token.startswith("copy:"),
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from hashell.cib.digest import document_digest
 from hashell.cib.document import Cib
+from hashelld.cib_manager.documents import Documents
 
 #: Entries between two comparisons of digests.
 DIGEST_EVERY = 64
@@ -16,13 +16,14 @@ KEPT_MAX = 16
 class Digests:
     """Computed once a version."""
 
-    def __init__(self) -> None:
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
         self._last: tuple[Cib, str] | None = None
         self._after: OrderedDict[int, str] = OrderedDict()
 
     def of(self, cib: Cib) -> str:
         if self._last is None or self._last[0] is not cib:
-            self._last = (cib, document_digest(cib))
+            self._last = (cib, self._documents.digest(cib))
         return self._last[1]
 
     def clear(self) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from hashell.cib.document import Cib
 from hashell.errors import HashellError
 from hashell.simulate.run import decide
 from hashell.transition.xml import graph_to_xml
@@ -45,6 +44,7 @@ from hashelld.fencer.core import Fencer
 from hashelld.node import HEARD_BY
 from hashelld.settings import make
 from hashelld.simulation.disk import Disk
+from hashelld.simulation.documents import SharedDocuments
 from hashelld.simulation.machines import Machines
 from hashelld.simulation.network import Network
 from hashelld.simulation.world import World
@@ -128,10 +128,10 @@ class Node:
         applied = disk.lineage.get("applied") or [0]
         highest = max(int(ballot), int(applied[0]), newest_view(records))
         values = {**disk.values, "ballot": str(highest).encode()}
-        cib = Cib.parse(disk.cib)
+        cib = cluster.documents.parse(disk.cib, "the CIB on disk")
         components: list[Component] = [
             MeshEngine(settings, Me(self.name, f"uuid-{self.name}", disk.boot, "sim"), values),
-            CibManager(self.name, disk.boot, cib, disk.lineage, records),
+            CibManager(self.name, disk.boot, cib, disk.lineage, records, cluster.documents),
             Watcher(self.name, cluster.hear),
         ]
         if cluster.whole:
@@ -245,7 +245,7 @@ class Node:
         life = self.life
         self.cluster.decisions += 1
         try:
-            decision = decide(Cib.parse(ask.cib), ask.now_s, ask.transition_id)
+            decision = decide(self.cluster.documents.parse(ask.cib, "the CIB"), ask.now_s, ask.transition_id)
             ready = GraphReady(
                 ask.request, graph_to_xml(decision.graph), "\n".join(decision.summary),
                 recheck_at_s=decision.recheck_at,
@@ -276,6 +276,7 @@ class Cluster:
         self.names = tuple(f"node{number}" for number in range(1, count + 1))
         self.hear = hear
         self.decisions = 0
+        self.documents = SharedDocuments()
         self.lines: list[str] | None = [] if keep_log else None
         self.nodes = {name: Node(self, name) for name in self.names}
         self.network = Network(
@@ -288,9 +289,14 @@ class Cluster:
         self.service_started: Callable[[str, str], None] = lambda node, resource: None
         self.node_fenced: Callable[[str, str, str], None] = lambda executor, target, action: None
         self.machines = Machines(
-            world, self.names, lambda node, resource: self.service_started(node, resource),
-            lambda executor, target, action: self.node_fenced(executor, target, action), self._power,
+            world, self.names, self._service_started, self._node_fenced, self._power
         )
+
+    def _service_started(self, node: str, resource: str) -> None:
+        self.service_started(node, resource)
+
+    def _node_fenced(self, executor: str, target: str, action: str) -> None:
+        self.node_fenced(executor, target, action)
 
     def _power(self, name: str, on: bool) -> None:
         node = self.nodes[name]

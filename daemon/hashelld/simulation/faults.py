@@ -1,4 +1,4 @@
-"""Faults: what may happen to a cluster, planned whole from a seed before a life begins, so that a plan can be shortened.
+"""Faults: what may happen to a cluster, planned from a seed before a life begins, so that a plan can be shortened.
 
 To add a kind: a row in KINDS and a method of `Doer` with its name.
 """
@@ -26,7 +26,8 @@ class Fault:
 
     def __str__(self) -> str:
         how = f" {self.how}" if self.how else ""
-        return f"#{self.number} at {self.at_ms:.0f} ms: {self.kind}{how} {' '.join(self.nodes)} for {self.lasts_ms:.0f} ms"
+        nodes = " ".join(self.nodes)
+        return f"#{self.number} at {self.at_ms:.0f} ms: {self.kind}{how} {nodes} for {self.lasts_ms:.0f} ms"
 
 
 #: Kind → (weight, how many nodes it meets (0: a part of them), whether only a whole cluster has it).
@@ -85,7 +86,7 @@ class Doer:
     """Does faults to a cluster, and takes them back. `suspects` are the nodes that the others may hold for lost or
     broken, since the beginning."""
 
-    def __init__(self, cluster: Cluster, only_wipe_with: int = 0) -> None:
+    def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self.suspects: set[str] = set()
         self.active = 0
@@ -182,7 +183,12 @@ class Doer:
         pairs = [(one, other) for one in fault.nodes for other in self._cluster.names if other not in fault.nodes]
         for one, other in pairs:
             network.cut(one, other)
-        self._later(fault, lambda: [network.mend(one, other) for one, other in pairs] and None)
+
+        def mend() -> None:
+            for one, other in pairs:
+                network.mend(one, other)
+
+        self._later(fault, mend)
 
     def _cut(self, fault: Fault) -> None:
         self._suspect(fault)
@@ -234,7 +240,11 @@ class Doer:
             self._suspect(fault)
         broken = self._cluster.machines.all[fault.nodes[0]].broken
         broken[resource, action] = trouble
-        self._later(fault, lambda: broken.pop((resource, action), None) and None)
+
+        def mend() -> None:
+            broken.pop((resource, action), None)
+
+        self._later(fault, mend)
 
     def _fencing(self, fault: Fault) -> None:
         machines = self._cluster.machines
@@ -281,12 +291,3 @@ class Doer:
                 cluster.machines.power_on(name)
             elif not node.up:
                 self._start(node)
-
-    def revive(self) -> None:
-        """Start again what ended meanwhile: a node that left because it was asked to, or was fenced."""
-        for name, node in self._cluster.nodes.items():
-            if not node.up:
-                if not self._cluster.machines.all[name].on:
-                    self._cluster.machines.power_on(name)
-                else:
-                    self._cluster.world.after(200.0, lambda node=node: self._start(node))  # type: ignore[misc]

@@ -1,7 +1,7 @@
 """Life: one cluster from its start through its faults to rest, from one seed.
 
-The same seed, nodes and faults give the same life, event for event. The faults are planned before anything happens, from
-a source of chance of their own: leaving some out (`only`) leaves the others where they are.
+The same seed, nodes and faults give the same life, event for event. The faults are planned before anything happens,
+from a source of chance of their own: leaving some out (`only`) leaves the others where they are.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from hashelld.simulation.cluster import Cluster
 from hashelld.simulation.world import Runaway, World
 
 #: Milliseconds until all have met; of a life with faults; and the most in which all must come to rest after it.
-MEET_MS, LIFE_MS, QUIET_MS = 1_200.0, 6_000.0, 90_000.0
+MEET_MS, LIFE_MS, QUIET_MS = 1_200.0, 5_000.0, 90_000.0
 #: How often people write, and how often is looked whether all is at rest.
 STEP_MS, LOOK_MS = 150.0, 250.0
 #: Milliseconds between two looks of a recurring monitor; a life is not over before each has looked once more.
-MONITOR_MS = 4_000.0
+MONITOR_MS = 2_000.0
 #: Rest must last so long to count.
 RESTING_MS = 600.0
 #: One in this many lives has the engine and the CIB manager alone, and then more writes.
@@ -62,12 +62,12 @@ def live(
         whole = seed % BARE_EVERY != 0
     checker = Checker(seed)
     resources = ("r1", "r2", "r3")[: chance.choice((1, 2, 3))] if whole else ()
-    options = {"heartbeat_ms": 100 if count <= 3 else 200}
+    options: dict[str, object] = {"heartbeat_ms": {3: 150, 5: 200}.get(count, 100 if count < 5 else 300)}
     cluster = Cluster(world, count, checker.hear, options=options, keep_log=keep_log, whole=whole)
     checker.watch(cluster)
     checker.resources = resources
     policy = chance.choice(("stop", "stop", "stop", "freeze", "demote"))
-    cib = _configuration(cluster.names, resources, policy) if whole else EMPTY
+    cib = configuration(cluster.names, resources, policy) if whole else EMPTY
     for node in cluster.nodes.values():
         node.disk.cib = cib
         node.rate = chance.uniform(0.97, 1.03) if chance.random() < 0.3 else 1.0
@@ -149,7 +149,8 @@ def _come_to_rest(cluster: Cluster, checker: Checker, doer: faults.Doer) -> floa
     return since
 
 
-def _configuration(names: tuple[str, ...], resources: tuple[str, ...], policy: str) -> bytes:
+def configuration(names: tuple[str, ...], resources: tuple[str, ...], policy: str) -> bytes:
+    """A CIB with these nodes and services, a fence device that reaches all, and a no-quorum-policy."""
     def meta(action: str, timeout: str, interval: str = "0s") -> str:
         return f'<op id="R-{action}" name="{action}" interval="{interval}" timeout="{timeout}"/>'
 

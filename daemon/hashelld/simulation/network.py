@@ -89,9 +89,10 @@ class Network:
 
     def _release(self) -> None:
         for wire in self._wires:
-            held, wire.held = wire.held, []
-            for side, frame in held:
-                self._send(wire, side, frame)
+            if wire.held:
+                held, wire.held = wire.held, []
+                for side, frame in held:
+                    self._send(wire, side, frame)
 
     def crash(self, node: str) -> None:
         """The node is gone; its peers' ends close, unless they are cut off from it and learn nothing."""
@@ -181,10 +182,9 @@ class Network:
         return hop + (chance.uniform(0.0, self.extra_ms) if self.extra_ms else 0.0)
 
     def _send(self, wire: _Wire, side: int, frame: Frame) -> None:
-        if self._cuts and (wire.held or self._cut(wire.ends[1 - side].node, wire.ends[side].node)):
-            if self._cut(wire.ends[1 - side].node, wire.ends[side].node) or any(s == side for s, _ in wire.held):
-                wire.held.append((side, frame))
-                return
+        if self._cuts and self._cut(wire.ends[1 - side].node, wire.ends[side].node):
+            wire.held.append((side, frame))
+            return
         end = wire.ends[side]
         end.arrives_ms = max(end.arrives_ms, self._world.now_ms + self._hop())
         # What was under way when the sender closed still arrives; nothing arrives at a dead node.

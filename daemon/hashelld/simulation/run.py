@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hashelld.simulation.life import Outcome, live
 from hashelld.simulation.shrink import shrink
@@ -20,10 +20,11 @@ from hashelld.simulation.shrink import shrink
 Task = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Totals:
     """Sums over many lives."""
 
+    begun_s: float = field(default_factory=time.monotonic)
     lives: int = 0
     events: int = 0
     acknowledged: int = 0
@@ -31,20 +32,22 @@ class Totals:
     services: int = 0
     fenced: int = 0
     slowest_rest_ms: float = 0.0
-    took_s: float = 0.0
 
-    def plus(self, outcome: Outcome) -> Totals:
-        return Totals(
-            self.lives + 1, self.events + outcome.events, self.acknowledged + outcome.acknowledged,
-            self.views + outcome.views, self.services + outcome.services, self.fenced + outcome.fenced,
-            max(self.slowest_rest_ms, outcome.rest_ms), self.took_s,
-        )
+    def add(self, outcome: Outcome) -> None:
+        self.lives += 1
+        self.events += outcome.events
+        self.acknowledged += outcome.acknowledged
+        self.views += outcome.views
+        self.services += outcome.services
+        self.fenced += outcome.fenced
+        self.slowest_rest_ms = max(self.slowest_rest_ms, outcome.rest_ms)
 
     def __str__(self) -> str:
-        rate = self.lives / max(self.took_s, 0.001) * 60
+        took_s = time.monotonic() - self.begun_s
         return (
-            f"{self.lives} lives in {self.took_s:.0f} s, {rate:.0f} a minute: {self.events} events, {self.views} views,"
-            f" {self.acknowledged} writes acknowledged, {self.services} starts of services, {self.fenced} fencings;"
+            f"{self.lives} lives in {took_s:.0f} s, {self.lives / max(took_s, 0.001) * 60:.0f} a minute:"
+            f" {self.events} events, {self.views} views, {self.acknowledged} writes acknowledged,"
+            f" {self.services} starts of services, {self.fenced} fencings;"
             f" slowest rest after {self.slowest_rest_ms / 1000:.1f} s"
         )
 
@@ -103,25 +106,20 @@ def main(argv: Sequence[str]) -> int:
     if len(todo) == 1:
         only = None if options.only is None else [int(number) for number in options.only.split(",") if number]
         return _show(live(*todo[0], only=only, keep_log=not options.quiet))
-    begun = time.monotonic()
     totals, bad = Totals(), 0
     for outcome in outcomes(todo, options.jobs):
-        totals = totals.plus(outcome)
+        totals.add(outcome)
         if totals.lives % 500 == 0:
-            print(f"… {Totals(**{**_fields(totals), 'took_s': time.monotonic() - begun})}", flush=True)
+            print(f"… {totals}", flush=True)
         if outcome.error:
             bad += 1
             print(f"{outcome.error}\n    again: {again(outcome)}", flush=True)
             if not options.keep_going:
                 _shortest(outcome)
                 break
-    print(Totals(**{**_fields(totals), "took_s": time.monotonic() - begun}))
+    print(totals)
     print(f"{bad} broken" if bad else "no promise was broken")
     return 1 if bad else 0
-
-
-def _fields(totals: Totals) -> dict[str, float]:
-    return {name: getattr(totals, name) for name in Totals.__slots__}
 
 
 def _shortest(outcome: Outcome) -> None:

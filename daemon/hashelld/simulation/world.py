@@ -45,8 +45,7 @@ class World:
             act = due[0]
             if act is None:
                 continue
-            if at_ms > self.now_ms:
-                self.now_ms = at_ms
+            self.now_ms = max(self.now_ms, at_ms)
             self.events += 1
             if self.events > EVENTS_MAX:
                 raise Runaway(f"seed {self.seed}: more than {EVENTS_MAX} events")

@@ -1,51 +1,50 @@
 """Whole clusters of the real engine and CIB manager live through crashes, cuts and pauses, and keep their promises.
 
-More lives: `python -m hashelld.simulation.run 1-1000`; one seed alone prints its log.
+More lives: `hashell chaos --simulate --seeds 1-1000`; one seed alone prints its log.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from hashelld.cib_manager import core as cib_core
-from hashelld.core.events import CibOperation, Leaving
+from hashelld.core.events import Leaving
 from hashelld.engine.mesh import core as mesh_core
-from hashelld.engine.mesh.core import MeshEngine
 from hashelld.simulation.checkers import Checker
 from hashelld.simulation.cluster import Cluster
-from hashelld.simulation.run import live
+from hashelld.simulation.life import configuration, live, write
+from hashelld.simulation.shrink import fewest
 from hashelld.simulation.world import World
 
 
-@pytest.mark.parametrize(("seed", "nodes"), [(6, 4), (29, 4), (49, 2), (13, 3)])
-def test_seeds_that_once_showed_a_mistake_keep_every_promise_now(seed, nodes):
-    outcome = live(seed, nodes, life_ms=8_000)
+#: Each showed a mistake once, in the product or in what simulates it; whole: with services and fencing.
+@pytest.mark.parametrize(("seed", "nodes", "whole"), [
+    (6, 4, False), (29, 4, False), (49, 2, False), (13, 3, False), (29, 7, True), (34, 5, True), (38, 7, True),
+    (21, 3, True), (22, 5, True),
+])
+def test_seeds_that_once_showed_a_mistake_keep_every_promise_now(seed, nodes, whole):
+    outcome = live(seed, nodes, whole=whole)
 
     assert outcome.error == ""
-    assert outcome.acknowledged > 20
+    assert outcome.acknowledged > 3
 
 
-def test_the_same_seed_gives_the_same_life():
-    one, again = (live(5, 3, life_ms=2_000, keep_log=True) for _ in range(2))
+def test_the_same_seed_gives_the_same_life_also_with_services_and_fencing():
+    one, again = (live(5, 3, life_ms=2_000, whole=True, keep_log=True) for _ in range(2))
 
     assert one.log == again.log
-    assert one.events == again.events
+    assert (one.events, one.decisions) == (again.events, again.decisions)
+    assert one.services > 0
 
 
 def start(count, seed=1, options=None):
     world = World(seed)
     checker = Checker(seed)
     cluster = Cluster(world, count, checker.hear, options=options)
-    checker.cluster = cluster
+    checker.watch(cluster)
     for name in cluster.names:
         cluster.nodes[name].start()
     world.run_for(1500)
     return world, cluster, checker
-
-
-def write(cluster, node, request):
-    xml = f'<cluster_property_set id="s"><nvpair id="{request}" name="{request}" value="1"/></cluster_property_set>'
-    cluster.nodes[node].ask(request, (CibOperation("modify", xml.encode(), "crm_config"),))
 
 
 def view(cluster, node):
@@ -178,24 +177,63 @@ def test_all_lose_power_and_what_was_acknowledged_is_there_after():
     assert len(checker.acknowledged) == 20
 
 
-def test_the_checkers_find_it_when_a_frame_may_pass_a_lost_one(monkeypatch):
-    """The rule that a torn connection ends the view: without it, later messages go on over the next connection."""
-    in_view = MeshEngine._in_view
+def whole(count, seed=1):
+    """A cluster with one service that all of it has seen start."""
+    world = World(seed)
+    checker = Checker(seed)
+    cluster = Cluster(world, count, checker.hear, whole=True)
+    checker.watch(cluster)
+    checker.resources = ("r1",)
+    for node in cluster.nodes.values():
+        node.disk.cib = configuration(cluster.names, ("r1",), "stop")
+    for node in cluster.nodes.values():
+        node.start()
+    world.run_for(3_000)
+    return world, cluster, checker
 
-    def anything_goes(self, origin, link, frame, out):
-        self._view_links[origin] = link
-        return in_view(self, origin, link, frame, out)
 
-    monkeypatch.setattr(MeshEngine, "_is_whole", lambda self, name: name in self._peers)
-    monkeypatch.setattr(MeshEngine, "_in_view", anything_goes)
+def test_a_frozen_node_is_fenced_before_its_service_runs_elsewhere():
+    world, cluster, checker = whole(3)
+    (home,) = cluster.machines.running("r1")
+    checker.suspects = {home}
+    cluster.nodes[home].pause()
+    world.run_for(6_000)
 
-    assert any(live(seed, 3, life_ms=12_000).error for seed in (3, 7))
+    assert checker.fenced == [home]
+    (now,) = cluster.machines.running("r1")
+    assert now != home
 
 
-def test_the_checkers_find_it_when_the_version_decides_before_the_lineage(monkeypatch):
-    def by_version(members, states):
-        return max(members, key=lambda name: (states[name].version, states[name].unique))
+def test_while_no_device_can_fence_a_frozen_node_its_service_stays_where_it_is():
+    world, cluster, checker = whole(3)
+    (home,) = cluster.machines.running("r1")
+    checker.suspects = {home}
+    cluster.machines.fencing = "fail"
+    cluster.nodes[home].pause()
+    world.run_for(10_000)
+    assert cluster.machines.running("r1") == [home]
+    cluster.machines.fencing = "work"
+    world.run_for(20_000)
 
-    monkeypatch.setattr(cib_core, "authority", by_version)
+    assert checker.fenced == [home]
+    assert cluster.machines.running("r1") not in ([], [home])
 
-    assert "acknowledged by a majority and is lost" in live(2, 5, life_ms=12_000).error
+
+def test_a_node_that_joins_never_makes_a_healthy_member_lost():
+    """Its connections come up one after the other, and a proposal of its without a member would be a loss."""
+    for seed in range(1, 9):
+        world, cluster, checker = whole(5, seed)
+        cluster.nodes["node2"].crash()
+        checker.suspects = {"node2"}
+        world.run_for(1_500)
+        lost = {name for v in checker.views.values() for name in v.lost}
+
+        assert lost == {"node2"}
+        assert set(checker.fenced) <= {"node2"}
+
+
+def test_the_fewest_faults_that_break_something_are_found():
+    def error_of(only):
+        return "broken" if {3, 7} <= set(only) else ""
+
+    assert fewest(range(10), error_of, "broken") == ([3, 7], "broken")
