@@ -126,7 +126,6 @@ _PLAIN: Mapping[str, tuple[str, str, str, str]] = {
         "", "",
     ),
     trace.WITH_GUEST: ("remote", "it runs only with its container or guest", "", ""),
-    trace.NODE_UNUSABLE: ("node", "the node can run nothing now", "", ""),
     trace.PARENT_BARRED: ("parent", "what it belongs to, {parent}, may not run there", "", ""),
     trace.INSTANCES: (
         "limit", "other instances of {parent} are there already, as many as a node may have ({limit})", "", "",
@@ -225,6 +224,8 @@ class Words:
         name, colon, rest = reason.partition(": ")
         if colon and rest.startswith(("colocation with ", "wish of ", "only with ")):
             return self._colocation(term, name, rest)
+        if reason == trace.NODE_UNUSABLE:
+            return Told("node", self._unusable(term.node))
         if reason in _PLAIN:
             kind, *texts = _PLAIN[reason]
             parent = self._resource.parent
@@ -237,8 +238,6 @@ class Words:
             if kind == "ticket":
                 return self._ticket(text, way, command)
             return Told(kind, text, way=way, command=command)
-        if reason == trace.NODE_UNUSABLE:
-            return Told("node", self._unusable(term.node))
         if reason == "__fail_limit__":
             return self._failures(term)
         if reason == "__limit_utilization__":
@@ -488,7 +487,7 @@ _CAUSES = {
 }
 
 
-def _cause(reason: str) -> str:
+def cause(reason: str) -> str:
     """Why something happens, with the scheduler's own words behind it."""
     first, _, rest = reason.partition(" ")
     name, _, task = rest.rpartition(" ")
@@ -511,7 +510,7 @@ def change(one: ResourceChange) -> str:
         source=one.source, target=one.target, place=one.target or one.source
     )
     if one.reason:
-        text += f", because {_cause(one.reason)}"
+        text += f", because {cause(one.reason)}"
     if one.blocked:
         text = f"this should happen and cannot be done: {text}"
     return text

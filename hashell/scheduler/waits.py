@@ -121,16 +121,25 @@ class Waits:
             ):
                 continue
             if not action.runnable:
-                causes = [
-                    one for one in self._before.get(action.id, ())
-                    if one.blocks and not self._actions[one.first].runnable
-                ]
+                causes = list(self._blockers(action.id, set(self._parents.get(resource, ())), {action.id}))
                 if causes:
                     yield self._wait(action, causes, possible=False)
             elif action.in_graph:
                 causes = list(self._causes(action.id, set(self._parents.get(resource, ())), {action.id}))
                 if causes:
                     yield self._wait(action, causes, possible=True)
+
+    def _blockers(self, action: int, parents: set[str], seen: set[int]) -> Iterator[Relation]:
+        """What keeps an action from being done; events of what it is in stand for what keeps those."""
+        for relation in self._before.get(action, ()):
+            first = self._actions[relation.first]
+            if not relation.blocks or first.runnable or first.id in seen:
+                continue
+            seen.add(first.id)
+            if first.pseudo and first.resource in parents:
+                yield from self._blockers(first.id, parents, seen)
+            else:
+                yield relation
 
     def _causes(self, action: int, parents: set[str], seen: set[int]) -> Iterator[Relation]:
         """What an action waits for in the graph; events of what it is in are replaced by what those wait for."""

@@ -12,6 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hashell.model.cluster_options import NoQuorumPolicy
+from hashell.model.constraints import ColocationConstraint, OrderConstraint
+from hashell.model.nodes import NodeKind
 from hashell.model.resources import MultipleActive
 from hashell.scheduler import reasons
 from hashell.scheduler.explain import OF_CLONE, PromotionLine
@@ -251,7 +253,7 @@ class _Teller:
         self, node: Node, points: int | None, summands: tuple[Summand, ...], obstacles: tuple[Way, ...]
     ) -> Iterator[Way]:
         """All that stands between a resource and a node."""
-        if not self._runs_next():
+        if not self._runs_next() or not self.resource.managed:
             yield from self._general()
         yield from obstacles
         vetoes = [one for one in summands if one.is_veto]
@@ -262,6 +264,9 @@ class _Teller:
                 yield from self._parents_ways(node)
         top = self.words.configured_top
         if points is None:
+            if self._barred_by_kind(node):
+                yield Way(self._not_allowed(node))
+                return
             yield Way(
                 f"the cluster is asymmetric and no constraint allows {top} on {node.name}: add one",
                 f"hashell configure location {top}-on-{node.name} {top} 0: {node.name}",
@@ -273,15 +278,45 @@ class _Teller:
         best = self.trace.shown.get(self.place)
         if points < 0:
             yield self._more(node, -points, "its points there are negative")
+        elif not self.place:
+            yield from (way for way in self._left_over() if way.edits)
         elif self.place and best is not None and best >= INFINITY:
-            yield Way(
-                f"it must be on {self.place} ({show_score(best)}): take away what forces it there, "
-                f"see `hashell explain {self.resource.id} {self.place}`"
-            )
+            yield from self._bound_to(self.place)
         elif self.place and best is not None and best >= points:
             yield self._more(
                 node, best - points + 1, f"{self.place} has {show_score(best)}, {node.name} {show_score(points)}"
             )
+
+    def _barred_by_kind(self, node: Node) -> bool:
+        """Whether a node that is not even allowed could not be allowed by any constraint."""
+        return self.state.configuration.options.symmetric_cluster or self.resource.is_bundled or (
+            node.kind is NodeKind.GUEST and node.remote is not None and node.remote.is_bundled
+        )
+
+    def _not_allowed(self, node: Node) -> str:
+        if not self._barred_by_kind(node):
+            return "no constraint allows it there, and the cluster is asymmetric"
+        if node.kind is NodeKind.GUEST:
+            return f"{node.name} is the inside of a container: only what belongs there runs there"
+        return "a part of a bundle runs only in its replica's place"
+
+    def _bound_to(self, place: str) -> Iterator[Way]:
+        """What keeps it on another node whatever is added here: demands, and stickiness without end."""
+        forcing = [term for term in self.trace.terms if term.node == place and term.points >= INFINITY]
+        for term in forcing:
+            told = self.words.describe(term)
+            text = f"it must be on {place} (INFINITY): {told.text}"
+            if told.kind == "stickiness":
+                top = self.words.configured_top
+                family = dict.fromkeys(one.config.id for one in self.resource.outermost.tree())
+                yield Way(
+                    text, f"hashell resource meta {top} set resource-stickiness 0",
+                    edits=tuple(Edit("meta", one, "resource-stickiness", "0") for one in family),
+                )
+            else:
+                yield Way(text, told.command, edits=told.edits)
+        if not forcing:
+            yield Way(f"it must be on {place}: its points there add up to INFINITY")
 
     def _parents_ways(self, node: Node) -> Iterator[Way]:
         """What would let what the resource is in onto the node."""
@@ -370,6 +405,15 @@ class _Teller:
                 "fenced, or it is active in several places",
                 f"hashell resource cleanup {resource.config.id}", edits=(Edit("cleanup", resource.config.id),),
             )
+        elif not resource.managed and any(
+            node.maintenance for node in state.nodes.values() if node.id in resource.active_on
+        ):
+            for node in state.nodes.values():
+                if node.id in resource.active_on and node.maintenance:
+                    yield Way(
+                        f"it runs on {node.name}, which is in maintenance mode, so the cluster leaves it there",
+                        f"hashell node ready {node.name}", edits=(Edit("ready", node=node.name),),
+                    )
         elif not resource.managed:
             yield Way(
                 "it is not managed: the cluster neither starts nor stops it",
@@ -381,7 +425,9 @@ class _Teller:
                 "fencing is enabled and there is no fence device: nothing is started or stopped before there is one",
                 edits=(Edit("option", "fencing-enabled", value="false"),),
             )
-        if not state.has_quorum and options.no_quorum_policy is not NoQuorumPolicy.IGNORE and resource.requires_quorum:
+        if not state.has_quorum and options.no_quorum_policy is not NoQuorumPolicy.IGNORE and (
+            resource.requires_quorum or resource.requires_fencing
+        ):
             yield Way(
                 f"this partition has no quorum, and no-quorum-policy is {options.no_quorum_policy.value}: "
                 "bring back more nodes", edits=(Edit("quorum"),),
@@ -415,18 +461,35 @@ class _Teller:
                 way = told.veto.way
                 yield Way(f"{node.name}: {told.veto.text}", "" if way is None else way.command)
             elif told.points is None:
-                yield Way(f"{node.name}: no constraint allows it there, and the cluster is asymmetric")
+                yield Way(f"{node.name}: {self._not_allowed(node)}")
             elif told.points < 0:
                 yield Way(f"{node.name}: its points there are negative ({show_score(told.points)})")
             else:
                 usable = True
         if usable:
-            parent = self.resource.parent
-            if parent is not None and parent.clone_max:
-                yield Way(
-                    f"{parent.id} has as many instances as it may have (clone-max={parent.clone_max}), or as nodes can "
-                    "hold"
-                )
+            yield from self._left_over()
+
+    def _left_over(self) -> Iterator[Way]:
+        """Why an instance has no place though there are nodes that would do."""
+        parent = self.resource.parent
+        if parent is None or not parent.clone_max:
+            return
+        placed = sum(bool(self.schedule.placements.get(one.id)) for one in parent.children)
+        if placed >= parent.clone_max:
+            yield Way(f"{parent.id} has as many instances as it may have (clone-max={parent.clone_max})")
+            return
+        found = False
+        for one in self.state.configuration.constraints:
+            if isinstance(one, OrderConstraint) and one.then == parent.id and one.first:
+                others = instances(self.state, one.first)
+                if others and not all(self.schedule.placements.get(other) for other in others):
+                    found = True
+                    yield Way(
+                        f"order constraint {one.id}: no instance of {one.first} is left that this one could follow",
+                        f"hashell explain {one.first}", edits=(Edit("drop", one.id),),
+                    )
+        if not found:
+            yield Way(f"{parent.id} has as many instances as nodes can hold, or as those that it follows")
 
     def _waiting(self) -> Iterator[Way]:
         """It has a place, and something has to come before its start that does not come."""
@@ -447,7 +510,14 @@ class _Teller:
             if action.resource == self.resource.id and action.task in ("start", "stop") and not action.runnable and (
                 action.reason and not action.optional
             ):
-                yield Way(f"its {action.task} on {action.node} cannot be done: {action.reason}")
+                bound = action.reason.removeprefix("colocation with ")
+                yield Way(
+                    f"its {action.task} on {action.node} cannot be done: {reasons.cause(action.reason)}",
+                    edits=tuple(
+                        Edit("drop", one.id) for one in self.state.configuration.constraints
+                        if isinstance(one, ColocationConstraint) and one.with_resource == bound
+                    ) if bound != action.reason else (),
+                )
 
 
 def _once(ways: Iterator[Way]) -> Iterator[Way]:

@@ -119,7 +119,7 @@ def _node_lines(why: Why, one: NodeWhy) -> Iterator[str]:
     if one.base or not one.summands:
         yield from _wrapped(
             "to begin with" if one.base else "nothing speaks for or against it" if one.points is not None
-            else "the cluster is asymmetric (symmetric-cluster=false), and no constraint allows it here",
+            else "no constraint allows it here (symmetric-cluster=false), or it is a bundle's inside",
             f"    {show_score(one.base):>{_INDENT - 6}}  ",
         )
     vetoed = False
@@ -315,9 +315,13 @@ def run(options: argparse.Namespace, cib: Cib, write: Callable[[str], object]) -
 def _conflicts(options: argparse.Namespace, cib: Cib, now_s: float, write: Callable[[str], object]) -> int:
     found = contradictions.find(cib, options.resource, now_s, zone(now_s))
     if options.json:
-        write(json.dumps([contradictions.data_of(one) for one in found], indent=2) + "\n")
-    else:
-        write("".join(f"{line}\n" for one in found for line in contradictions.text_lines(one)))
-        if not found:
-            write(f"{options.resource or 'Every resource that is to run'} can run.\n")
-    return 1 if found else 0
+        write(json.dumps(contradictions.data_of(found), indent=2) + "\n")
+        return 1 if found.lasting else 0
+    parts = [list(contradictions.text_lines(one)) for one in found.contradictions]
+    parts += [list(contradictions.stuck_lines(one)) for one in found.stuck]
+    if found.unlooked:
+        parts.append([f"Not looked at: {len(found.unlooked)} more that cannot run. Name one."])
+    if not found.lasting:
+        parts.insert(0, ["No constraints contradict one another."])
+    write("\n\n".join("\n".join(part) for part in parts) + "\n")
+    return 1 if found.lasting else 0

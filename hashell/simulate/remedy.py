@@ -227,7 +227,7 @@ def apply_edit(root: etree._Element, edit: Edit) -> None:
     """Change a CIB that the caller owns."""
     match edit.what:
         case "drop":
-            _drop(one for one in root.iterfind("configuration/constraints/*") if one.get("id") == edit.name)
+            drop_elements(one for one in root.iterfind("configuration/constraints/*") if one.get("id") == edit.name)
         case "points" | "admit":
             constraints = inject.section(root, "constraints")
             one = etree.SubElement(
@@ -248,15 +248,15 @@ def apply_edit(root: etree._Element, edit: Edit) -> None:
         case "capacity":
             _set_capacity(root, edit.node, edit.value)
         case "heal":
-            _drop_attributes(root, edit.node, "#health")
+            drop_attributes(root, edit.node, "#health")
         case "online":
-            _drop_attributes(root, edit.node, "standby")
+            drop_attributes(root, edit.node, "standby")
         case "ready":
-            _drop_attributes(root, edit.node, "maintenance")
+            drop_attributes(root, edit.node, "maintenance")
         case "join":
             inject.forget_node(root, edit.node)
             inject.set_node(root, edit.node, up=True)
-            _drop_attributes(root, edit.node, "shutdown")
+            drop_attributes(root, edit.node, "shutdown")
         case "quorum":
             root.set("have-quorum", "1")
         case "meta":
@@ -272,11 +272,11 @@ def _clean_up(root: etree._Element, name: str, node: str) -> None:
     for state in root.iterfind("status/node_state"):
         if node and state.get("uname", "").lower() != node.lower():
             continue
-        _drop(
+        drop_elements(
             one for one in state.iterfind("lrm/lrm_resources/lrm_resource")
             if one.get("id", "").partition(":")[0] == name
         )
-        _drop(
+        drop_elements(
             pair for pair in state.iterfind("transient_attributes/instance_attributes/nvpair")
             if pair.get("name", "").partition("#")[0].partition(":")[0] in (
                 f"fail-count-{name}", f"last-failure-{name}"
@@ -284,7 +284,8 @@ def _clean_up(root: etree._Element, name: str, node: str) -> None:
         )
 
 
-def _drop(elements: Iterable[etree._Element]) -> None:
+def drop_elements(elements: Iterable[etree._Element]) -> None:
+    """Take elements out of their tree."""
     for one in list(elements):
         parent = one.getparent()
         if parent is not None:
@@ -298,11 +299,12 @@ def _nodes(root: etree._Element, name: str) -> Iterator[etree._Element]:
                 yield one
 
 
-def _drop_attributes(root: etree._Element, node: str, beginning: str) -> None:
+def drop_attributes(root: etree._Element, node: str, beginning: str) -> None:
+    """A node's attributes whose names begin so, permanent and transient."""
     for holder in _nodes(root, node):
         pairs = [*holder.iterfind("instance_attributes/nvpair")]
         pairs += holder.iterfind("transient_attributes/instance_attributes/nvpair")
-        _drop(pair for pair in pairs if pair.get("name", "").startswith(beginning))
+        drop_elements(pair for pair in pairs if pair.get("name", "").startswith(beginning))
 
 
 def _set_capacity(root: etree._Element, node: str, values: str) -> None:

@@ -6,8 +6,6 @@ import json
 
 import pytest
 
-from hashell.errors import NotFound
-from hashell.simulate.contradictions import find
 from hashell.simulate.explain import explain, main
 from hashell.simulate.remedy import remedy
 from hashell.testing.clusters import NOW_S, Cluster, clone, primitive
@@ -15,16 +13,6 @@ from hashell.testing.clusters import NOW_S, Cluster, clone, primitive
 ONE = Cluster(primitive("web", resource_stickiness="7")).settled().but(
     constraints='<rsc_location id="l" rsc="web" node="node2" score="5"/>',
 )
-CLASH = Cluster(
-    primitive("web") + primitive("db") + primitive("other"),
-    '<rsc_location id="far" rsc="other" node="node1" score="3"/>'
-    '<rsc_location id="no1" rsc="web" node="node1" score="-INFINITY"/>'
-    '<rsc_location id="no2" rsc="web" node="node2" score="-INFINITY"/>'
-    '<rsc_location id="db3" rsc="db" node="node3" score="-INFINITY"/>'
-    '<rsc_colocation id="with" rsc="web" with-rsc="db" score="INFINITY"/>'
-    '<rsc_order id="after" first="db" then="web"/>',
-)
-
 
 @pytest.fixture
 def command(tmp_path, capsys):
@@ -88,32 +76,6 @@ def test_a_near_name_is_offered(command):
 
 def test_without_a_resource_it_says_what_is_missing(command):
     assert command(ONE)[0] == 2
-
-
-def test_constraints_that_contradict_one_another_are_found(command):
-    code, out, _err = command(CLASH, "--conflicts")
-    assert code == 1
-    assert "web cannot run because these constraints contradict one another" in out
-    (found,) = find(CLASH.cib(), "web", NOW_S)
-    assert {ident for ident, _ in found.constraints} == {"no1", "no2", "db3", "with"}
-    assert found.minimal
-
-
-def test_where_all_can_run_there_is_no_contradiction(command):
-    assert command(ONE, "--conflicts") == (0, "Every resource that is to run can run.\n", "")
-
-
-def test_what_is_stopped_for_another_reason_is_said_to_be():
-    (found,) = find(Cluster(primitive("a", target_role="Stopped")).cib(), "a", NOW_S)
-    assert found.constraints == ()
-    assert "target-role" in found.reasons[0]
-    with pytest.raises(NotFound):
-        find(ONE.cib(), "ghost", NOW_S)
-
-
-def test_contradictions_are_data_too(command):
-    _code, out, _err = command(CLASH, "--conflicts", "--json")
-    assert [one["resource"] for one in json.loads(out)] == ["web"]
 
 
 def test_a_running_cluster_is_asked_where_no_file_is_named(capsys, monkeypatch):
