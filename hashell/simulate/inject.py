@@ -29,6 +29,10 @@ class BadInjection(BadInput):
     id = "injection-bad"
 
 
+class NoSuchOperation(BadInjection):
+    """Nothing that could be injected; the simulation goes on without it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Agent:
     """Class, provider and type of a resource, as its history needs them."""

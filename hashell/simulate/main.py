@@ -397,7 +397,7 @@ class _Run:
     def _walk(self, decision: Decision) -> int:
         out = self.out
         wishes = [FailureWish(text) for text in self.options.op_fail]
-        result = walk(decision, wishes, self.clock_s)
+        result = walk(decision, wishes, self.clock_s, configure=bool(self.events.up))
         if not out.quiet:
             out.listing("Executing Cluster Transition", result.lines, aside=PRETENDING)
             if self.report is not None:
@@ -472,7 +472,12 @@ class _Run:
         for spec in events.operations:
             lines.append(f"Injecting {spec} into the configuration")
             items.append(("inject_spec", {"spec": spec}))
-            for one in self._inject_operation(root, state, spec):
+            try:
+                injected = self._inject_operation(root, state, spec)
+            except inject.NoSuchOperation as error:
+                print(error.message, file=sys.stderr)
+                continue
+            for one in injected:
                 lines.append(one.text)
                 items.append(injected_step(one))
         self.out.listing("Performing Requested Modifications", lines)
@@ -488,16 +493,16 @@ class _Run:
     ) -> Sequence[inject.Injected]:
         from hashell.scheduler.actions import split_key
 
-        key, at, tail = spec.partition("@")
-        node, equals, code = tail.partition("=")
-        if not at or not equals or leading_integer(code) is None:
-            raise inject.BadInjection(
-                f"Invalid operation spec: {spec}", "RESOURCE_TASK_INTERVAL@NODE=CODE"
-            )
+        key, _, tail = spec.partition("@")
+        node, _, code = tail.partition("=")
+        found = (key, node, code if leading_integer(code) is not None else "")
+        if not all(found):
+            count = found.index("")
+            raise inject.NoSuchOperation(f"Invalid operation spec: {spec}.  Only found {count} fields")
         name, task, interval_ms = split_key(key)
         resource = state.find(name)
         if resource is None:
-            raise inject.BadInjection(f"Invalid resource name: {name or key}")
+            raise inject.NoSuchOperation(f"Invalid resource name: {name or '(null)'}")
         config = resource.config
         rc = leading_integer(code) or 0
         holder = inject.node_state(root, node, configure=bool(self.events.up))

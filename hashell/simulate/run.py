@@ -89,12 +89,13 @@ class Walk:
 
 class _Walker:
     def __init__(
-        self, decision: Decision, failures: Sequence[FailureWish], clock_s: int
+        self, decision: Decision, failures: Sequence[FailureWish], clock_s: int, *, configure: bool
     ) -> None:
         self.root = decision.state.cib.copy_root()
         self.decision = decision
         self.failures = failures
         self.clock_s = clock_s
+        self.configure = configure
         self.lines: list[str] = []
         self.steps: list[tuple[str, Mapping[str, str]]] = []
         self.runner = Runner(decision.graph, batch_limit=0)
@@ -118,7 +119,7 @@ class _Walker:
 
     def _fence(self, action: Action) -> None:
         if action.attributes.get("CRM_meta_stonith_action", "").lower() != "on":
-            inject.set_node(self.root, action.node, up=False)
+            inject.set_node(self.root, action.node, up=False, configure=self.configure)
             inject.forget_node(self.root, action.node)
 
     def _operation(self, action: Action) -> bool:
@@ -134,7 +135,7 @@ class _Walker:
         if action.task in ("delete", "meta-data"):
             return False
         state = inject.node_state(
-            self.root, action.node, action.node if action.router_node else action.node_id
+            self.root, action.node, action.node if action.router_node else action.node_id, configure=self.configure
         )
         agent = inject.Agent(reference.standard, reference.provider, reference.type)
         try:
@@ -171,11 +172,13 @@ class _Walker:
 
 
 def walk(
-    decision: Decision, failures: Sequence[FailureWish] = (), clock_s: int | None = None
+    decision: Decision, failures: Sequence[FailureWish] = (), clock_s: int | None = None, *, configure: bool = False
 ) -> Walk:
-    """Do on paper what was decided. `clock_s` is when that is (seconds since 1970), else now."""
+    """Do on paper what was decided. `clock_s` is when that is (seconds since 1970), else now. With `configure` every
+    node on which something is done is entered among the configured ones, as Pacemaker does where a node was brought up.
+    """
     return _Walker(
-        decision, failures, int(time.time()) if clock_s is None else clock_s
+        decision, failures, int(time.time()) if clock_s is None else clock_s, configure=configure
     ).walk()
 
 

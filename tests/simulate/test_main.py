@@ -158,13 +158,34 @@ def test_standard_input_is_read(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("argv", [
-    ("-i", "nonsense"), ("-i", "web_monitor_0@node1=x"), ("-i", "ghost_monitor_0@node1=1"), ("-t", "someday"),
-    ("-F", "web_start_0@node1=x"),
+    ("-t", "someday"), ("-F", "web_start_0@node1=x"), ("-d", "node9"),
 ])
 def test_what_cannot_be_is_refused_in_one_line(command, argv):
     code, _out, err = command(ONE, "-S", *argv)
     assert code != 0
     assert err.startswith("hashell simulate: ")
+
+
+@pytest.mark.parametrize(("spec", "words"), [
+    ("nonsense", "Invalid operation spec: nonsense.  Only found 1 fields"),
+    ("web_monitor_0@node1=x", "Invalid operation spec: web_monitor_0@node1=x.  Only found 2 fields"),
+    ("ghost_monitor_0@node1=1", "Invalid resource name: ghost"),
+])
+def test_an_operation_that_cannot_be_injected_is_noted_and_the_rest_goes_on(command, spec, words):
+    code, out, err = command(ONE, "-S", "-i", spec)
+    assert (code, err.strip()) == (0, words)
+    assert f"  * Injecting {spec} into the configuration" in out
+    assert "Start      web" in out
+
+
+def test_where_a_node_was_brought_up_nodes_with_work_are_configured(command, tmp_path):
+    remote = '<primitive id="far" class="ocf" provider="pacemaker" type="remote"/>'
+    cluster = Cluster(remote + primitive("web"), nodes=("node1",))
+    after = tmp_path / "after.xml"
+    command(cluster, "-S", "-O", str(after))
+    assert 'uname="far"' not in after.read_text().partition("</nodes>")[0]
+    _code, _out, _err = command(cluster, "-S", "-u", "node1", "-O", str(after))
+    assert 'uname="far"' in after.read_text().partition("</nodes>")[0]
 
 
 def test_a_file_that_is_missing_or_no_xml_is_refused(tmp_path, capsys):
