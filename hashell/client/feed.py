@@ -246,7 +246,7 @@ class _Session:
     ) -> None:
         frames = codec.FrameReader(messages.ToClient, first_max=codec.FRAME_MAX)
         self._ask(writer, messages.Hello(messages.PROTOCOL, self._feed._program, __version__), "hello")
-        # Only time in which we looked counts as silence: what came while this machine stood still is waiting to be read.
+        # Only time in which we looked counts as silence: what came while the machine stood still waits to be read.
         silent_s = 0.0
         asked = False
         while True:

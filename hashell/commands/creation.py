@@ -226,6 +226,16 @@ def _spread(operations: list[dict[str, str]]) -> list[dict[str, str]]:
     return operations
 
 
+def check_operation_options(env: Env, attributes: Mapping[str, str]) -> None:
+    """Report every option that no operation has."""
+    for key in attributes:
+        if key not in OP_OPTIONS:
+            allowed = ", ".join(f"'{option}'" for option in OP_OPTIONS if option != "name")
+            env.report(
+                error("operation-option", f"invalid resource operation option '{key}', allowed options are: {allowed}")
+            )
+
+
 def _check_operations(env: Env, asked: list[dict[str, str]], said: AgentMetadata | None, agent: AgentName) -> None:
     from hashell.values.intervals import parse_interval_ms
 
@@ -240,14 +250,8 @@ def _check_operations(env: Env, asked: list[dict[str, str]], said: AgentMetadata
                     "operation-unknown", f"'{name}' is not a valid operation name value, use {allowed}", forcible=True
                 )
             )
+        check_operation_options(env, one)
         for key, value in one.items():
-            if key not in OP_OPTIONS:
-                allowed = ", ".join(f"'{option}'" for option in OP_OPTIONS if option != "name")
-                env.report(
-                    error(
-                        "operation-option", f"invalid resource operation option '{key}', allowed options are: {allowed}"
-                    )
-                )
             if key in ("interval", "timeout") and parse_interval_ms(value) is None:
                 env.report(
                     error(
@@ -315,7 +319,11 @@ _OP_ORDER = {"name": 0, "interval": 1, "timeout": 2}
 
 def add_operation(env: Env, resource: str, holder: Element, attributes: Mapping[str, str]) -> Element:
     """An <op> with the id RSC-NAME-interval-INTERVAL; a check level goes into parameters of its own."""
-    plain = {key: value for key, value in attributes.items() if key not in ("OCF_CHECK_LEVEL", "id") and value != ""}
+    # What is no option of an operation was reported; it need not even be a name that XML can hold.
+    plain = {
+        key: value for key, value in attributes.items()
+        if key in OP_OPTIONS and key not in ("OCF_CHECK_LEVEL", "id") and value != ""
+    }
     identity = attributes.get("id") or env.ids.numbered(f"{resource}-{plain['name']}-interval-{plain['interval']}")
     if attributes.get("id"):
         check_free(env, identity, "operation id")

@@ -97,6 +97,7 @@ def put_operation(env: Env, primitive: Element, attributes: dict[str, str]) -> N
         env.ids.release(one)
         holder.remove(one)
     attributes.setdefault("interval", "60s" if name == "monitor" else "0s")
+    creation.check_operation_options(env, attributes)
     element = creation.add_operation(env, primitive.get("id") or "", holder, attributes)
     holder.remove(element)
     holder.insert(place, element)

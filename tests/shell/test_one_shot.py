@@ -195,6 +195,22 @@ def test_an_operation_without_a_name_is_refused(cib, capsys, word):
     assert cib.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["resource", "create", "new", "ocf:hashell:Dummy", "op", "monitor", "1=1"],
+        ["resource", "update", "A", "op", "monitor", "1=1"],
+        ["resource", "op", "add", "A", "monitor", "1=1"],
+    ],
+    ids=["create", "update", "op add"],
+)
+def test_an_operation_with_an_option_that_there_is_not_is_refused_by_name(cib, capsys, words):
+    before = cib.read_bytes()
+    assert main(["--cib", str(cib), "pcs", *words]) == 1
+    assert "invalid resource operation option '1'" in capsys.readouterr().err
+    assert cib.read_bytes() == before
+
+
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(COMMANDS), st.data())
 def test_a_mutated_command_line_ends_with_a_code_never_with_a_traceback(cib, line, data):

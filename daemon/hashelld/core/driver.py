@@ -108,6 +108,9 @@ class Driver:
                     await asyncio.wait_for(edge.stop(), STOP_S)
                 except TimeoutError:
                     self._log.error("edge did not end in time", edge=type(edge).__name__)
+                except Exception as error:
+                    # The others must be ended too, and the exit code is about the node, not about its ending.
+                    self._log.error("edge did not end well", edge=type(edge).__name__, error=repr(error))
 
     @property
     def busy(self) -> bool:

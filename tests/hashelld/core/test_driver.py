@@ -37,7 +37,8 @@ class Room:
 
 
 class Edge:
-    def __init__(self, fail=False):
+    def __init__(self, fail=False, fail_at_end=False):
+        self.fail_at_end = fail_at_end
         self.performs = {Note: self.note}
         self.noted = []
         self.fail = fail
@@ -54,6 +55,8 @@ class Edge:
 
     async def stop(self):
         self.ended = True
+        if self.fail_at_end:
+            raise ValueError("cannot end")
 
 
 async def run(answers, edges):
@@ -92,6 +95,14 @@ async def test_an_effect_that_fails_or_that_nobody_performs_keeps_no_other_from_
     await run({"first": [Note("bad"), Effect(), Note("good"), Exit(0, "")]}, [edge])
 
     assert edge.noted == [("room", "good")]
+
+
+async def test_an_edge_that_cannot_end_keeps_no_other_from_ending_and_does_not_change_the_exit_code():
+    edges = [Edge(), Edge(fail_at_end=True), Edge()]
+    code, _ = await run({"first": [Exit(0, "")]}, edges)
+
+    assert code == 0
+    assert all(edge.ended for edge in edges)
 
 
 async def test_an_edge_that_cannot_start_ends_those_that_have():

@@ -10,7 +10,16 @@ import pytest
 
 from hashelld.engine.mesh import transport as module
 from hashelld.engine.mesh.codec import Beat, Hello, ViewId
-from hashelld.engine.mesh.links import Dial, DialFailed, FrameCame, LinkClosed, LinkOpened, LinkSend, StrangerCame
+from hashelld.engine.mesh.links import (
+    Dial,
+    DialFailed,
+    FrameCame,
+    LinkClose,
+    LinkClosed,
+    LinkOpened,
+    LinkSend,
+    StrangerCame,
+)
 from hashelld.engine.mesh.transport import PortTaken, Transport
 from hashelld.engine.mesh.trust import make_trust
 from hashelld.settings import make
@@ -69,6 +78,19 @@ async def test_frames_go_both_ways_between_those_that_have_the_key_and_an_end_is
     assert (await one.hear(FrameCame)).frame == HELLO
     await other.transport.stop()
     assert (await one.hear(LinkClosed)).link == here.link
+
+
+async def test_a_link_that_is_being_closed_is_no_hindrance_to_the_end(ends):
+    one, other = await ends(), await ends()
+    one.do(Dial(("127.0.0.1", other.transport.port)))
+    here = await one.hear(LinkOpened)
+    await other.hear(LinkOpened)
+    one.do(LinkClose(here.link))
+    one.do(LinkSend((here.link,), HELLO))
+    one.do(LinkClose(here.link))
+    await one.transport.stop()
+
+    assert await other.hear(LinkClosed)
 
 
 async def test_another_key_is_refused_and_both_sides_are_told(ends):

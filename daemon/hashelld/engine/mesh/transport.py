@@ -144,6 +144,15 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.owner.closed(self, _reason(exc))
 
+    def close(self) -> None:
+        """End it after what was sent; once only.
+
+        A TLS transport that is closed twice forgets its protocol, and to abort it raises; this holds for Python
+        3.11.2 (asyncio/sslproto.py), which Debian 12 has.
+        """
+        if self.transport and not self.transport.is_closing():
+            self.transport.close()
+
     def abort(self) -> None:
         if self.transport:
             self.transport.abort()
@@ -195,8 +204,7 @@ class Transport:
         if self._socket:
             self._socket.close()
         for connection in list(self._links.values()):
-            if connection.transport:
-                connection.transport.close()
+            connection.close()
         await asyncio.sleep(0)
         for connection in list(self._links.values()):
             connection.abort()
@@ -267,7 +275,7 @@ class Transport:
         if tls is None or tls.getpeercert(binary_form=True) != self._pinned:
             # TLS 1.3 has proved that the peer holds the private key of what it showed: the certificate is who it is.
             connection.closing = True
-            connection.transport.close()
+            connection.close()
             if connection.dialed:
                 self.feed("engine", DialFailed(connection.address, "key", "another certificate"))
             else:
@@ -307,7 +315,7 @@ class Transport:
         if connection is None or connection.transport is None:
             return
         connection.closing = True
-        connection.transport.close()
+        connection.close()
         asyncio.get_running_loop().call_later(LINGER_S, connection.abort)
 
 
