@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,20 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["TERM"] = "xterm-256color"
     for name in [name for name in os.environ if name.startswith("XDG_")]:
         del os.environ[name]
+
+
+@cache
+def _loopback() -> bool:
+    """Whether 127.0.0.1 takes connections here."""
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname(), 10).close()
+    except OSError:
+        return False
+    return True
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs the loopback interface where it is down."""
+    if item.get_closest_marker("loopback") is not None and not _loopback():
+        pytest.skip("the loopback interface is down")

@@ -92,6 +92,7 @@ def test_a_virtual_ip_has_one_owner(node, address):
     assert one("VirtualIP", "start", ip="no address") == 6
 
 
+@pytest.mark.loopback
 def test_the_web_server_answers_with_its_nodes_name_and_collides_with_another(node, address):
     ip, port = address
     one, two = node("node1"), node("node2")
@@ -117,6 +118,7 @@ def _ask(ip: str, port: str) -> str:
         return connection.makefile("rb").read().partition(b"\r\n\r\n")[2].decode().strip()
 
 
+@pytest.mark.loopback
 def test_a_silent_client_does_not_keep_others_from_being_served(node, address):
     ip, port = address
     act = node()

@@ -10,7 +10,7 @@ import pytest
 
 from hashell.lab.stage import LoopbackStage
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.loopback, pytest.mark.timeout(180)]
 
 BOMB = (
     '<?xml version="1.0"?><!DOCTYPE cib [<!ENTITY a "aaaaaaaaaa">'

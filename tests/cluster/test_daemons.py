@@ -22,7 +22,7 @@ from hashell.lab.cluster import LocalCluster
 from hashell.lab.keygen import make_key
 from hashell.wire.messages import Change, Info
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.loopback, pytest.mark.timeout(180)]
 
 THREE = ("node1", "node2", "node3")
 

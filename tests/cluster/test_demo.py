@@ -18,7 +18,7 @@ from hashell.lab import processes
 from hashell.lab.cluster import import_path
 from hashell.lab.demo import STORIES
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.loopback, pytest.mark.timeout(400)]
 
 
 def demo(*words: str, temporary: str = "") -> subprocess.Popen:

@@ -11,7 +11,7 @@ from hashell.errors import HashellError, NotFound, TimedOut
 from hashell.lab.stage import SITE, LoopbackStage
 from hashell.wire.messages import Change
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.loopback, pytest.mark.timeout(180)]
 
 
 @pytest.fixture(scope="module")

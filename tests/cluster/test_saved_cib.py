@@ -13,7 +13,7 @@ import pytest
 from hashell.lab.stage import LoopbackStage
 from hashell.testing.cibs import need
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.loopback, pytest.mark.timeout(180)]
 
 #: What cannot be equal: the moment of asking, and what release answers.
 _VARYING = re.compile(r"\s*\* (Last updated|Current DC|Stack|Last change|Status of pacemakerd)[: ].*|\s*$")

@@ -12,7 +12,7 @@ from hashell.commands.running import active_on
 from hashell.lab.stage import LoopbackStage
 from hashell.testing.terminal import Terminal
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.loopback, pytest.mark.timeout(240)]
 
 HASHELL = (sys.executable, "-m", "hashell")
 

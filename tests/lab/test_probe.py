@@ -97,6 +97,7 @@ def web():
     thread.join()
 
 
+@pytest.mark.loopback
 def test_the_last_word_of_an_answer_is_the_node(web):
     assert probe.ask("127.0.0.1", web.server_port, timeout_s=60) == "node7"
 
@@ -124,6 +125,7 @@ def until(holds, timeout_s=60.0):
         time.sleep(0.01)
 
 
+@pytest.mark.loopback
 def test_the_process_tells_of_an_outage_as_it_happens(web):
     port = web.server_port
     heard = []

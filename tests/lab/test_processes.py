@@ -107,6 +107,7 @@ def test_the_janitor_keeps_the_files_when_told_so(folder):
     assert (lab / "log").exists()
 
 
+@pytest.mark.loopback
 def test_a_port_that_is_held_is_given_to_nobody_else_but_its_daemon_may_listen_there():
     port = free_port()
     with hold("127.0.0.1", port), socket.socket() as stranger:

@@ -24,6 +24,8 @@ from hashelld.engine.mesh.transport import PortTaken, Transport
 from hashelld.engine.mesh.trust import make_trust
 from hashelld.settings import make
 
+pytestmark = pytest.mark.loopback
+
 HELLO = Hello(1, "c", "node1", "u", 1)
 
 
