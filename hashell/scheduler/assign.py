@@ -111,7 +111,7 @@ def set_node(
             _stop_planned(resource)
         return changed
     resource.assigned = node
-    resource.workspace.places_at += 1
+    resource.root.places_at += 1
     resource.assigned_score = score
     node.resources_count += 1
     resource.counts[node.id] = resource.counts.get(node.id, 0) + 1
@@ -142,6 +142,6 @@ def unset_node(resource: Resource) -> None:
     if old is None:
         return
     resource.assigned = None
-    resource.workspace.places_at += 1
+    resource.root.places_at += 1
     old.resources_count -= 1
     utilization.release(old, resource)

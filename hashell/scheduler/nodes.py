@@ -9,7 +9,7 @@ Source: lib/pacemaker/pcmk_sched_nodes.c, pcmk_sched_utilization.c.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cmp_to_key
 from typing import TYPE_CHECKING, Any
 
@@ -65,3 +65,30 @@ def sort_nodes(
     nodes = [workspace.node_by_id[name] for name in table]
     nodes.sort(key=order_key(workspace, table, current))
     return nodes
+
+
+def best_node(
+    workspace: Workspace, table: Mapping[str, int], current: Node | None,
+    among: Iterable[str] | None = None,
+) -> Node | None:
+    """The first of `sort_nodes`, without sorting; `among` are ids of the table's nodes to choose from."""
+    names = list(table if among is None else among)
+    strategy = workspace.options.placement_strategy
+    if strategy is PlacementStrategy.BALANCED:
+        # Capacities compare in a circle, so the first depends on how all are sorted.
+        chosen = set(names)
+        return next((one for one in sort_nodes(workspace, table, current) if one.id in chosen), None)
+    if not names:
+        return None
+    runnable = workspace.runnable()
+    points = [table[name] if runnable[name] else -INFINITY for name in names]
+    most = max(points)
+    nodes = workspace.node_by_id
+    best = [nodes[name] for name, score in zip(names, points, strict=True) if score == most]
+    if len(best) == 1:
+        return best[0]
+    if strategy is PlacementStrategy.MINIMAL:
+        return min(best, key=lambda node: node.name)
+    fewest = min([node.resources_count for node in best])
+    best = [node for node in best if node.resources_count == fewest]
+    return current if current in best else min(best, key=lambda node: node.name)

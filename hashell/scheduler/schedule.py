@@ -21,7 +21,7 @@ Source: lib/pacemaker/pcmk_scheduler.c.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -132,7 +132,7 @@ class Schedule:
     placements: Mapping[str, str]
     roles: Mapping[str, str]
     parents: Mapping[str, tuple[str, ...]]
-    score_changes: tuple[ScoreChange, ...]
+    score_changes: Sequence[ScoreChange]
     lines: tuple[Line, ...] = ()
     relations: tuple[Relation, ...] = ()
     dot_nodes: tuple[DotNode, ...] = ()

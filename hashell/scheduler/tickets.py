@@ -146,7 +146,7 @@ def _lose(resource: Resource, use: TicketUse) -> None:
         resource.managed = False
         resource.workspace.relations_changed()
         resource.blocked = True
-        resource.workspace.places_at += 1
+        resource.root.places_at += 1
 
 
 def require_for_promotion(resource: Resource) -> None:

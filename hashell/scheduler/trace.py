@@ -367,6 +367,9 @@ class _Ledger(ScoreBook):
                 points, before = self._points(watch.resource, node, score, reason)
                 watch.hear(resource, reason, points, before=before)
 
+    def is_watched(self, resource: str) -> bool:
+        return resource in self._below
+
     def _only_itself(self, reason: str) -> bool:
         """Whether a reason concerns the resource that it names and nothing below it."""
         locations = self._workspace.locations

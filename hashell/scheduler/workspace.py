@@ -32,8 +32,7 @@ from hashell.values.roles import Role
 if TYPE_CHECKING:
     from hashell.model.constraints import LocationRule
     from hashell.scheduler.actions import Action
-    from hashell.scheduler.colocation.relations import Colocation
-    from hashell.scheduler.colocation.wishes import Wish
+    from hashell.scheduler.colocation.wishes import Key, Several, Wish
     from hashell.scheduler.explain import Line
     from hashell.scheduler.make_graph import GraphBuilder
     from hashell.scheduler.ordering.relations import Ordering
@@ -224,14 +223,12 @@ class Workspace:
         self.enable_unfencing = state.configuration.enable_unfencing
         self.recheck_at = state.recheck_at
         self._values: dict[str, NodeValues] = {}
-        self.clock = 0
-        self.nodes_changed_at = 0
-        self.places_at = 0
         self.relations_at = 0
-        self.wishes: dict[tuple[Colocation, bool, int], Wish] = {}
+        self.wishes: dict[Key, Wish] = {}
+        self.several: dict[tuple[object, ...], Several] = {}
         self.held: Resource | None = None
-        self._runnable: list[tuple[str, bool]] | None = None
-        self._runnable_by_id: dict[str, bool] | None = None
+        self._runnable: dict[str, bool] | None = None
+        self._runnable_bits: int | None = None
         self.no_quorum_policy: NoQuorumPolicy = self.options.no_quorum_policy
 
     def values_of(self, attribute: str) -> NodeValues:
@@ -246,29 +243,34 @@ class Workspace:
         """Whether some nodes are guests of this cluster's own containers."""
         return any(node.launcher is not None for node in self.nodes)
 
-    def runnable_nodes(self) -> list[tuple[str, bool]]:
-        """All nodes by id, and whether they can run resources."""
-        if self._runnable is None:
-            self._runnable = [(node.id, node.can_run) for node in self.nodes]
-        return self._runnable
+    @cached_property
+    def bits(self) -> Mapping[str, int]:
+        """A bit for each node, by id, so that a number can stand for a set of nodes."""
+        return {name: 1 << place for place, name in enumerate(self.node_by_id)}
 
-    def runnable(self) -> dict[str, bool]:
-        """Whether nodes can run resources, by id."""
-        if self._runnable_by_id is None:
-            self._runnable_by_id = dict(self.runnable_nodes())
-        return self._runnable_by_id
+    def runnable_bits(self) -> int:
+        """The nodes that can run resources, as bits."""
+        if self._runnable_bits is None:
+            self._runnable_bits = sum(self.bits[name] for name, can_run in self.runnable().items() if can_run)
+        return self._runnable_bits
+
+    def runnable(self) -> Mapping[str, bool]:
+        """Whether nodes can run resources, by id, in the order of nodes."""
+        if self._runnable is None:
+            self._runnable = {node.id: node.can_run for node in self.nodes}
+        return self._runnable
 
     def nodes_changed(self) -> None:
         """Tell that some node can run resources now, or no more."""
-        self.clock += 1
-        self.nodes_changed_at = self.clock
-        self._runnable = None
-        self._runnable_by_id = None
+        self._runnable = self._runnable_bits = None
+        self.wishes.clear()
+        self.several.clear()
 
     def relations_changed(self) -> None:
         """Tell that somebody goes with somebody else now, or in another order."""
         self.relations_at += 1
         self.wishes.clear()
+        self.several.clear()
 
     def recheck(self, when_s: float) -> None:
         """Remember a moment at which the answer can differ without any event."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import random
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from hashell.scheduler.colocation import spread, wishes
-from hashell.scheduler.variants import instances, promotable
+from hashell.scheduler.colocation import spread, tables, wishes
 from hashell.simulate import run
 from hashell.testing.clusters import Cluster, clone, group, primitive
 from hashell.transition.xml import graph_to_xml
@@ -20,11 +18,6 @@ from hashell.values.scores import INFINITY
 NODES = ("node1", "node2", "node3", "node4")
 SCORES = ("INFINITY", "-INFINITY", "1000", "500", "30", "7", "-30", "-2000", "400000", "-900000")
 SITES = {"node1": {"site": "a"}, "node2": {"site": "a"}, "node3": {"site": "b"}}
-
-
-def walk(source, target, nodes, colocation, flags):
-    """What a tree stands for: the walk itself."""
-    return source.spread_scores(target, nodes, colocation, spread.factor_of(colocation), flags) or nodes
 
 
 def random_cluster(seed: int) -> Cluster:
@@ -67,29 +60,29 @@ def random_cluster(seed: int) -> Cluster:
 
 
 def told(cluster: Cluster) -> tuple[object, ...]:
-    """The graph, and all points that are shown."""
+    """The graph, all points that are shown, and each change of points with its reason."""
     decision = cluster.decide(scores=True)
-    return graph_to_xml(decision.graph), decision.schedule.lines, decision.schedule.placements
+    schedule = decision.schedule
+    return graph_to_xml(decision.graph), schedule.lines, schedule.placements, list(schedule.score_changes)
 
 
-def both_ways(cluster: Cluster, few_uses: int) -> tuple[tuple[object, ...], tuple[object, ...]]:
+def both_ways(cluster: Cluster) -> tuple[tuple[object, ...], tuple[object, ...]]:
+    trees = told(cluster)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(wishes, "_FEW_USES", few_uses)
-        trees = told(cluster)
-        for module in (wishes, instances, promotable):
-            patch.setattr(module, "spread_wish", walk)
+        # Without a tree it is the walk that decides.
+        patch.setattr(wishes, "_wish", lambda *_: wishes.Wish(None, set()))
         return trees, told(cluster)
 
 
-@settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10**9), few_uses=st.sampled_from((-1, 0, 10**6)), running=st.booleans())
-def test_trees_give_what_the_walk_gives(seed, few_uses, running):
+@settings(max_examples=80, deadline=None)
+@given(seed=st.integers(0, 10**9), running=st.booleans())
+def test_trees_give_what_the_walk_gives(seed, running):
     cluster = random_cluster(seed)
     if running:
         decision = cluster.decide()
         status = run.walk(decision, clock_s=cluster.now_s - 1000).cib.status
         cluster = cluster.but(status="".join(etree.tostring(state, encoding="unicode") for state in status))
-    by_tree, by_walk = both_ways(cluster, few_uses)
+    by_tree, by_walk = both_ways(cluster)
     assert by_tree == by_walk
 
 
@@ -100,13 +93,28 @@ def test_one_tree_serves_a_clone_and_another_all_its_instances():
     )
     cluster = Cluster(clone("base", primitive("b")) + apps, follow)
     written = []
-    write = wishes._Writer.write
+    write = wishes._Writer._write
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            wishes._Writer, "write", lambda self, *words: written.append(words[1].id) or write(self, *words)
+            wishes._Writer, "_write", lambda self, key, source: written.append(key[0].id) or write(self, key, source)
         )
         cluster.decide()
     assert sorted(written) == ["c0", "c0", "c1", "c1", "c2", "c2"]
+
+
+def test_what_was_written_of_a_part_of_the_way_serves_all_walks_that_come_along_there():
+    chain = "".join(primitive(f"a{n}") for n in range(6))
+    follow = "".join(
+        f'<rsc_colocation id="c{n}" rsc="a{n}" with-rsc="a{n - 1}" score="INFINITY"/>' for n in range(1, 6)
+    )
+    written = []
+    write = wishes._Writer._write
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            wishes._Writer, "_write", lambda self, key, source: written.append(key[0].id) or write(self, key, source)
+        )
+        Cluster(chain, follow).decide()
+    assert sorted(written) == ["c1", "c2", "c3", "c4", "c5"]
 
 
 NAMES = ("1", "2", "3")
@@ -115,7 +123,7 @@ POINTS = st.sampled_from((-INFINITY, -700_000, -5, 0, 1, 20, 900_000, INFINITY))
 
 def steps(children):
     changes = st.dictionaries(st.sampled_from(NAMES), POINTS.filter(bool), max_size=3)
-    return st.builds(wishes.Step, changes.map(lambda found: tuple(found.items())), children)
+    return st.builds(tables.Step, changes.map(lambda found: tuple(found.items())), children)
 
 
 TREES = steps(st.recursive(
@@ -123,19 +131,27 @@ TREES = steps(st.recursive(
 ))
 
 
+BITS = {"1": 1, "2": 2, "3": 4}
+
+
 @settings(max_examples=200, deadline=None)
 @given(
-    tree=TREES, nodes=st.dictionaries(st.sampled_from(NAMES), POINTS, min_size=1),
-    barred=st.sets(st.sampled_from(NAMES)), flags=st.sampled_from((0, 1, 2, 3)),
+    trees=st.lists(TREES, min_size=1, max_size=3), nodes=st.dictionaries(st.sampled_from(NAMES), POINTS, min_size=1),
+    barred=st.sets(st.sampled_from(NAMES)),
 )
-def test_short_cuts_give_what_the_whole_tree_gives(tree, nodes, barred, flags):
+def test_lists_of_steps_give_what_whole_trees_give_one_after_another(trees, nodes, barred):
     runnable = {name: name not in barred for name in NAMES}
-    workspace = SimpleNamespace(runnable=lambda: runnable)
-    whole = wishes._add(tree, dict(nodes), workspace, flags)
-    wish = wishes.Wish(tree, (), 0)
-    by_course = wishes._run_courses(wish, tree, dict(nodes), workspace, flags)
-    assert by_course is None or by_course == whole
-    for name, points in nodes.items():
-        if points >= 0 and runnable[name]:
-            alone = wishes._add(tree, {name: points}, workspace, flags)
-            assert wishes._add_alone(wish, tree, name, points, flags) == alone[name]
+    whole = nodes
+    for tree in trees:
+        whole = tables.add_tree(tree, dict(whole), runnable, spread.ACTIVE)
+    stages = [stage for tree in trees for stage in tree.stages(BITS)]
+    bits = sum(bit for name, bit in BITS.items() if runnable[name])
+    assert tables.add_stages(stages, {**nodes}, {name: BITS[name] for name in nodes}, bits) == whole
+
+
+@settings(max_examples=200, deadline=None)
+@given(tree=TREES, name=st.sampled_from(NAMES), points=POINTS, flags=st.sampled_from((0, 1, 2, 3)))
+def test_a_node_alone_gets_what_the_whole_tree_gives_it(tree, name, points, flags):
+    whole = tables.add_tree(tree, {name: points}, dict.fromkeys(NAMES, True), flags)
+    if points >= 0:
+        assert tables.add_alone(tree.stages(BITS), BITS[name], points, flags) == whole[name]

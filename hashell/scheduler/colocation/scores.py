@@ -6,6 +6,7 @@ Source: lib/pacemaker/pcmk_sched_colocation.c.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from hashell.scheduler.colocation.relations import priority_changed
@@ -124,32 +125,43 @@ def change_location(dependent: Resource, primary: Resource, colocation: Colocati
     """
     attribute, score = colocation.node_attribute, colocation.score
     workspace = dependent.workspace
-    value = None
-    if primary.assigned is not None:
-        value = node_value(primary.assigned, attribute, primary)
-    elif score < 0:
+    place = primary.assigned
+    if place is None and score < 0:
         return
-    table: dict[str, int] = {}
-    for name, old in dependent.allowed.items():
-        node = workspace.node_by_id[name]
-        new = old
-        if primary.assigned is None:
-            new = add(-score, old)
-        elif same(node_value(node, attribute, dependent), value):
-            if score < INFINITY:
-                new = add(score, old)
-        elif score >= INFINITY:
-            new = -INFINITY
-        table[name] = new
+    allowed = dependent.allowed
+    if place is None:
+        table = {name: add(-score, old) for name, old in allowed.items()}
+    elif workspace.values_of(attribute).distinct:
+        # Only the node itself has the same value.
+        here = allowed.get(place.id)
+        table = dict.fromkeys(allowed, -INFINITY) if score >= INFINITY else dict(allowed)
+        if here is not None:
+            table[place.id] = here if score >= INFINITY else add(score, here)
+    else:
+        table = _by_value(dependent, allowed, score, attribute, node_value(place, attribute, primary))
     if colocation.mandatory or any(
         points >= 0 and workspace.node_by_id[name].can_run for name, points in table.items()
     ):
-        place = "" if primary.assigned is None else primary.assigned.name
         workspace.scores.record(
-            dependent.id, place, score, f"{colocation.id}: colocation with {primary.id}"
+            dependent.id, "" if place is None else place.name, score,
+            f"{colocation.id}: colocation with {primary.id}",
         )
         dependent.allowed = table
         dependent.touch()
+
+
+def _by_value(
+    dependent: Resource, allowed: Mapping[str, int], score: int, attribute: str, value: str | None
+) -> dict[str, int]:
+    """A table after a colocation with what is on nodes where the attribute has a value."""
+    nodes = dependent.workspace.node_by_id
+    table: dict[str, int] = {}
+    for name, old in allowed.items():
+        if same(node_value(nodes[name], attribute, dependent), value):
+            table[name] = old if score >= INFINITY else add(score, old)
+        else:
+            table[name] = -INFINITY if score >= INFINITY else old
+    return table
 
 
 def change_priority(dependent: Resource, primary: Resource, colocation: Colocation) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from hashell.scheduler.colocation.relations import Colocation, this_with, with_this
 from hashell.scheduler.colocation.scores import node_value
-from hashell.scheduler.scores import add
+from hashell.scheduler.scores import add, changes_between
 from hashell.scheduler.workspace import Rank
 from hashell.values.scores import INFINITY
 
@@ -219,22 +219,40 @@ def add_dependent_scores(colocation: Colocation, primary: Resource) -> None:
 
     if not colocation.has_influence():
         return
-    flags = ACTIVE | (NONNEGATIVE if primary.is_clone else 0)
-    table = spread_wish(colocation.dependent, primary, primary.allowed, colocation, flags)
+    table = spread_wish(colocation.dependent, primary, primary.allowed, colocation, _flags(primary))
     if table is not primary.allowed:
-        _record(primary, primary.allowed, table, colocation)
+        names, reason = primary.workspace.node_by_id, reason_of(colocation)
+        for node, change in changes_between(primary.allowed, table):
+            primary.workspace.scores.record(primary.id, names[node].name, change, reason)
         primary.allowed = table
         primary.touch()
 
 
-def _record(
-    primary: Resource, old: Mapping[str, int], new: Mapping[str, int], colocation: Colocation
-) -> None:
-    nodes: dict[str, Node] = primary.workspace.node_by_id
-    for (name, score), before in zip(new.items(), old.values(), strict=True):
-        change = score - before
-        if change:
-            primary.workspace.scores.record(
-                primary.id, nodes[name].name, max(-INFINITY, min(INFINITY, change)),
-                f"{colocation.id}: wish of {colocation.dependent.id}",
-            )
+def add_all_dependent_scores(colocations: Iterable[Colocation], primary: Resource) -> None:
+    """Let the wishes of several dependents count for the primary, one after another."""
+    from hashell.scheduler.colocation.wishes import spread_wishes
+
+    wanted = tuple(colocation for colocation in colocations if colocation.has_influence())
+    if not wanted:
+        return
+    scores = primary.workspace.scores
+    together = None
+    if not scores.is_watched(primary.id):
+        together = spread_wishes(primary, wanted, _flags(primary))
+    if together is None:
+        for colocation in wanted:
+            add_dependent_scores(colocation, primary)
+        return
+    table, wishes = together
+    scores.record_wishes(primary.id, primary.allowed, wishes)
+    primary.allowed = table
+    primary.touch()
+
+
+def _flags(primary: Resource) -> int:
+    return ACTIVE | (NONNEGATIVE if primary.is_clone else 0)
+
+
+def reason_of(colocation: Colocation) -> str:
+    """What is told of points that a dependent wishes for its primary."""
+    return f"{colocation.id}: wish of {colocation.dependent.id}"

@@ -3,133 +3,105 @@
 `spread.py` walks along every path of colocations each time that a table is asked for. For the
 instances of a clone these walks are alike, and most of those met on the way want nothing anywhere.
 So a walk is written down as a tree of `Step`s that hold nothing but changes: who changes no points
-is left out. A tree holds until a score changes of somebody who was met (`Resource.changed_at`).
-
-Adding a tree gives what the walk gives: points are added in the same order, a step that leaves no
-node is undone with all that follows it, and who was wanted and came to nothing gets one point where
-the walk would give it. What a tree can not say is left to the walk: attributes that differ with the
+is left out, and what was written of a part of the way serves all walks that come along there. A
+tree is spoilt when a score changes of somebody who was met (`Resource.touch`). `tables.py` adds
+trees to tables. What a tree can not say is left to the walk: attributes that differ with the
 container of a guest, and members that feel a group's constraints by role.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hashell.scheduler.colocation import spread
+from hashell.scheduler.colocation import spread, tables
 from hashell.scheduler.colocation.relations import with_this
-from hashell.scheduler.scores import add
+from hashell.scheduler.colocation.tables import Stage, Step
 from hashell.values.scores import INFINITY
 
 if TYPE_CHECKING:
     from hashell.scheduler.colocation.relations import Colocation
+    from hashell.scheduler.scores import WishesAdded
     from hashell.scheduler.variants.variant import Resource
-    from hashell.scheduler.workspace import Workspace
+    from hashell.scheduler.workspace import Node, Workspace
 
-
-#: A tree that is used more often than this is worth its courses.
-_FEW_USES = 2
-
-
-class Step:
-    """One resource that was met: the points that it adds, by node id, and those met after it."""
-
-    __slots__ = ("changes", "following")
-
-    def __init__(self, changes: tuple[tuple[str, int], ...], following: tuple[Step, ...]) -> None:
-        self.changes = changes
-        self.following = following
+#: What a wish is written for: its colocation, whether the primary's side wants something, how much of it
+#: passes, whether nobody is pushed below zero, whether a node may have come to nothing on the way.
+Key = tuple["Colocation", bool, float, int, bool]
 
 
 class Wish:
-    """The tree of one colocation. `met` are all whose scores it was made from.
+    """The tree of one colocation. `met` are all that the walk goes through.
 
-    `step` is None where there is no tree and the walk decides.
+    `step` is None where there is no tree and the walk decides. `users` were made from this one.
     """
 
-    __slots__ = ("alone", "courses", "made_at", "met", "step", "uses")
+    __slots__ = ("met", "spoilt", "step", "users")
 
-    def __init__(self, step: Step | None, met: tuple[Resource, ...], made_at: int) -> None:
+    def __init__(self, step: Step | None, met: set[Resource]) -> None:
         self.step = step
         self.met = met
-        self.made_at = made_at
-        self.uses = 0
-        self.courses: dict[str, Course] | None = None
-        self.alone: dict[str, list[tuple[int, int]]] | None = None
+        self.spoilt = False
+        self.users: list[Wish | Several] = []
 
-    def holds(self, workspace: Workspace) -> bool:
-        """Whether no score has changed that it was made from."""
-        if self.made_at == workspace.clock:
-            return True
-        if self.made_at < workspace.nodes_changed_at:
-            return False
-        made_at = self.made_at
-        for resource in self.met:
-            if resource.changed_at > made_at:
-                return False
-        self.made_at = workspace.clock
-        return True
+    def spoil(self) -> None:
+        """A score has changed from which it was made."""
+        if not self.spoilt:
+            self.spoilt = True
+            for user in self.users:
+                user.spoil()
 
 
-class Course:
-    """What a tree does to one node's points while every step counts, whatever becomes of other nodes.
+class Several:
+    """Wishes that are added one after another, each with its flags; for all instances of a clone alike.
 
-    `changes` are the changes in order; None stands where a node that came to nothing gets its one
-    point. `ends` remembers, by the points before, those after and whether the node could be chosen
-    all the time.
+    `spoilt` when one of them is. `parts` are those that have trees; where one has none, or somebody
+    was met who is held for now, it is not `whole` and each has to be added by itself.
     """
 
-    __slots__ = ("changes", "ends")
+    __slots__ = ("_added", "_met", "_stages", "parts", "spoilt", "whole")
 
-    def __init__(self) -> None:
-        self.changes: list[int | None] = []
-        self.ends: dict[int, tuple[int, bool]] = {}
+    def __init__(self, wanted: Sequence[tuple[Colocation, Wish, int]]) -> None:
+        self.spoilt = False
+        self.whole = all(wish.step is not None for _, wish, _ in wanted)
+        self.parts = tuple(
+            (colocation, wish, wish.step, flags)
+            for colocation, wish, flags in wanted if wish.step is not None
+        )
+        self._met: set[Resource] | None = None
+        self._stages: list[Stage] | None = None
+        self._added: WishesAdded | None = None
+        for _, wish, _ in wanted:
+            wish.users.append(self)
 
-    def run(self, points: int, nonnegative: int) -> tuple[int, bool]:
-        start, steady = points, points >= 0
-        for change in self.changes:
-            if change is None:
-                if points == spread.UNUSABLE:
-                    points = 1
-                continue
-            if points <= -INFINITY:
-                continue
-            new = add(points, change)
-            if new < 0:
-                if nonnegative and points >= 0:
-                    if points == 0:
-                        continue
-                    new = spread.UNUSABLE
-                steady = False
-            points = new
-        self.ends[start] = (points, steady)
-        return points, steady
+    def spoil(self) -> None:
+        self.spoilt = True
 
+    def meets(self, resource: Resource) -> bool:
+        if self._met is None:
+            self._met = set()
+            for _, wish, _, _ in self.parts:
+                self._met |= wish.met
+        return resource in self._met
 
-def _courses(step: Step) -> dict[str, Course]:
-    """The courses of all nodes that a tree changes."""
-    found: dict[str, Course] = {}
-    falling: set[str] = set()
+    def stages(self, workspace: Workspace) -> list[Stage]:
+        """All trees as one list, see `tables.Stage`."""
+        if self._stages is None:
+            bits = workspace.bits
+            self._stages = [line for _, _, step, _ in self.parts for line in step.stages(bits)]
+        return self._stages
 
-    def follow(step: Step) -> None:
-        for name, change in step.changes:
-            course = found.get(name)
-            if course is None:
-                course = found[name] = Course()
-            course.changes.append(change)
-            if change < 0:
-                falling.add(name)
-        for following in step.following:
-            follow(following)
-        for name in falling:
-            found[name].changes.append(None)
-        falling.clear()
+    def added(self, workspace: Workspace) -> WishesAdded:
+        """What says later who wanted what."""
+        from hashell.scheduler.scores import WishesAdded
 
-    follow(step)
-    return found
-
-
-class _Untold(Exception):
-    """A tree can not say this."""
+        if self._added is None:
+            bits = workspace.bits
+            self._added = WishesAdded(
+                [(spread.reason_of(colocation), step.stages(bits)) for colocation, _, step, _ in self.parts],
+                bits, workspace.runnable_bits(), {node.id: node.name for node in workspace.nodes},
+            )
+        return self._added
 
 
 def spread_wish(
@@ -141,102 +113,187 @@ def spread_wish(
     """
     workspace = source.workspace
     if not workspace.launches_nodes:
-        key = (colocation, source is colocation.primary, flags & spread.NONNEGATIVE)
-        wish = workspace.wishes.get(key)
-        if wish is None or not wish.holds(workspace):
-            wish = _Writer(workspace, flags).write(source, colocation)
-            workspace.wishes[key] = wish
-        held = workspace.held
-        if wish.step is not None and (held is None or held not in wish.met):
-            wish.uses += 1
-            if wish.uses > _FEW_USES:
-                if len(nodes) == 1:
-                    [(name, points)] = nodes.items()
-                    if points >= 0 and workspace.runnable()[name]:
-                        points = _add_alone(wish, wish.step, name, points, flags)
-                        return {name: points} if points != nodes[name] else nodes
-                table = _run_courses(wish, wish.step, nodes, workspace, flags)
-                if table is not None:
-                    return table
-            return _add(wish.step, nodes, workspace, flags)
+        wish, held = _wish(source, colocation, flags), workspace.held
+        if held is not None and (wish.step is None or held in wish.met):
+            wish = _wish(source, colocation, flags, held)
+        if wish.step is not None:
+            return tables.add_tree(wish.step, nodes, workspace.runnable(), flags)
     return source.spread_scores(
         target, nodes, colocation, spread.factor_of(colocation), flags
     ) or nodes
 
 
+def spread_wishes(
+    primary: Resource, colocations: tuple[Colocation, ...], flags: int
+) -> tuple[dict[str, int], WishesAdded] | None:
+    """The primary's scores with all its dependents' wishes added in turn, and what says so.
+
+    None where they have to be added one by one.
+    """
+    workspace = primary.workspace
+    if workspace.launches_nodes or flags != spread.ACTIVE or workspace.held is not None:
+        return None
+    several = workspace.several.get(colocations)
+    if several is None or several.spoilt:
+        several = workspace.several[colocations] = Several([
+            (one, _wish(one.dependent, one, flags), flags) for one in colocations
+        ])
+    if not several.whole or several.meets(primary):
+        # What was added already changes what is wanted next.
+        return None
+    table = tables.add_stages(
+        several.stages(workspace), primary.allowed, workspace.bits, workspace.runnable_bits()
+    )
+    return table, several.added(workspace)
+
+
+def points_alone(
+    resource: Resource, node: Node, points: int, primaries: tuple[Colocation, ...],
+    dependents: tuple[Colocation, ...],
+) -> int:
+    """What becomes of a node's points, the only one of its table, in the light of what the
+    resource's primaries and its dependents want.
+    """
+    workspace = resource.workspace
+    table = {node.id: points}
+    if not workspace.launches_nodes:
+        key = primaries, dependents
+        several = workspace.several.get(key)
+        if several is None or several.spoilt:
+            several = workspace.several[key] = Several([
+                *((one, _wish(one.primary, one, spread.DEFAULT), spread.DEFAULT) for one in primaries),
+                *(
+                    (one, _wish(one.dependent, one, spread.NONNEGATIVE), spread.NONNEGATIVE)
+                    for one in dependents
+                ),
+            ])
+        held = workspace.held
+        if several.whole and (held is None or not several.meets(held)):
+            name, bits, runnable = node.id, workspace.bits, workspace.runnable()
+            for _, _, step, flags in several.parts:
+                if points >= 0 and runnable[name]:
+                    points = tables.add_alone(step.stages(bits), bits[name], points, flags)
+                else:
+                    points = tables.add_tree(step, {name: points}, runnable, flags)[name]
+            return points
+    for one in primaries:
+        table = spread_wish(one.primary, resource, table, one, spread.DEFAULT)
+    for one in dependents:
+        table = spread_wish(one.dependent, resource, table, one, spread.NONNEGATIVE)
+    return table[node.id]
+
+
+def _wish(
+    source: Resource, colocation: Colocation, flags: int, held: Resource | None = None
+) -> Wish:
+    """The wish of one side of a colocation, written if it is not known.
+
+    Without whom somebody has `held` for now, it is written for this one time.
+    """
+    nonnegative = flags & spread.NONNEGATIVE
+    factor = spread.factor_of(colocation)
+    workspace = source.workspace
+    key = (colocation, source is colocation.primary, factor, nonnegative, False)
+    wish = workspace.wishes.get(key)
+    if wish is None or wish.spoilt or held is not None:
+        try:
+            wish = _Writer(workspace, held).wish(key, source)
+        except _Untold:
+            wish = None
+        if wish is None:
+            # The walk is always right.
+            wish = Wish(None, set())
+        if held is None:
+            workspace.wishes[key] = wish
+    return wish
+
+
 # Writing ------------------------------------------------------------------------------------------
 
 
+class _Untold(Exception):
+    """A tree can not say this."""
+
+
 class _Writer:
-    """Writes one tree down."""
+    """Writes trees down.
 
-    __slots__ = ("flags", "met", "path", "workspace")
+    `path` are those on the way, with their places; `back` is the first of them that was met again.
+    A tree that ended because of somebody before its own beginning serves this way alone.
+    """
 
-    def __init__(self, workspace: Workspace, flags: int) -> None:
+    __slots__ = ("back", "path", "workspace")
+
+    def __init__(self, workspace: Workspace, held: Resource | None) -> None:
         self.workspace = workspace
-        self.flags = flags & spread.NONNEGATIVE
-        self.met: dict[Resource, None] = {}
-        self.path: set[Resource] = set()
+        self.path: dict[Resource, int] = {} if held is None else {held: -1}
+        self.back = _NEVER
 
-    def write(self, source: Resource, colocation: Colocation) -> Wish:
+    def wish(self, key: Key, source: Resource) -> Wish | None:
+        """What a resource and all that come along add; None for one that was met on the way to it."""
+        path, wishes = self.path, self.workspace.wishes
+        known = wishes.get(key)
+        if (
+            known is not None and not known.spoilt and known.step is not None
+            and known.met.isdisjoint(path)
+        ):
+            return known
+        begin, outer_back = len(path), self.back
+        self.back = _NEVER
         try:
-            step = self._step(source, colocation, spread.factor_of(colocation), dirty=False)
-        except _Untold:
-            step = None
-        if step is not None:
-            return Wish(step, tuple(self.met), self.workspace.clock)
-        # The walk is always right. Who is held for now does not hinder the next tree.
-        return Wish(None, (), -1 if self.workspace.held is not None else self.workspace.clock)
-
-    def _step(
-        self, source: Resource, colocation: Colocation, factor: float, *, dirty: bool
-    ) -> Step | None:
-        """What a resource adds; None for one that was met on the way to it.
-
-        `dirty`: on the way some node may have come to nothing, which the next step ends.
-        """
-        path, entered = self.path, []
-        try:
-            while True:
-                if source in path:
-                    return None
-                self.met[source] = None
-                if source.updating_nodes:
-                    # Somebody further up holds it for now.
-                    raise _Untold
-                path.add(source)
-                entered.append(source)
-                if not source.is_group:
-                    break
-                if not source.children:
-                    raise _Untold
-                source = source.children[0]
-            changes = self._changes(source, colocation, factor)
-            dirty = dirty or bool(
-                self.flags and any(change < 0 for _, change in changes)
-            )
-            following: list[Step] = []
-            for other in with_this(source):
-                weight = spread.single(spread.single(factor * other.score) / INFINITY)
-                self.met[other.dependent] = None
-                if not other.has_influence():
-                    continue
-                step = self._step(other.dependent, other, weight, dirty=dirty)
-                if step is None:
-                    continue
-                if dirty or step.changes:
-                    following.append(step)
-                else:
-                    following.extend(step.following)
-            return Step(changes, tuple(following))
+            made = self._write(key, source)
+            if made is not None and self.back >= begin:
+                wishes[key] = made
+            return made
         finally:
-            path.difference_update(entered)
+            while len(path) > begin:
+                path.popitem()
+            self.back = min(outer_back, self.back)
+
+    def _write(self, key: Key, source: Resource) -> Wish | None:
+        colocation, _, factor, nonnegative, dirty = key
+        path, entered = self.path, []
+        while True:
+            place = path.get(source)
+            if place is not None:
+                self.back = min(self.back, place)
+                return None
+            path[source] = len(path)
+            entered.append(source)
+            if not source.is_group:
+                break
+            if not source.children:
+                raise _Untold
+            source = source.children[0]
+        changes = self._changes(source, colocation, factor)
+        dirty = dirty or bool(nonnegative and any(change < 0 for _, change in changes))
+        met = set(entered)
+        following: list[Step] = []
+        parts: list[Wish] = []
+        for other in with_this(source):
+            if not other.has_influence():
+                continue
+            weight = spread.single(spread.single(factor * other.score) / INFINITY)
+            part = self.wish((other, False, weight, nonnegative, dirty), other.dependent)
+            if part is None or part.step is None:
+                continue
+            parts.append(part)
+            met |= part.met
+            if dirty or part.step.changes:
+                following.append(part.step)
+            else:
+                following.extend(part.step.following)
+        made = Wish(Step(changes, tuple(following)), met)
+        for part in parts:
+            part.users.append(made)
+        for one in (*entered, colocation.dependent):
+            one.readers.append(made)
+        return made
 
     def _changes(
         self, source: Resource, colocation: Colocation, factor: float
     ) -> tuple[tuple[str, int], ...]:
         """What the resource adds to each node of the cluster, nothing left out."""
-        self.met[colocation.dependent] = None
         parent = source.parent
         if parent is not None and parent.is_group and any(
             location.role for location in parent.locations
@@ -252,7 +309,7 @@ class _Writer:
             table = spread.scores_for_member(colocation, source)
             pairs = [
                 (name, score)
-                for name, can_run in workspace.runnable_nodes()
+                for name, can_run in workspace.runnable().items()
                 if (score := table.get(name, -INFINITY) if can_run else -INFINITY)
             ]
         changes: list[tuple[str, int]] = []
@@ -267,161 +324,5 @@ class _Writer:
         return tuple(changes)
 
 
-# Adding -------------------------------------------------------------------------------------------
-
-
-class _Table:
-    """A table while a tree is added to it. `left` counts the nodes that could be chosen."""
-
-    __slots__ = ("left", "nonnegative", "points", "runnable", "unusable")
-
-    def __init__(self, points: dict[str, int], runnable: dict[str, bool], nonnegative: int) -> None:
-        self.points = points
-        self.runnable = runnable
-        self.nonnegative = nonnegative
-        self.unusable: list[str] = []
-        left = 0
-        for name, score in points.items():
-            if score >= 0 and runnable[name]:
-                left += 1
-        self.left = left
-
-    def add(self, step: Step, *, active: bool) -> bool:
-        """Whether the step counted. Without `active` it counts even if it leaves no node."""
-        points, left = self.points, self.left
-        marks = len(self.unusable)
-        undo: list[tuple[str, int]] = []
-        for name, change in step.changes:
-            old = points.get(name)
-            if old is None or old <= -INFINITY:
-                # Banned for good, or unusable; a node of another cluster's part.
-                continue
-            if change <= -INFINITY:
-                new = -INFINITY
-            else:
-                new = old + change
-                if new >= INFINITY or old >= INFINITY or change >= INFINITY:
-                    new = INFINITY
-                elif new < -INFINITY:
-                    new = -INFINITY
-            if new < 0 and self.nonnegative:
-                if old > 0:
-                    new = spread.UNUSABLE
-                    self.unusable.append(name)
-                elif old == 0:
-                    continue
-            if new == old:
-                continue
-            undo.append((name, old))
-            points[name] = new
-            if (old >= 0) is not (new >= 0) and self.runnable[name]:
-                left += 1 if new >= 0 else -1
-        if left:
-            self.left = left
-            for following in step.following:
-                self.add(following, active=True)
-        elif active:
-            for name, old in undo:
-                points[name] = old
-            del self.unusable[marks:]
-            return False
-        else:
-            self.left = left
-        if self.unusable:
-            for name in self.unusable:
-                points[name] = 1
-                if self.runnable[name]:
-                    self.left += 1
-            self.unusable.clear()
-        return True
-
-
-def _changes_alone(step: Step) -> dict[str, list[tuple[int, int]]]:
-    """For each node the changes of all steps after the first, as if there were no other node: each
-    with the place where to go on if the step does not count.
-    """
-    found: dict[str, list[tuple[int, int]]] = {}
-
-    def follow(step: Step) -> None:
-        begun = []
-        for name, change in step.changes:
-            changes = found.get(name)
-            if changes is None:
-                changes = found[name] = []
-            begun.append((changes, len(changes), change))
-            changes.append((change, 0))
-        for following in step.following:
-            follow(following)
-        for changes, place, change in begun:
-            changes[place] = (change, len(changes))
-
-    for following in step.following:
-        follow(following)
-    return found
-
-
-def _add_alone(wish: Wish, step: Step, name: str, points: int, flags: int) -> int:
-    """The points of a node that can be chosen, the only one of its table, after a tree."""
-    nonnegative = flags & spread.NONNEGATIVE
-    for other, change in step.changes:
-        if other == name:
-            new = add(points, change)
-            if new >= 0:
-                points = new
-            elif not nonnegative:
-                return points if flags & spread.ACTIVE else new
-            elif points > 0:
-                return points if flags & spread.ACTIVE else 1
-            break
-    if wish.alone is None:
-        wish.alone = _changes_alone(step)
-    changes = wish.alone.get(name, ())
-    place, end = 0, len(changes)
-    while place < end:
-        change, after = changes[place]
-        new = add(points, change)
-        if new >= 0:
-            points = new
-            place += 1
-        elif nonnegative and points == 0:
-            place += 1
-        else:
-            # It would leave no node.
-            place = after
-    return points
-
-
-def _run_courses(
-    wish: Wish, step: Step, nodes: dict[str, int], workspace: Workspace, flags: int
-) -> dict[str, int] | None:
-    """The table after a tree in which every step counts, as there is a node that can be chosen
-    all the time; None where there is no such node.
-    """
-    courses = wish.courses
-    if courses is None:
-        courses = wish.courses = _courses(step)
-    nonnegative = flags & spread.NONNEGATIVE
-    runnable = workspace.runnable()
-    found: dict[str, int] = {}
-    chosen = False
-    for name, points in nodes.items():
-        course = courses.get(name)
-        if course is None:
-            found[name] = points
-            steady = points >= 0
-        elif points <= -INFINITY:
-            found[name] = points
-            continue
-        else:
-            known = course.ends.get(points)
-            found[name], steady = course.run(points, nonnegative) if known is None else known
-        if steady and not chosen and runnable[name]:
-            chosen = True
-    return found if chosen else None
-
-
-def _add(step: Step, nodes: dict[str, int], workspace: Workspace, flags: int) -> dict[str, int]:
-    table = _Table(dict(nodes), workspace.runnable(), flags & spread.NONNEGATIVE)
-    if table.add(step, active=bool(flags & spread.ACTIVE)):
-        return table.points
-    return nodes
+#: A place that is behind every other.
+_NEVER = 1 << 60

@@ -67,7 +67,7 @@ class Clone(Resource):
             spread.add_dependent_scores(colocation, self)
         assign.show_scores(self, "clone")
         self.children.sort(key=cmp_to_key(instances.comparison()))
-        self.workspace.places_at += 1
+        self.root.places_at += 1
         instances.assign_instances(
             self, self.children, self.clone_max, self.clone_node_max
         )
@@ -215,7 +215,7 @@ class Clone(Resource):
 
     def _instances_by_node(self) -> tuple[dict[str, Resource], dict[str, Resource]]:
         """By node id, the first instance that is known there, and the first that is meant for there."""
-        at = self.workspace.places_at
+        at = self.root.places_at
         kept = self._by_node
         if kept is None or kept[0] != at:
             known: dict[str, Resource] = {}

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 from hashell.scheduler import actions as act
 from hashell.scheduler import assign, notifications
-from hashell.scheduler.colocation import spread
 from hashell.scheduler.colocation.relations import this_with, with_this
 from hashell.scheduler.colocation.scores import inside_container, node_value, same
-from hashell.scheduler.colocation.wishes import spread_wish
-from hashell.scheduler.nodes import sort_nodes
+from hashell.scheduler.colocation.wishes import points_alone
+from hashell.scheduler.nodes import best_node, sort_nodes
 from hashell.scheduler.ordering import apply
 from hashell.scheduler.ordering import relations as rel
 from hashell.scheduler.ordering.relations import link
@@ -36,7 +35,7 @@ def sort_by_number(collective: Resource) -> None:
     numbers = [child.number for child in children]
     if any(map(gt, numbers, numbers[1:])):
         children.sort(key=attrgetter("number"))
-        collective.workspace.places_at += 1
+        collective.root.places_at += 1
 
 
 def _did_fail(resource: Resource) -> bool:
@@ -45,15 +44,10 @@ def _did_fail(resource: Resource) -> bool:
 
 def _with_parents_colocations(resource: Resource, node: Node) -> int:
     """The node's points in the light of colocations of and with the instance."""
-    table: dict[str, int] = {node.id: node.score}
-    for colocation in this_with(resource):
-        table = spread_wish(colocation.primary, resource, table, colocation, spread.DEFAULT)
-    for colocation in with_this(resource):
-        if colocation.has_influence(resource):
-            table = spread_wish(
-                colocation.dependent, resource, table, colocation, spread.NONNEGATIVE
-            )
-    return table[node.id]
+    return points_alone(
+        resource, node, node.score, tuple(this_with(resource)),
+        tuple(one for one in with_this(resource) if one.has_influence(resource)),
+    )
 
 
 def _usable_node(resource: Resource, node: Node | None) -> tuple[bool, Node | None]:
@@ -114,19 +108,18 @@ def comparison() -> Callable[[Resource, Resource], int]:
 
 
 def _ban_unavailable(instance: Resource, max_per_node: int) -> None:
-    nodes = instance.workspace.node_by_id
-    parent = instance.parent
-    holder = instance if parent is None else parent
-    for name in instance.allowed:
-        if (
-            not instance.removed and nodes[name].can_run
-            and holder.allowed.get(name, -1) >= 0 and holder.counts.get(name, 0) < max_per_node
-        ):
-            continue
-        instance.allowed[name] = -INFINITY
-        for child in instance.children:
-            if name in child.allowed:
-                child.allowed[name] = -INFINITY
+    runnable = instance.workspace.runnable()
+    allowed = instance.allowed
+    holder = instance if instance.parent is None else instance.parent
+    theirs, counts = holder.allowed, holder.counts
+    banned = allowed if instance.removed else [
+        name for name in allowed
+        if not runnable[name] or theirs.get(name, -1) < 0 or counts.get(name, 0) >= max_per_node
+    ]
+    bans = dict.fromkeys(banned, -INFINITY)
+    allowed.update(bans)
+    for child in instance.children:
+        child.allowed.update({name: -INFINITY for name in bans if name in child.allowed})
     instance.touch()
     for child in instance.children:
         child.touch()
@@ -186,8 +179,10 @@ def _assign_early(
         reserved += 1
         assign.unset_node(instance)
         chosen = None
+    changed = parent.allowed != parent_allowed
     parent.allowed, parent.counts = parent_allowed, parent_counts
-    parent.touch()
+    if changed:
+        parent.touch()
     if chosen is None:
         return False
     _count(instance, chosen)
@@ -325,7 +320,7 @@ class Places:
     __slots__ = ("assigned", "current", "made_at")
 
     def __init__(self, collective: Resource) -> None:
-        self.made_at = collective.workspace.places_at
+        self.made_at = collective.root.places_at
         self.current: dict[Node, Resource] = {}
         self.assigned: dict[Node, Resource] = {}
         for instance in instances_of(collective):
@@ -341,7 +336,7 @@ class Places:
 
 def _places(collective: Resource) -> Places:
     kept = collective.places
-    if kept is None or kept.made_at != collective.workspace.places_at:
+    if kept is None or kept.made_at != collective.root.places_at:
         kept = collective.places = Places(collective)
     return kept
 
@@ -352,15 +347,16 @@ def find_compatible(
 ) -> Resource | None:
     """The instance that belongs to another one: on its node, or on the best node that it may have."""
     node = match.current_place() if current else match.assigned_place()
-    nodes = [node] if node is not None else sort_nodes(match.workspace, match.allowed, None)
     if role is Rank.UNKNOWN and attribute is None:
         known = _places(collective)
         first = known.current if current else known.assigned
-        for candidate in nodes:
-            found = first.get(candidate)
-            if found is not None:
-                return found
-        return None
+        if node is None and first:
+            allowed = match.allowed
+            node = best_node(
+                match.workspace, allowed, None, [one.id for one in first if one.id in allowed]
+            )
+        return None if node is None else first.get(node)
+    nodes = [node] if node is not None else sort_nodes(match.workspace, match.allowed, None)
     for candidate in nodes:
         for instance in instances_of(collective):
             if instance_matches(

@@ -30,7 +30,7 @@ from hashell.scheduler.colocation.scores import (
     change_priority,
 )
 from hashell.scheduler.node_criteria import apply_location
-from hashell.scheduler.nodes import sort_nodes
+from hashell.scheduler.nodes import best_node
 from hashell.scheduler.ordering import apply, make
 from hashell.scheduler.ordering import relations as rel
 from hashell.scheduler.variants.variant import Resource
@@ -62,9 +62,9 @@ class Primitive(Resource):
             for colocation in this_list:
                 if colocation.mandatory is mandatory:
                     self._follow(colocation)
-            for colocation in with_list:
-                if colocation.mandatory is mandatory:
-                    spread.add_dependent_scores(colocation, self)
+            spread.add_all_dependent_scores(
+                [one for one in with_list if one.mandatory is mandatory], self
+            )
         self._heed_role()
         assign.show_scores(self, "primitive")
         self._choose(prefer, stop_if_fail=stop_if_fail)
@@ -99,7 +99,7 @@ class Primitive(Resource):
 
     def _choose(self, prefer: Node | None, *, stop_if_fail: bool) -> None:
         workspace = self.workspace
-        if workspace.options.fencing_enabled and not workspace.have_fencing:
+        if workspace.options.fencing_enabled and not workspace.have_fencing and self.managed:
             self.managed = False
             workspace.relations_changed()
         if not self.managed:
@@ -121,39 +121,31 @@ class Primitive(Resource):
             prefer = roomiest
         if not self.unassigned:
             return
-        nodes = sort_nodes(self.workspace, self.allowed, self.active_node())
-        chosen: Node | None = None
-        if nodes:
-            best = nodes[0]
+        running = self.active_node()
+        chosen = best = best_node(self.workspace, self.allowed, running)
+        if best is not None:
             if (
                 prefer is not None and prefer.id in self.allowed
                 and self.allowed[prefer.id] >= self.allowed[best.id] and self.available(prefer)
             ):
                 chosen = prefer
             else:
-                chosen = self._stay_among_equals(nodes)
+                chosen = self._stay_among_equals(best, running)
         assign.set_node(
             self, chosen, score=0 if chosen is None else self.allowed[chosen.id], force=False,
             stop_if_fail=stop_if_fail,
         )
 
-    def _stay_among_equals(self, nodes: list[Node]) -> Node:
-        best = nodes[0]
+    def _stay_among_equals(self, best: Node, running: Node | None) -> Node:
         points = self.allowed[best.id]
         if self.parent is not None and self.parent.is_clone and self.parent.unique:
             return best
         if points <= 0 or not best.can_run:
             return best
-        running = self.active_node()
         # The score that counts here is the node's own, not this resource's.
         if running is None or not running.can_run or running.score < 0:
             return best
-        for node in nodes[1:]:
-            if self.allowed[node.id] != points:
-                break
-            if node is running:
-                return node
-        return best
+        return running if self.allowed.get(running.id) == points else best
 
     def _tell_remote_node(self) -> None:
         """A remote node will be online if its connection is assigned, else it shuts down."""

@@ -98,14 +98,12 @@ def promotion_score(resource: Resource, node: Node) -> tuple[int, bool]:
             total += score
             given |= child_given
         return total, given
-    if not _score_applies(resource, node):
-        return 0, False
     value = _attribute(resource, node, resource.history_id or resource.id)
     if value is None and not resource.unique:
         name = strip_instance(resource.id)
         if name != resource.id:
             value = _attribute(resource, node, name)
-    if value is None:
+    if value is None or not _score_applies(resource, node):
         return 0, False
     return parse_score(value), True
 
@@ -286,7 +284,7 @@ def _sort(clone: Clone, sums: _Sums) -> None:
             if book is not None:
                 book.give(child, chosen)
     clone.children.sort(key=cmp_to_key(_comparison()))
-    clone.workspace.places_at += 1
+    clone.root.places_at += 1
     clone.updating_nodes = False
     clone.workspace.held = None
 

@@ -25,6 +25,7 @@ from hashell.values.scores import INFINITY
 if TYPE_CHECKING:
     from hashell.scheduler.actions import Action
     from hashell.scheduler.colocation.relations import Colocation, Relations
+    from hashell.scheduler.colocation.wishes import Wish
     from hashell.scheduler.tickets import TicketUse
     from hashell.scheduler.variants.instances import Places
     from hashell.scheduler.workspace import Location
@@ -44,9 +45,9 @@ class Resource(ABC):
 
     `allowed` are points by node id; a node that is missing is not allowed. `counts` are, for
     collectives, how many instances a node has got. `assigned_score` are the points that the
-    assigned node had at that moment. `changed_at` is when on the workspace's clock `allowed` was
-    last changed; who changes it calls `touch`. `root` is the outermost parent, or the resource
-    itself; there `flags_at` counts changes of actions of all below.
+    assigned node had at that moment. Who changes `allowed` calls `touch`, which spoils the wishes
+    that were made from it, the `readers`. `root` is the outermost parent, or the resource itself;
+    there `flags_at` counts changes of actions of all below, and `places_at` changes of places.
     """
 
     def __init__(self, workspace: Workspace, found: Found, parent: Resource | None) -> None:
@@ -65,6 +66,7 @@ class Resource(ABC):
         self.parent = parent
         self.root: Resource = self if parent is None else parent.root
         self.flags_at = 0
+        self.places_at = 0
         self.children: list[Resource] = []
         self.meta: dict[str, str] = dict(found.meta)
         self.utilization: Mapping[str, int] = {
@@ -79,7 +81,7 @@ class Resource(ABC):
         self.role = RANK_OF[found.role]
         self.next_role = RANK_OF[found.next_role]
         self.allowed: dict[str, int] = dict(found.allowed)
-        self.changed_at = 0
+        self.readers: list[Wish] = []
         self.counts: dict[str, int] = {}
         self.probe_modes: dict[str, ProbeMode] = dict(found.probe_modes)
         self.known_on: set[str] = set(found.known_on)
@@ -252,7 +254,7 @@ class Resource(ABC):
         self.workspace.scores.record(self.id, "", score, reason)
         if score == -INFINITY and self.assigned is not None:
             self.assigned = None
-            self.workspace.places_at += 1
+            self.root.places_at += 1
 
     def _add_score(self, node: Node, score: int) -> None:
         for child in self.children:
@@ -263,9 +265,10 @@ class Resource(ABC):
 
     def touch(self) -> None:
         """Tell that its scores have changed."""
-        workspace = self.workspace
-        workspace.clock += 1
-        self.changed_at = workspace.clock
+        if self.readers:
+            for wish in self.readers:
+                wish.spoil()
+            self.readers.clear()
 
     def available(self, node: Node) -> bool:
         """Whether the node can run anything and this has no negative score there."""
