@@ -118,7 +118,9 @@ def _has_loop(start: Action, action: Action, before: Link) -> bool:
 
 
 def is_invalid(action: Action, before: Link) -> bool:
-    """Whether an ordering can not be kept: on a guest before its own container, or in a loop."""
+    """Whether an ordering can not be kept: on a guest before its own container, or in a loop. It is so only of actions
+    of containers, and of migrations.
+    """
     first = before.action
     if (
         not before.flags & rel.GUEST_ALLOWED and first.resource is not None

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from hashell.scheduler.workspace import Workspace
 
 
+_UNDONE_BY = {act.START: act.STOP, act.PROMOTE: act.DEMOTE}
+
+
 def probe_all(resources: Iterable[Resource], node: Node) -> bool:
     """Look for all of them on a node; whether any probe was made."""
     created = False
@@ -158,10 +161,23 @@ def _order_of_resource(resource: Resource) -> None:
         for child in resource.children:
             _order_of_resource(child)
         return
-    for probe in act.find_all(resource, act.key_of(resource, act.MONITOR), None):
-        for after in reversed(list(probe.after)):
+    ways: dict[Action, list[Action]] = {}
+    probes = resource.actions_by_key.get(act.key_of(resource, act.MONITOR), ())
+    for probe in probes:
+        if probe.task != act.MONITOR:
+            continue
+        for after in probe.after[::-1]:
             _block_starts_of_instances(probe, after)
-            _order_restarts(probe, after.action, set())
+            # The probes of one resource have the same before them, whatever the node.
+            stops = ways.get(after.action)
+            if stops is None:
+                stops = []
+                visited: set[Action] = set()
+                _find_stops(resource, after.action, visited, stops)
+                if visited.isdisjoint(probes):
+                    ways[after.action] = stops
+            for stop in stops:
+                link(probe, stop, rel.ORDERED, "probe")
 
 
 def _block_starts_of_instances(probe: Action, after: Link) -> None:
@@ -182,32 +198,27 @@ def _block_starts_of_instances(probe: Action, after: Link) -> None:
             link(probe, then.action, rel.ORDERED | rel.UNRUNNABLE_FIRST_BLOCKS, "probe")
 
 
-def _order_restarts(probe: Action, after: Action, visited: set[Action]) -> None:
-    """If the probe finds a resource, it restarts, and so do those that depend on it: their stops
-    wait for the probe.
-    """
+def _find_stops(resource: Resource, after: Action, visited: set[Action], stops: list[Action]) -> None:
+    """If a probe finds the resource, it restarts, and so do those that depend on it: their stops wait for the probe."""
     from hashell.scheduler.variants.instances import find_compatible
 
-    resource = probe.resource
-    if resource is None or not resource.is_primitive or probe.task != act.MONITOR:
-        return
     if after in visited:
         return
     visited.add(after)
     other = after.resource
     if other is not None and other.is_primitive and resource is not other:
-        down = {act.START: act.STOP, act.PROMOTE: act.DEMOTE}.get(after.task)
+        down = _UNDONE_BY.get(after.task)
         if down is not None:
-            for then in act.find_all(other, act.key_of(other, down), None):
-                if not then.flags & act.PSEUDO:
-                    link(probe, then, rel.ORDERED, "probe")
+            stops += [
+                then for then in other.actions_by_key.get(act.key_of(other, down), ()) if not then.flags & act.PSEUDO
+            ]
     compatible: Resource | None = None
     interleave = False
     if other is not None and other.variant > 1:
         interleave = other.interleave
         if interleave:
             compatible = find_compatible(resource, other, Rank.UNKNOWN, current=False)
-    for wrapper in reversed(list(after.after)):
+    for wrapper in after.after[::-1]:
         if not wrapper.flags & rel.FIRST_IMPLIES_THEN:
             chained = wrapper.action.resource
             if (
@@ -219,7 +230,7 @@ def _order_restarts(probe: Action, after: Action, visited: set[Action]) -> None:
                 continue
             if other.variant > 1 and interleave and compatible is not chained:
                 continue
-        _order_restarts(probe, wrapper.action, visited)
+        _find_stops(resource, wrapper.action, visited, stops)
 
 
 def _needed_before(probe: Action, then: Action) -> bool:
@@ -246,7 +257,7 @@ def _order_before_stops(ordering: Ordering) -> None:
     if ordering.first is not None:
         if ordering.first.task != act.STOP:
             return
-    elif not (ordering.first_key or "").endswith("_stop_0"):
+    elif ordering.first_key is not None and not ordering.first_key.endswith("_stop_0"):
         return
     if then_resource is not None and first_resource.launcher is then_resource:
         # A container stops only when what it launched has stopped, or was never found.

@@ -74,6 +74,29 @@ def _restart(first: Action, then: Action, mask: int) -> None:
         _clear(then, act.RUNNABLE, first)
 
 
+#: Relations whose effect depends on the second action, too.
+_BY_THEN = rel.PROMOTED_THEN_IMPLIES_FIRST | rel.UNMIGRATABLE_THEN_BLOCKS | rel.INTERMEDIATE_STOP
+
+
+def is_idle(first: Action, flags: int, mask: int, relation: int) -> bool:
+    """Whether a relation can change neither action, whatever the second one is: most relations of what goes on as it
+    is. Flags and mask are those of `update_pair`.
+    """
+    if relation & _BY_THEN:
+        return False
+    if relation & (rel.ASYMMETRIC | rel.FIRST_ELSE_THEN) and not first.flags & act.RUNNABLE:
+        return False
+    if relation & rel.UNRUNNABLE_FIRST_BLOCKS and mask & act.RUNNABLE and not flags & act.RUNNABLE:
+        return False
+    required = bool(mask & act.OPTIONAL) and not flags & act.OPTIONAL
+    if relation & rel.FIRST_IMPLIES_THEN and required and not first.flags & act.MIGRATABLE:
+        return False
+    return not (
+        relation & rel.THEN_IMPLIES_FIRST
+        and ((required and first.flags & act.OPTIONAL) or flags & first.flags & act.MIGRATABLE)
+    )
+
+
 def update_pair(first: Action, then: Action, flags: int, mask: int, relation: int) -> int:
     """What a relation means for two actions of primitives; which of them changed.
 
@@ -136,7 +159,7 @@ def update_pair(first: Action, then: Action, flags: int, mask: int, relation: in
 def _flags_for(action: Action, node: Node | None) -> int:
     """Flags of an action as an ordering sees them: on a node, for an action of a clone."""
     resource = action.resource
-    if resource is None:
+    if resource is None or resource.is_primitive:
         return action.flags
     flags = resource.action_flags(action, None)
     if node is None or not resource.is_clone:
@@ -170,6 +193,14 @@ def _update(
     if resource is None:
         return UNCHANGED
     return resource.update_ordered(first, then, node, flags, mask, relation)
+
+
+#: Relations that are looked at last, and what each is about.
+_LATE_MASKS = (
+    (rel.UNMIGRATABLE_THEN_BLOCKS, act.OPTIONAL), (rel.FIRST_ELSE_THEN, act.OPTIONAL),
+    (rel.ORDERED, act.RUNNABLE), (rel.ASYMMETRIC, act.RUNNABLE),
+)
+_LATE = rel.UNMIGRATABLE_THEN_BLOCKS | rel.FIRST_ELSE_THEN | rel.ORDERED | rel.ASYMMETRIC
 
 
 def _update_by_flags(
@@ -237,14 +268,10 @@ def _update_by_flags(
         elif not first_flags & act.RUNNABLE and then.flags & act.RUNNABLE:
             then.flags &= ~act.RUNNABLE
             changed |= THEN_CHANGED
-    for relation, mask in (
-        (rel.UNMIGRATABLE_THEN_BLOCKS, act.OPTIONAL), (rel.FIRST_ELSE_THEN, act.OPTIONAL),
-        (rel.ORDERED, act.RUNNABLE), (rel.ASYMMETRIC, act.RUNNABLE),
-    ):
-        if ordering.flags & relation:
-            changed |= _update(
-                first, then, node, first_flags, mask, relation, resource=then.resource
-            )
+    if ordering.flags & _LATE and then.resource is not None:
+        for relation, mask in _LATE_MASKS:
+            if ordering.flags & relation:
+                changed |= then.resource.update_ordered(first, then, node, first_flags, mask, relation)
     if (
         first.flags & act.RUNNABLE and ordering.flags & rel.FIRST_IMPLIES_THEN_GRAPHED
         and not first_flags & act.OPTIONAL
@@ -279,8 +306,11 @@ def revise(then: Action) -> None:
     if then.needed_before > 0:
         then.met_before = 0
         then.flags &= ~act.RUNNABLE
-    for ordering in reversed(list(then.before)):
+    simple = then.resource is not None and then.resource.is_primitive
+    for ordering in then.before[::-1]:
         first = ordering.action
+        if not ordering.flags & ~rel.ORDERED and simple and (first.resource is None or first.resource.is_primitive):
+            continue  # it says nothing but what comes first
         first_node, then_node = _group_place(first), _group_place(then)
         if (
             ordering.flags & rel.IF_ON_SAME_NODE and first_node is not None
@@ -329,12 +359,12 @@ def revise(then: Action) -> None:
 
 def _by_key(resource: Resource, key: str) -> list[Action]:
     """Actions by key; one that names a parent or member is read as this resource's."""
-    found = act.find_all(resource, key, None)
+    found = resource.actions_by_key.get(key)
     if not found:
         _, task, interval_ms = act.split_key(key)
         if task:
-            found = act.find_all(resource, act.key_of(resource, task, interval_ms), None)
-    return found
+            found = resource.actions_by_key.get(act.key_of(resource, task, interval_ms))
+    return list(found) if found else []
 
 
 def _link_after(first: Action | None, resource: Resource, ordering: Ordering) -> None:
@@ -400,6 +430,7 @@ def apply_orderings(workspace: Workspace) -> None:
     for action in reversed(list(workspace.actions)):
         revise(action)
     for action in reversed(workspace.actions):
-        for before in reversed(action.before):
-            if make_graph.is_invalid(action, before):
-                before.flags = rel.NONE
+        if action.task == act.MIGRATE_TO or (action.resource is not None and action.resource.launched):
+            for before in reversed(action.before):
+                if make_graph.is_invalid(action, before):
+                    before.flags = rel.NONE

@@ -330,6 +330,8 @@ class Group(Resource):
     def update_ordered(
         self, first: Action, then: Action, node: Node | None, flags: int, mask: int, relation: int
     ) -> int:
+        if apply.is_idle(first, flags, mask, relation):
+            return apply.UNCHANGED
         changed = apply.update_pair(first, then, flags, mask, relation)
         assert then.resource is not None
         for member in then.resource.children:

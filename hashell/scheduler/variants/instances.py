@@ -448,12 +448,16 @@ def update_ordered(
         return apply.UNCHANGED
     if _interleaves(first, then):
         return _update_interleaved(first, then, node, mask, relation)
+    idle = apply.is_idle(first, flags, mask, relation)
+    instances = list(instances_of(collective))
+    if idle and all(instance.is_primitive for instance in instances[:1]):
+        return apply.UNCHANGED
     changed = apply.update_pair(first, then, flags, mask, relation)
-    for instance in list(instances_of(collective)):
+    for instance in instances:
         of_instance = act.find_first(instance, task=then.task, node=node)
         if of_instance is None:
             continue
-        if not instance.action_flags(of_instance, node) & act.RUNNABLE:
+        if not instance.action_flags(of_instance, node) & act.RUNNABLE or idle:
             continue
         instance_changed = instance.update_ordered(
             first, of_instance, node, flags, mask, relation
