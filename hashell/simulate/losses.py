@@ -1,29 +1,37 @@
 """Losses: what becomes of a cluster when nodes are lost, one after another or in pairs, on paper.
 
-A loss is a node that is silent without having said goodbye, as a power cut is. What the cluster does about it is
-walked to the end, transition after transition, and what runs then is held against what ran before.
+A loss is a node that is silent without having said goodbye, as a power cut is; for a remote node, that its connection
+fails and cannot be had again from anywhere. What the cluster does about it is walked to the end, transition after
+transition, and what runs then is held against what ran before. Guests go down with the node that hosts them, as the
+history of their containers says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
+from lxml import etree
 from msgspec import Struct
 
 from hashell.cib.document import Cib
 from hashell.errors import BadUsage
 from hashell.model.nodes import NodeKind
 from hashell.scheduler.summary import NodeChange
+from hashell.scheduler.trace import trace
+from hashell.scheduler.why import WANTED, instances, tell
 from hashell.simulate import inject
-from hashell.simulate.run import Decision, decide, walk
+from hashell.simulate.run import Decision, FailureWish, decide, walk
 from hashell.state.cluster_state import ClusterState, read_cluster_state
 from hashell.state.resources import Resource
 from hashell.transition.graph import ActionKind
 from hashell.values.roles import Role
 
-#: Transitions until a cluster is at rest; what finds no rest by then is told as that.
+#: Transitions until a cluster is at rest, and one more for each node, as what is tried on one after another takes one
+#: each; what finds no rest by then is told as that.
 TRANSITIONS_MAX = 12
+#: Resources that stay down for which it is said why.
+REASONS_MAX = 8
 #: Losses in one rehearsal: all pairs of 60 nodes. Each takes the scheduler a few runs.
 LOSSES_MAX = 2000
 
@@ -62,6 +70,7 @@ class Loss(Struct, frozen=True):
     unfenced    lost nodes that cannot be fenced, so that what ran there is not recovered
     quorum      whether what is left has quorum
     at_rest     whether the cluster came to rest
+    reasons     why what is down stays down: resource, words
     """
 
     lost: tuple[str, ...]
@@ -73,6 +82,7 @@ class Loss(Struct, frozen=True):
     unfenced: tuple[str, ...]
     quorum: bool
     at_rest: bool = True
+    reasons: tuple[tuple[str, str], ...] = ()
 
     @property
     def survived(self) -> bool:
@@ -88,34 +98,74 @@ class Rehearsal(Struct, frozen=True):
     losses: tuple[Loss, ...]
 
 
-def rehearse(
+class Plan(Struct, frozen=True):
+    """A cluster at rest, and the losses that are to be rehearsed; each can be done for itself, by `lose`."""
+
+    cib: Cib
+    nodes: tuple[str, ...]
+    remote: frozenset[str]
+    quorate: Mapping[tuple[str, ...], bool]
+    runs: Mapping[str, Held]
+    down_before: tuple[str, ...]
+    now_s: float
+    utc_offset_s: int
+
+    @property
+    def cases(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(self.quorate)
+
+    def lose(self, lost: tuple[str, ...]) -> Loss:
+        """Lose these nodes at the same time."""
+        return _lose(self, lost)
+
+
+def plan(
     cib: Cib, now_s: float, *, together: int = 1, only: Sequence[str] = (), keep_quorum: bool | None = None,
     utc_offset_s: int = 0,
-) -> Rehearsal:
-    """Lose every node, and with `together` 2 every pair as well.
+) -> Plan:
+    """Let the cluster come to rest, and list the losses: every node, and with `together` 2 every pair as well.
 
     `only`: losses that take in one of these. `keep_quorum` None: quorum is lost where half of the nodes or fewer are
     left, but with two nodes it is kept, as corosync's two_node does. Raises TooManyLosses.
     """
-    clock_s = int(now_s)
-    cib, before, _ = _settle(cib, now_s, clock_s, utc_offset_s)
-    nodes = tuple(
-        node.name for node in before.nodes.values() if node.kind is NodeKind.CLUSTER and node.online
-    )
-    known = sum(node.kind is NodeKind.CLUSTER for node in before.nodes.values())
-    runs = held(before)
+    cib, before, _, _ = _settle(cib, now_s, int(now_s), utc_offset_s)
+    members = [node for node in before.nodes.values() if node.kind is NodeKind.CLUSTER]
+    up = tuple(node.name for node in members if node.online)
+    remote = tuple(node.name for node in before.nodes.values() if node.is_remote_node and node.online)
+    nodes = (*up, *remote)
     cases = [
         lost for size in range(1, together + 1) for lost in combinations(nodes, size)
-        if len(lost) < len(nodes) and (not only or set(only) & set(lost))
+        if len(set(up) - set(lost)) > 0 and (not only or set(only) & set(lost))
     ]
     if len(cases) > LOSSES_MAX:
         raise TooManyLosses(f"{len(cases)} losses are too many to rehearse (at most {LOSSES_MAX})", "name some nodes")
+    runs = held(before)
+    return Plan(
+        cib, nodes, frozenset(remote),
+        {lost: _quorum(before, len(set(up) - set(lost)), len(members), keep_quorum) for lost in cases},
+        runs, tuple(name for name in _wanted(before) if name not in runs), now_s, utc_offset_s,
+    )
+
+
+def rehearse(
+    cib: Cib, now_s: float, *, together: int = 1, only: Sequence[str] = (), keep_quorum: bool | None = None,
+    utc_offset_s: int = 0, progress: Callable[[int, int, str], object] | None = None,
+) -> Rehearsal:
+    """All losses of a `plan`, one after another. `progress` is told how many of how many are done, and what comes."""
+    planned = plan(
+        cib, now_s, together=together, only=only, keep_quorum=keep_quorum, utc_offset_s=utc_offset_s
+    )
     losses = []
-    for lost in cases:
-        quorum = _quorum(before, len(nodes) - len(lost), known, keep_quorum)
-        losses.append(_lose(cib, runs, lost, quorum, now_s, clock_s, utc_offset_s))
-    down = tuple(name for name in _wanted(before) if name not in runs)
-    return Rehearsal(nodes, down, tuple(losses))
+    for number, lost in enumerate(planned.cases):
+        if progress is not None:
+            progress(number, len(planned.cases), " + ".join(lost))
+        losses.append(planned.lose(lost))
+    return told(planned, losses)
+
+
+def told(planned: Plan, losses: Iterable[Loss]) -> Rehearsal:
+    """What came of a plan."""
+    return Rehearsal(planned.nodes, planned.down_before, tuple(losses))
 
 
 def _quorum(state: ClusterState, left: int, known: int, keep: bool | None) -> bool:
@@ -125,17 +175,18 @@ def _quorum(state: ClusterState, left: int, known: int, keep: bool | None) -> bo
 
 
 def _settle(
-    cib: Cib, now_s: float, clock_s: int, utc_offset_s: int
-) -> tuple[Cib, ClusterState, list[Decision]]:
-    """The cluster at rest, and the decisions that were carried out on the way."""
+    cib: Cib, now_s: float, clock_s: int, utc_offset_s: int, failures: Sequence[FailureWish] = ()
+) -> tuple[Cib, ClusterState, list[Decision], bool]:
+    """The cluster at rest, the decisions that were carried out on the way, and whether it came to rest."""
     done: list[Decision] = []
-    for _ in range(TRANSITIONS_MAX):
+    while True:
         decision = decide(cib, now_s, 0, utc_offset_s=utc_offset_s)
         if not _is_work(decision):
-            return cib, decision.state, done
+            return cib, decision.state, done, True
+        if len(done) >= TRANSITIONS_MAX + len(decision.state.nodes):
+            return cib, decision.state, done, False
         done.append(decision)
-        cib = walk(decision, (), clock_s).cib
-    return cib, decide(cib, now_s, 0, utc_offset_s=utc_offset_s).state, done
+        cib = walk(decision, failures, clock_s).cib
 
 
 def _is_work(decision: Decision) -> bool:
@@ -146,21 +197,56 @@ def _is_work(decision: Decision) -> bool:
     )
 
 
-def _lose(
-    cib: Cib, runs: Mapping[str, Held], lost: tuple[str, ...], quorum: bool, now_s: float, clock_s: int,
-    utc_offset_s: int,
-) -> Loss:
-    root = cib.copy_root()
+def lost_cib(planned: Plan, lost: tuple[str, ...]) -> tuple[Cib, list[FailureWish]]:
+    """The cluster just after a loss, and operations that will fail."""
+    root = planned.cib.copy_root()
+    failures: list[FailureWish] = []
     for node in lost:
-        inject.node_fail(root, node)
-    root.set("have-quorum", "1" if quorum else "0")
+        if node not in planned.remote:
+            inject.node_fail(root, node)
+    root.set("have-quorum", "1" if planned.quorate[lost] else "0")
+    for node in lost:
+        if node in planned.remote:
+            failures += _cut_off(root, node, planned)
     if root.get("dc-uuid"):
         # The coordinator may be among the lost: another node takes over.
-        first = read_cluster_state(Cib(root), now_s, utc_offset_s)
+        first = read_cluster_state(Cib(root), planned.now_s, planned.utc_offset_s)
         left = next((node for node in first.nodes.values() if node.kind is NodeKind.CLUSTER and node.online), None)
         if left is not None:
             root.set("dc-uuid", left.id)
-    _, after, done = _settle(Cib(root), now_s, clock_s, utc_offset_s)
+    return Cib(root), failures
+
+
+def _cut_off(root: etree._Element, name: str, planned: Plan) -> list[FailureWish]:
+    """A remote node's connection fails where it is, and cannot be made from anywhere."""
+    state = read_cluster_state(planned.cib, planned.now_s, planned.utc_offset_s)
+    connection = state.by_id.get(name)
+    if connection is None:
+        return []
+    monitors = [one.interval_ms for one in connection.config.operations if one.name == "monitor" and one.interval_ms]
+    agent = inject.Agent("ocf", "pacemaker", "remote")
+    for ident in connection.active_on:
+        host = state.nodes.get(ident)
+        if host is None:
+            continue
+        where = inject.node_state(root, host.name, host.id)
+        result = inject.Result(
+            name, "monitor", monitors[0] if monitors else 60_000, 1, 0, "the remote node was lost",
+            int(planned.now_s), {},
+        )
+        inject.count_failure(where, result, name, infinity=False)
+        inject.record(inject.resource_history(where, name, name, agent), result, host.name)
+    return [
+        FailureWish(f"{name}_start_0@{node.name}=1") for node in state.nodes.values() if node.kind is NodeKind.CLUSTER
+    ]
+
+
+def _lose(planned: Plan, lost: tuple[str, ...]) -> Loss:
+    runs = planned.runs
+    start, failures = lost_cib(planned, lost)
+    cib, after, done, at_rest = _settle(
+        start, planned.now_s, int(planned.now_s), planned.utc_offset_s, failures
+    )
     then = held(after)
     fenced = {
         change.node for decision in done for change in decision.schedule.changes
@@ -171,7 +257,8 @@ def _lose(
     for name, was in runs.items():
         now = then.get(name)
         if now is None:
-            down.append(name)
+            if name not in lost:  # the connection of a lost remote node is the loss itself
+                down.append(name)
             continue
         came = tuple(sorted(set(now.places) - set(was.places)))
         went = tuple(sorted(set(was.places) - set(now.places)))
@@ -183,10 +270,22 @@ def _lose(
             down.append(f"{name} (nobody is promoted)")
         elif set(now.promoted) - set(was.promoted):
             promoted.append(Move(name, was.promoted, now.promoted))
-    at_rest = len(done) < TRANSITIONS_MAX
     return Loss(
-        lost, tuple(moved), tuple(promoted), tuple(down), tuple(fewer), tuple(sorted(fenced)), unfenced, quorum, at_rest
+        lost, tuple(moved), tuple(promoted), tuple(down), tuple(fewer), tuple(sorted(fenced)), unfenced,
+        planned.quorate[lost], at_rest, tuple(_reasons(cib, planned, down)) if down else (),
     )
+
+
+def _reasons(cib: Cib, planned: Plan, down: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Why they stay down, as explained in the end."""
+    decision = decide(cib, planned.now_s, 0, WANTED, planned.utc_offset_s)
+    for name in down[:REASONS_MAX]:
+        names = instances(decision.state, name)
+        if not names:
+            continue
+        why = tell(decision.state, decision.schedule, trace(decision.state, names[:1]), names[0])
+        if why.stopped:
+            yield name, "; ".join(way.text for way in why.stopped[:len(planned.nodes) + 1])
 
 
 def held(state: ClusterState) -> dict[str, Held]:
