@@ -152,7 +152,11 @@ def _losses(planned: Plan, jobs: int, progress: Callable[[int, str], object]) ->
 
 
 def _moves(moves: Sequence[Move]) -> str:
-    return ", ".join(f"{one.resource} -> {' '.join(one.target)}" for one in moves) or "-"
+    """`a b -> node1, c -> node2`: what goes to the same place stands together."""
+    by_target: dict[tuple[str, ...], list[str]] = {}
+    for one in moves:
+        by_target.setdefault(one.target, []).append(one.resource)
+    return ", ".join(f"{' '.join(names)} -> {' '.join(target)}" for target, names in by_target.items()) or "-"
 
 
 def _row(loss: Loss) -> tuple[str, ...]:

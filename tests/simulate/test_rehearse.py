@@ -226,7 +226,13 @@ def test_the_table_keeps_to_eighty_columns(command):
     _code, out, _err = command(many, "--pairs")
     assert max(map(len, out.splitlines())) <= 80
     assert out.isascii()
-    assert all(f"a-rather-long-name-{n} " in " ".join(out.split()) for n in range(20))
+    assert all(f"a-rather-long-name-{n}" in out.split() for n in range(20))
+
+
+def test_what_goes_to_the_same_place_stands_together(command):
+    cluster = Cluster(group("g", primitive("a"), primitive("b")) + primitive("c")).settled()
+    _code, out, _err = command(cluster, "node1")
+    assert "a b -> node3" in out
 
 
 def test_several_processes_tell_the_same_as_one(command):
