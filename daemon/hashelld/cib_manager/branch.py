@@ -16,7 +16,7 @@ from hashell.cib.diff import make_patch
 from hashell.cib.document import Cib
 from hashell.cib.transaction import commit
 from hashell.errors import HashellError
-from hashelld.cib_manager.messages import Entry, Position, Write
+from hashelld.cib_manager.messages import Entry, Position, Result, Write
 from hashelld.core.effects import Archive
 
 #: Entries of a branch that are kept for the archive.
@@ -51,9 +51,13 @@ class Branch:
         self._entries.clear()
         self._folded = deque(positions, maxlen=FOLDED_MAX)
 
-    def lost(self, held: Iterable[Entry], known: set[Position]) -> list[Entry]:
-        """Entries of this branch, and of those `held`, that the winning history does not know."""
-        return [e for e in (*self._entries, *held) if e.position not in known and e.write]
+    def lost(self, held: Iterable[Entry], known: set[Position], results: Iterable[Result]) -> list[Entry]:
+        """Entries of this branch, and of those `held`, that the winning history knows neither by place nor by name."""
+        done = {(result.origin, result.boot, result.counter) for result in results}
+        return [
+            e for e in (*self._entries, *held)
+            if e.write and e.position not in known and (e.write.origin, e.write.boot, e.write.counter) not in done
+        ]
 
 
 def configuration_writes(entries: Iterable[Entry]) -> list[Write]:

@@ -120,7 +120,7 @@ class CibManager:
             record = records.entry_of(raw)
             if record and record[0] == self._base and record[1].position > self.ledger.head:
                 self.ledger.append(record[1], durable=True)
-            elif record and record[0] == self._base:
+            elif record and record[0] == self._base and not self.ledger.restate(record[1]):
                 self._branch.add(record[1])
         self.view: View | None = None
         self.phase = "waiting"
@@ -319,7 +319,7 @@ class CibManager:
         # What is held and not committed here may have been committed by a member that is gone, or in this node's
         # earlier life: in a branch it counts as written. (In a majority's view the authority would have it.)
         held = [entry for entry in self.ledger.held if not entry.unique]
-        lost = self._branch.lost(held, known)
+        lost = self._branch.lost(held, known, copy.results)
         self._keep_lost(origin, cib, lost, held, out)
         before, self.cib = self.cib, cib
         self.ledger.replace(copy.applied, copy.unique, copy.held)
@@ -499,6 +499,8 @@ class CibManager:
             entry = self.ledger.take_first(self._committed)
             if entry is None:
                 return
+            if entry.unique and self.view is not None and not self.view.unique:
+                entry = self._without_majority(entry, out)
             if entry.write is None:
                 self._start_of_view(entry, out)
             else:
@@ -508,6 +510,15 @@ class CibManager:
                 self._remember_digest(entry.position.index, out)
         if self.ledger.held and self.ledger.held[0].position.index <= self._committed:
             out.append(StartTimer("apply", 0, ApplyMore()))
+
+    def _without_majority(self, entry: Entry, out: list[Effect]) -> Entry:
+        """An entry that a majority's view ordered, committed in a branch: as the majority may never have held
+        it, it is part of the branch, and the journal says so."""
+        entry = msgspec.structs.replace(entry, unique=False)
+        if entry.write is not None and not entry.write.status_only:
+            token = f"branch:{self._base}:{entry.position.index}"
+            out.append(JournalAppend(token, records.encoded(self._base, entry)))
+        return entry
 
     def _start_of_view(self, entry: Entry, out: list[Effect]) -> None:
         version, highest = self.cib.version, Version(*entry.raise_to)

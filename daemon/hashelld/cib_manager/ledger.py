@@ -59,6 +59,14 @@ class Ledger:
         self.applied = entry.position
         return entry
 
+    def restate(self, entry: Entry) -> bool:
+        """A held entry is said again with another claim to a majority; False when it is not held (any more)."""
+        for place, held in enumerate(self.held):
+            if held.position == entry.position:
+                self.held[place] = entry
+                return True
+        return False
+
     def replace(self, applied: Position, unique: Position, held: Iterable[Entry]) -> None:
         """Take another node's ledger."""
         self.applied, self.unique = applied, unique

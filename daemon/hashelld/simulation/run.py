@@ -109,7 +109,7 @@ def main(argv: Sequence[str]) -> int:
     totals, bad = Totals(), 0
     for outcome in outcomes(todo, options.jobs):
         totals.add(outcome)
-        if totals.lives % 500 == 0:
+        if totals.lives % 100 == 0:
             print(f"… {totals}", flush=True)
         if outcome.error:
             bad += 1

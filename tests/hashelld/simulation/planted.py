@@ -1,0 +1,144 @@
+"""Planted mistakes: what the simulator must find. Each is a patch of one rule that the cluster cannot do without.
+
+`python tests/hashelld/simulation/planted.py 500` plants each in turn and says after how many seeds it was found.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from hashelld.cib_manager import core as cib_core
+from hashelld.controller import membership as told
+from hashelld.engine.mesh import core as mesh_core
+from hashelld.engine.mesh.core import MeshEngine
+from hashelld.engine.mesh.ordering import Ordering
+from hashelld.fencer.core import Fencer
+from hashelld.simulation.life import live
+
+#: Puts something in the place of an attribute until the test is over.
+Patch = Callable[[Any, str, Any], None]
+
+
+def ordering_a_frame_passes_a_lost_one(patch: Patch) -> None:
+    """A torn connection loses frames; what comes over the next one is taken as if nothing were missing."""
+    in_view = MeshEngine._in_view
+    needs_view = MeshEngine._needs_view
+    take = Ordering.take
+
+    def a_link_is_a_link(self, wanted, now_ms):
+        self._view_links.update({p.name: p.link for p in self._peers.values() if p.name in self._members.names})
+        return needs_view(self, wanted, now_ms)
+
+    def anything_goes(self, origin, link, frame, out):
+        self._view_links[origin] = link
+        return in_view(self, origin, link, frame, out)
+
+    def whatever_comes(self, order):
+        if order.messages and order.messages[0].sequence > self.delivered + 1:
+            self.delivered = order.messages[0].sequence - 1
+        return take(self, order)
+
+    patch(MeshEngine, "_is_whole", lambda self, name: name in self._peers)
+    patch(MeshEngine, "_in_view", anything_goes)
+    patch(MeshEngine, "_needs_view", a_link_is_a_link)
+    patch(Ordering, "take", whatever_comes)
+
+
+def views_a_ballot_is_forgotten_at_a_restart(patch: Patch) -> None:
+    """The number of a view is given a second time, to other members or another history."""
+    remembered = mesh_core._remembered
+
+    def forgotten(values):
+        return 0, remembered(values)[1]
+
+    patch(mesh_core, "_remembered", forgotten)
+
+
+def views_a_joining_node_may_leave_members_out(patch: Patch) -> None:
+    """Who proposes decides alone who belongs to the view."""
+    judge = mesh_core.Membership.judge
+
+    def generous(self, propose, reached, wanted):
+        nack = judge(self, propose, reached, wanted)
+        return None if nack is not None and nack.reason == "missing" else nack
+
+    patch(mesh_core.Membership, "judge", generous)
+
+
+def quorum_one_copy_less_than_a_majority_will_do(patch: Patch) -> None:
+    """A change counts as committed when half of the nodes hold it, rounded down."""
+    committed = cib_core.committed
+    patch(cib_core, "committed", lambda acks, members, *, quorum: committed(acks, members, quorum=max(1, quorum - 1)))
+
+
+def quorum_the_version_decides_before_the_lineage(patch: Patch) -> None:
+    """Whoever has written more often wins, also against what a majority acknowledged."""
+    patch(cib_core, "authority", lambda members, states: max(
+        members, key=lambda name: (states[name].version, states[name].unique)
+    ))
+
+
+def fencing_a_failed_device_counts_as_success(patch: Patch) -> None:
+    """What an agent said of its failure is not looked at."""
+    ran = Fencer._ran
+
+    def fine(self, said, origin, wall_s):
+        return ran(self, type(said)(said.task, said.attempt, "", said.listing), origin, wall_s)
+
+    patch(Fencer, "_ran", fine)
+
+
+def fencing_a_lost_node_is_taken_for_one_that_left(patch: Patch) -> None:
+    """Then nobody needs to fence it, and its services start elsewhere at once."""
+    absent = told.absent
+    patch(told, "absent", lambda cib, gone, polite: absent(cib, gone, set(gone)))
+
+
+def journal_nothing_is_waited_for(patch: Patch) -> None:
+    """An entry counts as held before it is on disk."""
+    append = cib_core.Ledger.append
+    patch(cib_core.Ledger, "append", lambda self, entry, *, durable: append(self, entry, durable=True))
+
+
+MISTAKES = (
+    ordering_a_frame_passes_a_lost_one, views_a_ballot_is_forgotten_at_a_restart,
+    views_a_joining_node_may_leave_members_out, quorum_one_copy_less_than_a_majority_will_do,
+    quorum_the_version_decides_before_the_lineage, fencing_a_failed_device_counts_as_success,
+    fencing_a_lost_node_is_taken_for_one_that_left, journal_nothing_is_waited_for,
+)
+
+
+def found_after(seeds: range, nodes: tuple[int, ...] = (3, 5, 7)) -> tuple[int, str]:
+    """How many seeds it took with what is planted now, and what broke; 0 when none did."""
+    for count, seed in enumerate(seeds, 1):
+        error = live(seed, nodes[seed % len(nodes)]).error
+        if error:
+            return count, error
+    return 0, ""
+
+
+def main(seeds: int) -> int:
+    missed = 0
+    for mistake in MISTAKES:
+        planted: list[tuple[Any, str, Any]] = []
+
+        def patch(where: Any, name: str, new: Any, planted=planted) -> None:
+            planted.append((where, name, getattr(where, name)))
+            setattr(where, name, new)
+
+        mistake(patch)
+        try:
+            count, error = found_after(range(1, seeds + 1))
+        finally:
+            for where, name, old in reversed(planted):
+                setattr(where, name, old)
+        told = f"found after {count} seeds: {error[:160]}" if count else "NOT FOUND"
+        print(f"{mistake.__name__}: {told}", flush=True)
+        missed += not count
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 500))
