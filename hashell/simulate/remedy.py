@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from lxml import etree
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hashell.cib.document import Cib
 from hashell.scheduler.reasons import Edit, Way
@@ -195,7 +196,11 @@ class _Search:
                     high = middle
                 else:
                     low = middle
-        return [*others, _points_way(top, self._node, show_score(high), asked[-1].text)]
+        way = _points_way(top, self._node, show_score(high), asked[-1].text)
+        if not asked[0].points and high > 0:
+            # It was not even allowed there: that is why a constraint is needed, however many points it gives.
+            way = replace(way, text=f"{asked[0].text}, with at least {show_score(high)} points")
+        return [*others, way]
 
 
 def _points_way(top: str, node: str, points: str, text: str = "") -> Way:

@@ -232,7 +232,7 @@ def test_the_table_keeps_to_eighty_columns(command):
 def test_what_goes_to_the_same_place_stands_together(command):
     cluster = Cluster(group("g", primitive("a"), primitive("b")) + primitive("c")).settled()
     _code, out, _err = command(cluster, "node1")
-    assert "a b -> node3" in out
+    assert "a b -> node2, c -> node3" in out
 
 
 def test_several_processes_tell_the_same_as_one(command):
