@@ -55,6 +55,7 @@ class _Search:
         self._first = first
         self._name = first.state.by_id[name].config.id if name in first.state.by_id else name
         self._asked = 0
+        self._not_allowed = ""
 
     def _decide(self, changes: Sequence[Way]) -> Decision:
         cib = self._cib
@@ -89,6 +90,9 @@ class _Search:
             if not new:
                 break
             changes += _merged(new)
+            self._not_allowed = self._not_allowed or next(
+                (way.text for way in new if any(edit.what == "points" and edit.value == "0" for edit in way.edits)), ""
+            )
             decision = self._decide(changes)
         else:
             if self._there(decision):
@@ -197,9 +201,9 @@ class _Search:
                 else:
                     low = middle
         way = _points_way(top, self._node, show_score(high), asked[-1].text)
-        if not asked[0].points and high > 0:
-            # It was not even allowed there: that is why a constraint is needed, however many points it gives.
-            way = replace(way, text=f"{asked[0].text}, with at least {show_score(high)} points")
+        if self._not_allowed:
+            # That is why a constraint is needed, however many points it gives.
+            way = replace(way, text=f"{self._not_allowed}, with at least {show_score(high)} points")
         return [*others, way]
 
 
