@@ -216,3 +216,12 @@ def test_a_template_gives_what_its_resources_leave_out():
         f'{pairs("meta_attributes", "t-meta", {"target-role": "Stopped"})}</template>'
     )
     assert Cluster(template + '<primitive id="a" template="t"/>').placements() == {"a": ""}
+
+
+def test_a_resource_that_a_repelling_set_names_twice_is_repelled_from_those_before_its_first_place():
+    sets = (
+        '<rsc_colocation id="c" score="-10"><resource_set id="s"><resource_ref id="a"/><resource_ref id="b"/>'
+        '<resource_ref id="a"/><resource_ref id="a"/></resource_set></rsc_colocation>'
+    )
+    cluster = Cluster(TWO, sets, nodes=("node1", "node2"))
+    assert sorted(cluster.score("b", node) for node in cluster.nodes) == [-10, 0]

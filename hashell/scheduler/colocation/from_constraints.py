@@ -171,7 +171,8 @@ def _add_set(
             else:
                 add(last, resource, influenced=resource)
         elif score < 0:
-            for other in members:
+            # Those before it; of one that is named twice, those before its first place.
+            for other in members[: one.references.index(name)]:
                 add(resource, other, influenced=resource)
         members.append(resource)
 
