@@ -50,13 +50,14 @@ class Told:
 
     text: str
     sections: Mapping[str, tuple[str, ...]]
+    graph: str = ""
 
     def lines(self, section: str) -> tuple[str, ...]:
         return self.sections.get(section, ())
 
 
-def told(text: str, points: str = "") -> Told:
-    """Take an output apart; `points` is that of a run which shows nothing else."""
+def told(text: str, points: str = "", graph: str = "") -> Told:
+    """Take an output apart; `points` is that of a run which shows nothing else, `graph` what was written."""
     sections: dict[str, list[str]] = {"scores": [_STEP.sub("", line) for line in points.splitlines()]}
     current = sections.setdefault("", [])
     for line in text.splitlines():
@@ -65,7 +66,7 @@ def told(text: str, points: str = "") -> Told:
             current = sections.setdefault(_HEADINGS[line], [])
         elif bare and not bare.startswith(_ASIDE):
             current.append(bare)
-    return Told(text, {name: tuple(lines) for name, lines in sections.items()})
+    return Told(text, {name: tuple(lines) for name, lines in sections.items()}, graph)
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Case:
     changes    all lines of the transition summary, in any order
     does       lines of the executed transition, in this order, perhaps with others between
     never      words that no line of the executed transition has
+    graph      what the transition graph has in it somewhere, as it is written
     scores     (resource, node) → points, as they are shown
     shows      lines of the revised status (parts of them are enough)
     argv       more words for the command
@@ -88,6 +90,7 @@ class Case:
     changes: Sequence[str] | None = None
     does: Sequence[str] = ()
     never: Sequence[str] = ()
+    graph: Sequence[str] = ()
     scores: Mapping[tuple[str, str], str] = field(default_factory=dict)
     shows: Sequence[str] = ()
     argv: Sequence[str] = ()
@@ -106,7 +109,13 @@ class Case:
     def _outputs(self, run: Callable[[list[str]], str], folder: Path) -> Told:
         """What comes of it, and where points count, what a second run says of them."""
         words = self.write(folder)
-        return told(run(words), run([*words, "-s", "-Q"]) if self.scores else "")
+        graph = folder / "graph.xml"
+        graph.unlink(missing_ok=True)
+        seen = run([*words, *(("-G", str(graph)) if self.graph else ())])
+        return told(
+            seen, run([*words, "-s", "-Q"]) if self.scores else "",
+            graph.read_text(encoding="utf-8") if graph.exists() else "",
+        )
 
     def ours(self, folder: Path) -> Told:
         """What the project's own command says."""
@@ -151,6 +160,7 @@ class Case:
             ]
             if f" on {node}: {score}" not in (line[line.index(" on "):] for line in shown):
                 missing.append(f"points of {resource} on {node}: {shown}")
+        missing += [f"not in the graph: {words!r}" for words in self.graph if words not in seen.graph]
         after = seen.lines("after")
         missing += [f"not shown: {words!r} in {list(after)}" for words in self.shows
                     if not any(words in line for line in after)]
