@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashelld.storage.journal import Journal, _framed, split
+from hashelld.storage.journal import Journal, framed, split
 
 records = st.lists(st.binary(max_size=50), max_size=8)
 
@@ -23,18 +23,18 @@ def test_records_come_back_in_order(tmp_path):
 
 @given(records, st.integers(min_value=0))
 def test_a_torn_end_is_cut_at_the_last_whole_record(kept, cut):
-    whole = b"".join(_framed(record) for record in kept)
+    whole = b"".join(framed(record) for record in kept)
     data = whole[: cut % (len(whole) + 1)]
     found, good, torn = split(data)
 
     assert found == kept[: len(found)]
-    assert len(found) == len(kept) or len(b"".join(map(_framed, kept[: len(found) + 1]))) > len(data)
+    assert len(found) == len(kept) or len(b"".join(map(framed, kept[: len(found) + 1]))) > len(data)
     assert good <= len(data) and torn
 
 
 @given(records.filter(len), st.data())
 def test_a_flipped_bit_never_gives_a_record_that_was_not_written(kept, data):
-    whole = bytearray(b"".join(_framed(record) for record in kept))
+    whole = bytearray(b"".join(framed(record) for record in kept))
     place = data.draw(st.integers(0, len(whole) - 1))
     whole[place] ^= 1 << data.draw(st.integers(0, 7))
     found, _, _ = split(bytes(whole))
