@@ -12,6 +12,7 @@ import itertools
 import os
 import socket
 import stat
+import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -149,7 +150,9 @@ class IpcServer:
         self._open_to_group()
         found = self._path.stat()
         self._inode = (found.st_dev, found.st_ino)
-        self._server = await asyncio.start_unix_server(self._serve, sock=listener, backlog=128)
+        # From Python 3.13 on asyncio takes the socket's file away by itself; `stop` does, and knows whether it is ours.
+        keep: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+        self._server = await asyncio.start_unix_server(self._serve, sock=listener, backlog=128, **keep)
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
     def _clear_the_way(self) -> None:
