@@ -160,6 +160,10 @@ class Words:
             rule.id: one for one in self._constraints.values() if isinstance(one, LocationConstraint)
             for rule in one.rules if rule.id is not None
         }
+        self._sets = {
+            part.id: one for one in self._constraints.values() if isinstance(one, ColocationConstraint)
+            for part in one.sets
+        }
         top = resource
         while top.parent is not None:
             top = top.parent
@@ -256,7 +260,9 @@ class Words:
         name, colon, rest = reason.partition(": ")
         if colon and rest.startswith(("colocation with ", "wish of ")):
             other = rest.rpartition(" ")[2]
-            text = f"colocation constraint {name} with {other}"
+            place = self._placements.get(other, "")
+            where = f"runs on {place}" if place else "runs nowhere, or in several places"
+            text = f"colocation constraint {name} binds the promoted instance to {other}, which {where}"
             if rest.startswith("wish"):
                 text = f"colocation constraint {name}: {other} is to be with the promoted instance, so its points count"
             return Told("colocation", text, name, other=other, way=f"remove or weaken {name}")
@@ -296,11 +302,13 @@ class Words:
 
     def _colocation(self, term: Term, name: str, rest: str) -> Told:
         other = rest.rpartition(" ")[2]
-        configured = self._constraints.get(name)
-        constraint = name if isinstance(configured, ColocationConstraint) else ""
-        where = f"colocation constraint {name}" if constraint else _IMPLIED.get(name, name).format(other=other)
-        way = f"remove or weaken {name}" if constraint else ""
-        command = f"hashell configure delete {name}" if constraint else ""
+        configured = self._constraints.get(name) or self._sets.get(name)
+        constraint = configured.id if isinstance(configured, ColocationConstraint) else ""
+        where = _IMPLIED.get(name, name).format(other=other)
+        if constraint:
+            where = f"colocation constraint {constraint}" + ("" if constraint == name else f", set {name}")
+        way = f"remove or weaken {constraint}" if constraint else ""
+        command = f"hashell configure delete {constraint}" if constraint else ""
         if rest.startswith("wish"):
             text = f"{other} is to be with it, so what {other} has there counts here too"
             text = f"{where}: {text}" if constraint else text
@@ -310,18 +318,28 @@ class Words:
         elif term.points <= -INFINITY:
             place = self._placements.get(other, "")
             if way and not self._keeps_apart(configured):
-                way = f"have {other} run there, or remove {name}"
+                way = f"have {other} run there, or remove {constraint}"
             text = f"it must be with {other}, which runs {f'on {place}' if place else 'nowhere'}"
             if self._keeps_apart(configured):
-                text = f"it must not be with {other}, which runs here"
+                text = f"it must not be with {other}, which runs {self._near(term, configured, other)}"
+        elif term.points < 0 and not self._placements.get(other, "") and not self._keeps_apart(configured):
+            text = f"it wants to be with {other}, which runs nowhere: that takes the points from every node"
         elif term.points < 0:
-            text = f"it would rather not be with {other}, which runs here"
+            text = f"it would rather not be with {other}, which runs {self._near(term, configured, other)}"
         else:
-            text = f"it wants to be with {other}, which runs here"
+            text = f"it wants to be with {other}, which runs {self._near(term, configured, other)}"
         return Told(
             "colocation", f"{where}: {text}" if constraint else f"{where}; {text}", constraint, other=other, way=way,
             command=command,
         )
+
+    def _near(self, term: Term, constraint: Constraint | None, other: str) -> str:
+        """Here, or where an attribute that the colocation goes by is the same as here."""
+        place = self._placements.get(other, "")
+        attribute = constraint.node_attribute if isinstance(constraint, ColocationConstraint) else None
+        if attribute in (None, "#uname") or place in ("", term.node):
+            return "here"
+        return f"on {place}, where {attribute} is the same as here"
 
     def _keeps_apart(self, constraint: Constraint | None) -> bool:
         return isinstance(constraint, ColocationConstraint) and parse_score(constraint.score or "") < 0
@@ -383,15 +401,18 @@ class Words:
         )
 
     def _capacity(self, term: Term) -> Told:
-        needs = ", ".join(f"{name}={value}" for name, value in sorted(self._resource.utilization.items()))
+        wanted = self._resource.utilization
         node = self._state.node_named(term.node)
-        has = ", ".join(f"{name}={value}" for name, value in sorted((node.utilization if node else {}).items()))
-        return Told(
-            "utilization",
-            f"it does not fit: it (with what must come along) needs {needs or 'capacity'}, the node has "
-            f"{has or 'none'} in all, and others use some of it",
-            way="free or add capacity there, or lower what it needs",
-        )
+        there = {} if node is None else {name: parse_score(value) for name, value in node.utilization.items()}
+        needs = ", ".join(f"{name}={value}" for name, value in sorted(wanted.items()))
+        has = ", ".join(f"{name}={there.get(name, 0)}" for name in sorted(wanted))
+        alone = any(parse_score(value) > there.get(name, 0) for name, value in wanted.items())
+        text = f"it does not fit: it needs {needs}, and the node has {has} in all"
+        if not wanted:
+            text = "it does not fit with what must come along"
+        elif not alone:
+            text += ", of which others (or what must come along) need some"
+        return Told("utilization", text, way="free or add capacity there, or lower what it needs")
 
     def _ticket(self, text: str, way: str, command: str) -> Told:
         names = tuple(dict.fromkeys(self._tickets()))

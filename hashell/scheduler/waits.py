@@ -143,15 +143,18 @@ class Waits:
 
     def _causes(self, action: int, parents: set[str], seen: set[int]) -> Iterator[Relation]:
         """What an action waits for in the graph; events of what it is in are replaced by what those wait for."""
+        events = []
         for relation in self._before.get(action, ()):
             first = self._actions[relation.first]
             if not relation.graphed or not first.in_graph or first.id in seen:
                 continue
             seen.add(first.id)
             if first.pseudo and (first.resource in parents or first.task in _EVENTS):
-                yield from self._causes(first.id, parents, seen)
+                events.append(first.id)
             else:
                 yield relation
+        for event in events:
+            yield from self._causes(event, parents, seen)
 
     def _wait(self, action: PlannedAction, relations: Sequence[Relation], *, possible: bool) -> Wait:
         causes = tuple(self.cause(one) for one in relations[:SHOWN_MAX])

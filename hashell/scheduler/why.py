@@ -67,6 +67,7 @@ class NodeWhy(Struct, frozen=True):
     obstacles   why the node can run nothing at all
     veto        the first term that forbids the node
     ways        what would have to change so that the resource runs there; empty where it does
+    note        why it is not even allowed, or why its points begin at -INFINITY; else empty
     """
 
     node: str
@@ -78,6 +79,7 @@ class NodeWhy(Struct, frozen=True):
     obstacles: tuple[Way, ...]
     veto: Summand | None
     ways: tuple[Way, ...]
+    note: str = ""
 
 
 class PromotionWhy(Struct, frozen=True):
@@ -233,8 +235,16 @@ class _Teller:
         chosen = bool(self.place) and node.name == self.place
         ways = () if chosen else tuple(_once(self._ways(node, points, (*summands, *later), obstacles)))
         return NodeWhy(
-            node.name, chosen, points, self.trace.base.get(node.name, 0), summands, later, obstacles, veto, ways
+            node.name, chosen, points, self.trace.base.get(node.name, 0), summands, later, obstacles, veto, ways,
+            self._note(node, points),
         )
+
+    def _note(self, node: Node, points: int | None) -> str:
+        if points is None:
+            return self._not_allowed(node)
+        if self.trace.base.get(node.name, 0) <= -INFINITY:
+            return f"{node.name} is offline or shutting down, so all points there begin so"
+        return ""
 
     def _summand(self, term: Term) -> Summand:
         told = self.words.describe(term)

@@ -25,7 +25,7 @@ from hashell.simulate.arguments import Parser
 from hashell.simulate.remedy import Remedy, remedy
 from hashell.simulate.run import decide, with_status
 from hashell.simulate.source import LiveCib, read_cib, zone
-from hashell.values.scores import show_score
+from hashell.values.scores import INFINITY, show_score
 
 #: Instances of one resource that are told of without --all: a clone on a hundred nodes is the same a hundred times.
 INSTANCES_MAX = 8
@@ -117,12 +117,11 @@ def _node_lines(why: Why, one: NodeWhy) -> Iterator[str]:
     for way in one.obstacles:
         yield from _wrapped(way.text, f"    {'!':>{_INDENT - 6}}  ")
     if one.base or not one.summands:
-        yield from _wrapped(
-            "to begin with" if one.base else "nothing speaks for or against it" if one.points is not None
-            else "no constraint allows it here (symmetric-cluster=false), or it is a bundle's inside",
-            f"    {show_score(one.base):>{_INDENT - 6}}  ",
-        )
-    vetoed = False
+        begin = one.note or ("to begin with" if one.base else "nothing speaks for or against it")
+        if one.base <= -INFINITY:
+            begin = f"VETO: {begin}"
+        yield from _wrapped(begin, f"    {show_score(one.base):>{_INDENT - 6}}  ")
+    vetoed = one.base <= -INFINITY
     for place, summand in enumerate((*one.summands, *one.later)):
         text = _summand_lines(
             summand if place < len(one.summands)
@@ -242,6 +241,7 @@ def data_of(why: Why, found: Remedy | None = None) -> dict[str, object]:
                 "terms": [_summand_data(term) for term in one.summands],
                 "later": [_summand_data(term) for term in one.later],
                 "obstacles": _way_data(one.obstacles),
+                "note": one.note,
                 "veto": None if one.veto is None else _summand_data(one.veto), "ways": _way_data(one.ways),
             }
             for one in why.nodes
