@@ -367,7 +367,8 @@ class _Teller:
         if not resource.managed and now:
             return f"{names} is active on {', '.join(now)}, and not managed: the cluster leaves it as it is"
         if runs and now == [self.place]:
-            return f"{names} runs on {self.place} and stays there{shown}"
+            again = any(one.what in ("Restart", "Recover") for one in self._changes())
+            return f"{names} runs on {self.place} and {'will run there again' if again else 'stays there'}{shown}"
         if runs and now:
             return f"{names} is active on {', '.join(now)} and will run on {self.place}{shown}"
         if runs:
