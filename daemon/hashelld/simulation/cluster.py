@@ -121,7 +121,9 @@ class Node:
         settings = make({
             "cluster": "sim", "node": self.name, "state_dir": _HERE, "run_dir": _HERE, "key": _HERE,
             "peers": tuple((name, 1) for name in cluster.names if name != self.name),
-            "expect": len(cluster.names), "zeroconf": False, **cluster.options,
+            "expect": len(cluster.names), "zeroconf": False,
+            # Lives are short: who flaps waits, but not for minutes.
+            "flap_delay_max_ms": 1000, **cluster.options,
         })
         records = disk.records
         ballot = disk.values.get("ballot", b"0")

@@ -48,3 +48,12 @@ class GoneNow(Event):
 @dataclass(frozen=True, slots=True)
 class HeartbeatGone(Event):
     """Time enough for another heartbeat process to be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeOver(Event):
+    """A torn connection should have been resumed by now."""
+
+    name: str
+    session: int
+    torn_ms: int

@@ -37,7 +37,8 @@ class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 class Hello(Frame, frozen=True):
     """First word of both sides. `port` is where the speaker listens, `heartbeat` its UDP port for beats (0: none),
-    `addresses` where both can be reached besides the address of this connection."""
+    `addresses` where both can be reached besides the address of this connection, `session` its own number for what
+    begins here."""
 
     protocol: int
     cluster: str
@@ -48,6 +49,7 @@ class Hello(Frame, frozen=True):
     port: int = 0
     heartbeat: int = 0
     addresses: tuple[str, ...] = ()
+    session: int = 0
 
 
 class Refuse(Frame, frozen=True):
@@ -75,6 +77,21 @@ class Goodbye(Frame, frozen=True):
     """I leave on purpose: no suspicion, nobody fences."""
 
     reason: str = ""
+
+
+class Ack(Frame, frozen=True):
+    """So many counted frames of yours have come since our session began."""
+
+    received: int
+
+
+class Resume(Frame, frozen=True):
+    """Our connection is torn; let us go on over this one. Numbers of the session as the speaker and as the hearer gave
+    them, and how many counted frames have come."""
+
+    mine: int
+    yours: int
+    received: int
 
 
 class Ordered(msgspec.Struct, frozen=True, array_like=True):
@@ -203,7 +220,8 @@ class Direct(Frame, frozen=True):
 
 
 AnyFrame = (
-    Hello | Refuse | Beat | Goodbye | Propose | Nack | Promise | Install | Submit | Order | Got | Direct
+    Hello | Refuse | Beat | Goodbye | Ack | Resume | Propose | Nack | Promise | Install | Submit
+    | Order | Got | Direct
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -1,38 +1,53 @@
-"""Flaps: a node that is lost and back again and again comes back later each time. Pure."""
+"""Flaps: a node that is lost again soon after it came back is taken in later each time. Pure."""
 
 from __future__ import annotations
 
-#: So many losses in this time make a flapping node; the first delay, doubled with each further loss.
+from dataclasses import dataclass
+
+#: Milliseconds in a view after which a node counts as steady again, and after which all is forgotten.
+STEADY_MS = 10_000
+FORGET_MS = 600_000
+#: So many losses, each soon after the one before, make a flapping node; the first delay, doubled with each further one.
 LOSSES = 3
-WINDOW_MS = 600_000
 FIRST_MS = 1_000
 #: Nodes remembered.
 NODES_MAX = 256
 
 
+@dataclass(slots=True)
+class _Node:
+    joined_ms: int = 0
+    lost_ms: int = 0
+    losses: int = 0
+
+
 class Flaps:
-    """Losses by name. `most_ms` 0: nobody waits."""
+    """Losses by name. `most_ms` bounds the delay; 0: nobody waits."""
 
     def __init__(self, most_ms: int) -> None:
         self._most_ms = most_ms
-        self._lost: dict[str, list[int]] = {}
+        self._nodes: dict[str, _Node] = {}
+
+    def joined(self, name: str, now_ms: int) -> None:
+        if len(self._nodes) >= NODES_MAX and name not in self._nodes:
+            del self._nodes[next(iter(self._nodes))]
+        self._nodes.setdefault(name, _Node()).joined_ms = now_ms
 
     def lost(self, name: str, now_ms: int) -> int:
-        """Milliseconds for which it is not taken into a view again; 0: at once."""
-        losses = [when for when in self._lost.pop(name, []) if now_ms - when < WINDOW_MS]
-        losses.append(now_ms)
-        self._lost[name] = losses[-32:]
-        if len(self._lost) > NODES_MAX:
-            del self._lost[next(iter(self._lost))]
-        return self._delay_ms(name)
-
-    def _delay_ms(self, name: str) -> int:
-        beyond = len(self._lost.get(name, ())) - LOSSES
-        return min(self._most_ms, FIRST_MS << min(beyond, 16)) if beyond >= 0 else 0
+        """Milliseconds for which it is not taken in again; 0: none."""
+        node = self._nodes.get(name)
+        if node is None:
+            return 0
+        if now_ms - node.joined_ms > STEADY_MS or now_ms - node.lost_ms > FORGET_MS:
+            node.losses = 0
+        node.losses += 1
+        node.lost_ms = now_ms
+        return self.waits_ms(name, now_ms)
 
     def waits_ms(self, name: str, now_ms: int) -> int:
         """For how long it still has to wait."""
-        losses = self._lost.get(name)
-        if not losses or now_ms - losses[-1] >= WINDOW_MS:
+        node = self._nodes.get(name)
+        if node is None or node.losses < LOSSES:
             return 0
-        return max(0, losses[-1] + self._delay_ms(name) - now_ms)
+        delay_ms = min(self._most_ms, FIRST_MS << min(node.losses - LOSSES, 16))
+        return max(0, node.lost_ms + delay_ms - now_ms)

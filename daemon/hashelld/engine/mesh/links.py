@@ -30,10 +30,11 @@ class FrameCame(Event):
 
 @dataclass(frozen=True, slots=True)
 class LinkClosed(Event):
-    """Whoever closed it; `reason` for people."""
+    """Whoever closed it; `reason` for people. `faulty`: the peer said what no sound peer says, or does not read."""
 
     link: int
     reason: str = ""
+    faulty: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hashelld.engine.mesh.codec import ViewId
+from hashelld.engine.mesh.codec import Hello, ViewId
 from hashelld.engine.mesh.links import Address
+from hashelld.engine.mesh.sessions import Session
 
 #: What a node is in before its first view.
 NO_VIEW = ViewId()
@@ -22,6 +23,7 @@ class Peer:
     address: Address
     dialed: bool
     feature_set: str
+    session: Session
     reach: dict[str, int] = field(default_factory=dict)
     view: ViewId = NO_VIEW
     beats: int = 0
@@ -31,12 +33,19 @@ class Peer:
     wants_often: bool = True
     #: The number of the last question whether it is there.
     asked: int = 0
+    #: Since when its connection is torn, and over which one it is being resumed; since when it lags (0: not).
+    torn_ms: int = 0
+    resuming: int = 0
+    lags_ms: int = 0
 
 
 @dataclass(slots=True)
 class Link:
-    """A connection that has not said Hello yet, or that has (`name`)."""
+    """A connection that has not said Hello yet, or that has (`name`). `offered`: we have said Resume on it."""
 
     address: Address
     dialed: bool
     name: str = ""
+    hello: Hello | None = None
+    since_ms: int = 0
+    offered: bool = False

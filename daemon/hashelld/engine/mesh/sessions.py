@@ -1,9 +1,9 @@
 """Sessions: what a connection carried, so that another one can go on where it was torn. Pure.
 
 Both ends count the frames that matter (Hello, Refuse, Beat, Goodbye, Ack and Resume are not counted) and keep what the
-other has not acknowledged, up to a bound. A connection that takes over begins with Resume from both: who we think we are
-to one another, and how many frames came. If what the other lacks is not kept any more, the session is over, and with it
-the view that it belonged to: what is lost is never passed over.
+other has not acknowledged, up to a bound. A connection that takes over begins with Resume from both: which session, and
+how many frames came. If what the other lacks is not kept any more, the session is over, and with it the view that it
+belonged to: what is lost is never passed over.
 """
 
 from __future__ import annotations

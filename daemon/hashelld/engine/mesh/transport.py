@@ -129,7 +129,7 @@ class _Connection(asyncio.Protocol):
             for frame in self.reader.feed(data):
                 self.owner.feed("engine", FrameCame(self.link, frame))
         except BadFrame as error:
-            self.owner.closed(self, f"{self.address[0]}: {error}")
+            self.owner.closed(self, f"{self.address[0]}: {error}", faulty=True)
             self.abort()
             return
         if self.owner.is_busy() and self.transport:
@@ -293,9 +293,9 @@ class Transport:
             connection.link, connection.address, connection.dialed, _plain_ip(str(local[0]))
         ))
 
-    def closed(self, connection: _Connection, reason: str) -> None:
+    def closed(self, connection: _Connection, reason: str, *, faulty: bool = False) -> None:
         if self._links.pop(connection.link, None) is not None:
-            self.feed("engine", LinkClosed(connection.link, reason))
+            self.feed("engine", LinkClosed(connection.link, reason, faulty))
 
     def _send(self, name: str, effect: Effect) -> None:
         assert isinstance(effect, LinkSend)
@@ -306,7 +306,7 @@ class Transport:
                 continue
             connection.transport.write(data)
             if connection.transport.get_write_buffer_size() > WAITING_MAX:
-                self.closed(connection, "it does not read what it is sent")
+                self.closed(connection, "it does not read what it is sent", faulty=True)
                 connection.abort()
 
     def _close(self, name: str, effect: Effect) -> None:

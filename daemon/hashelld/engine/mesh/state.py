@@ -1,0 +1,107 @@
+"""State: what all parts of the engine know, and how they tell people. The parts (linking.py, viewing.py, core.py) build
+on one another in this order: a lower one never asks a higher one, but for the hooks that it declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from hashelld.core.effects import Effect, Log, Tell
+from hashelld.core.events import Happened
+from hashelld.engine.engine import Me
+from hashelld.engine.mesh.codec import Direct, Frame, Got, Order, Roster, Submit
+from hashelld.engine.mesh.complaints import Complaints
+from hashelld.engine.mesh.discovery import Discovery
+from hashelld.engine.mesh.flaps import Flaps
+from hashelld.engine.mesh.hearing import Hearing
+from hashelld.engine.mesh.membership import Membership
+from hashelld.engine.mesh.ordering import Ordering
+from hashelld.engine.mesh.peers import Link, Peer
+from hashelld.engine.quorum import Options
+from hashelld.settings import Settings
+
+ViewFrame = Submit | Order | Got | Direct
+
+
+class State:
+    """The fields of one node's engine."""
+
+    def __init__(self, settings: Settings, me: Me, values: Mapping[str, bytes]) -> None:
+        self._settings = settings
+        self._me = me
+        self._options = Options(
+            settings.expect, settings.two_node, settings.wait_for_all, settings.auto_tie_breaker
+        )
+        self._members = Membership(me.name, me.boot, *_remembered(values))
+        self._ordering = Ordering(me.name)
+        self._discovery = Discovery()
+        self._flaps = Flaps(settings.flap_delay_max_ms)
+        self._complaints = Complaints()
+        #: Connections by number; the nodes at whose other end we know.
+        self._links: dict[int, Link] = {}
+        self._peers: dict[str, Peer] = {}
+        self._hearing = Hearing(settings, me, self._peers)
+        #: The connections that the view lives on: those that it began with, or that took over from them.
+        self._view_links: dict[str, int] = {}
+        #: Frames of a view that is promised and not yet installed here; such as wait until a doubt is over.
+        self._early: list[tuple[str, int, ViewFrame]] = []
+        self._doubtful: list[tuple[str, int, ViewFrame]] = []
+        self._doubting = False
+        self._too_many = False
+        self._heard_since: set[str] = set()
+        self._asked = 0
+        self._asked_awake = 0
+        self._ticks = 0
+        self._goodbyes: dict[str, int] = {}
+        self._unwilling: dict[str, tuple[int, int]] = {}
+        self._now_ms = 0
+        self._started_ms = 0
+        self._installed_ms = 0
+        self._proposing_ms = 0
+        self._stuck = False
+        self._leaving = False
+        self._port = settings.port
+        self._heartbeat_port = 0
+        self._addresses: tuple[str, ...] = ()
+        self._local = "localhost"
+        self._quorate: bool | None = None
+
+    def _happened(self, kind: str, level: str, text: str, out: list[Effect], *about: str) -> None:
+        out.append(Tell(Happened(kind, level, text, about)))
+
+    def _complain(self, key: str, text: str, now_ms: int, out: list[Effect]) -> None:
+        """One clear line for people; the same again only after a minute."""
+        if not self._complaints.is_due(key, text, now_ms):
+            return
+        out.append(Log("warning", text))
+        self._happened("trust", "warning", text, out)
+
+    def _reached(self) -> dict[str, int]:
+        return {self._me.name: self._me.boot, **{p.name: p.boot for p in self._peers.values()}}
+
+    def _is_whole(self, name: str) -> bool:
+        """The connection that this view lives on is still the one to this member."""
+        peer = self._peers.get(name)
+        return peer is not None and self._view_links.get(name) == peer.link
+
+
+def is_counted(frame: Frame) -> bool:
+    """Whether a session counts a frame: all whose loss would matter."""
+    return type(frame).__name__ not in _UNCOUNTED
+
+
+_UNCOUNTED = frozenset({"Hello", "Refuse", "Beat", "Goodbye", "Ack", "Resume"})
+
+
+def _remembered(values: Mapping[str, bytes]) -> tuple[int, Roster]:
+    """The highest ballot and the roster of earlier lives; damaged values count as none."""
+    try:
+        highest = int(values.get("ballot", b"0"))
+    except ValueError:
+        highest = 0
+    try:
+        known = msgspec.msgpack.decode(values["roster"], type=Roster)
+    except (KeyError, msgspec.MsgspecError):
+        known = Roster()
+    return max(highest, known.version.n), known

@@ -1,0 +1,245 @@
+"""Viewing: who should be in the view → proposals, promises, an agreed view.
+
+Theory of operation. Every node tells all links whom it reaches; from that matrix each computes whom it wants in the
+view (cliques.py). Who differs from its view waits a moment, longer the later its name, and proposes (membership.py).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from hashelld.core.effects import CancelTimer, Effect, Log, StartTimer, StoreValue, Tell
+from hashelld.core.events import Blocked, MembersChanged
+from hashelld.engine.mesh import recovery, roster
+from hashelld.engine.mesh.alarms import InstallOverdue, ProposeNow, RoundOverdue
+from hashelld.engine.mesh.cliques import wanted_members
+from hashelld.engine.mesh.codec import Install, Nack, Ordered, Promise, Propose, ViewId
+from hashelld.engine.mesh.linking import Linking
+from hashelld.engine.mesh.told import lines_of, view_of
+
+#: Milliseconds by which each later name waits longer before it proposes: a proposal takes less.
+RANK_MS = 250
+#: Milliseconds for which a node that does not want us is left alone; doubled each time, up to the last.
+UNWILLING_MS = (1_000, 60_000)
+
+
+class Viewing(Linking):
+    """The part of the engine that agrees on views."""
+
+    # --- hooks for what builds on this
+
+    def _deliver(self, messages: list[Ordered], out: list[Effect]) -> None:
+        raise NotImplementedError
+
+    def _view_began(self, now_ms: int, out: list[Effect]) -> None:
+        raise NotImplementedError
+
+    # --- views
+
+    def _wanted(self, now_ms: int) -> frozenset[str]:
+        """Whom we would have in a view now, ourselves among them."""
+        reached = self._reached()
+        reach: dict[str, set[str]] = {self._me.name: set(reached)}
+        for peer in self._peers.values():
+            if self._unwilling.get(peer.name, (0, 0))[0] > now_ms:
+                continue
+            if peer.name not in self._members.names and self._flaps.waits_ms(peer.name, now_ms):
+                continue
+            # A peer reaches another life of somebody than we do: that is nobody.
+            reach[peer.name] = {n for n, boot in peer.reach.items() if reached.get(n) == boot}
+        return wanted_members(self._me.name, reach, self._members.names)
+
+    def _evaluate(self, now_ms: int, out: list[Effect]) -> None:
+        """Start, restart or stop the wait before a proposal."""
+        if self._leaving or self._started_ms == 0:
+            return
+        wanted = self._wanted(now_ms)
+        if not self._needs_view(wanted, now_ms):
+            if self._proposing_ms:
+                self._proposing_ms = 0
+                out.append(CancelTimer("propose"))
+            return
+        if self._members.round is not None:
+            return
+        rank = sorted(wanted).index(self._me.name)
+        due = now_ms + self._settings.settle_ms + RANK_MS * rank
+        if not self._proposing_ms or due < self._proposing_ms:
+            self._proposing_ms = due
+            out.append(StartTimer("propose", due - now_ms, ProposeNow()))
+
+    def _needs_view(self, wanted: frozenset[str], now_ms: int) -> bool:
+        members = self._members
+        if members.is_between and not self._stuck:
+            return False
+        if self._stuck:
+            return True
+        if not members.seats:
+            return self._may_start(wanted, now_ms)
+        if wanted != members.names:
+            return True
+        for seat in members.seats:
+            if seat.name == self._me.name:
+                continue
+            peer = self._peers[seat.name]
+            if peer.boot != seat.boot or self._view_links.get(seat.name) != peer.link:
+                return True
+            # It sits in another view than we think: it missed ours, or we missed its.
+            long = now_ms - self._installed_ms > 4 * self._settings.phase_ms
+            if long and peer.view != members.view:
+                return True
+        return False
+
+    def _may_start(self, wanted: frozenset[str], now_ms: int) -> bool:
+        """Whether to form the first view now, or to wait for those that should come."""
+        if any(peer.view.n for peer in self._peers.values() if peer.name in wanted):
+            return True
+        settings = self._settings
+        count = max(
+            settings.expect, len(self._members.roster.entries), 1 + bool(settings.peers)
+        )
+        if len(wanted) >= max(2, count):
+            return True
+        window = settings.join_window_ms if count > 1 else 1000 if settings.zeroconf else 0
+        return now_ms - self._started_ms >= window
+
+    def _propose(self, now_ms: int, out: list[Effect]) -> None:
+        wanted = self._wanted(now_ms)
+        if self._leaving or self._members.round or not self._needs_view(wanted, now_ms):
+            return
+        self._stuck = False
+        reached = self._reached()
+        propose = self._members.propose({name: reached[name] for name in wanted})
+        out.append(Log("debug", "proposing", {"members": sorted(wanted), "n": propose.ballot.n}))
+        out.append(StartTimer("round", self._settings.phase_ms, RoundOverdue(propose.ballot)))
+        for name in sorted(wanted - {self._me.name}):
+            self._send(name, propose, out)
+        self._promise(propose.ballot, self._me.name, now_ms, out)
+
+    def _proposed(self, origin: str, propose: Propose, now_ms: int, out: list[Effect]) -> None:
+        if propose.ballot.proposer != origin or self._leaving:
+            return
+        # It proposes to us, so it is willing.
+        self._unwilling.pop(origin, None)
+        nack = self._members.judge(propose, self._reached(), self._wanted(now_ms))
+        if nack:
+            self._send(origin, nack, out)
+        else:
+            self._promise(propose.ballot, origin, now_ms, out)
+
+    def _promise(self, ballot: ViewId, proposer: str, now_ms: int, out: list[Effect]) -> None:
+        members = self._members
+        if not members.is_between and members.seats:
+            out.append(Tell(Blocked()))
+        members.promise(ballot)
+        self._stuck = False
+        self._doubting = False
+        self._doubtful.clear()
+        self._early.clear()
+        if self._proposing_ms:
+            self._proposing_ms = 0
+            out.append(CancelTimer("propose"))
+        # Written before any entry of that view is: ballots rise for ever, also through a restart of all.
+        out.append(StoreValue(f"ballot:{ballot.n}", "ballot", str(ballot.n).encode()))
+        out.append(StartTimer("install", 2 * self._settings.phase_ms, InstallOverdue(ballot)))
+        promise = Promise(
+            ballot, self._ordering.owed(), members.since, members.all_seen, self._settings.expect,
+            self._settings.votes, members.roster, self._me.feature_set, members.unique,
+        )
+        if proposer != self._me.name:
+            self._send(proposer, promise, out)
+        elif members.promise_came(self._me.name, promise):
+            self._install(now_ms, out)
+
+    def _nack(self, origin: str, nack: Nack, now_ms: int, out: list[Effect]) -> None:
+        if not self._members.nack_came(nack):
+            return
+        out.append(Log("debug", "proposal refused", {"by": origin, "reason": nack.reason}))
+        if nack.reason == "unwanted":
+            _, before = self._unwilling.get(origin, (0, UNWILLING_MS[0] // 2))
+            delay = min(2 * before, UNWILLING_MS[1])
+            self._unwilling[origin] = (now_ms + delay, delay)
+        self._stuck = True
+        self._evaluate(now_ms, out)
+
+    def _install(self, now_ms: int, out: list[Effect]) -> None:
+        assert self._members.round is not None
+        names = [name for name, _ in self._members.round.members]
+        lives: dict[str, tuple[str, str]] = {self._me.name: (self._me.uuid, self._own_address())}
+        for name in names:
+            peer = self._peers.get(name)
+            if peer:
+                lives[name] = (peer.uuid, f"{peer.address[0]}:{peer.address[1]}")
+            elif name != self._me.name:
+                # Gone while it promised: begin again without it.
+                self._members.round = None
+                self._stuck = True
+                self._evaluate(now_ms, out)
+                return
+        install = self._members.install(lives, self._options)
+        for name in names:
+            if name != self._me.name:
+                self._send(name, install, out)
+        self._installed(install, now_ms, out)
+
+    def _own_address(self) -> str:
+        return f"{self._settings.address or self._local}:{self._port}"
+
+    def _installed(self, install: Install, now_ms: int, out: list[Effect]) -> None:
+        members, ordering = self._members, self._ordering
+        before, before_quorate = members.seats, self._quorate
+        old = ordering.owed()
+        if not members.installed(install):
+            return
+        missed = recovery.still_to_deliver(old, install.missing)
+        if before:
+            for message in missed:
+                ordering.deliver(message)
+            self._deliver(list(missed), out)
+        self._stuck = False
+        self._installed_ms = now_ms
+        names = tuple(seat.name for seat in install.members)
+        ordering.begin(install.ballot, names)
+        self._view_links = {n: self._peers[n].link for n in names if n in self._peers}
+        for name in names:
+            self._unwilling.pop(name, None)
+        self._hearing.view(install.ballot, names, out)
+        out.append(CancelTimer("install"))
+        out.append(CancelTimer("round"))
+        out.append(StoreValue(
+            f"roster:{install.ballot.n}", "roster", msgspec.msgpack.encode(install.roster)
+        ))
+        view = view_of(install, {seat.name: seat.boot for seat in before}, self._goodbyes)
+        self._quorate = view.quorate
+        out.append(Log("info", "view", {
+            "number": view.number, "members": list(view.names), "quorate": view.quorate,
+            "reason": view.reason,
+        }))
+        out.append(Tell(MembersChanged(view)))
+        out.extend(Tell(line) for line in lines_of(view, before_quorate))
+        for name in view.joined:
+            self._flaps.joined(name, now_ms)
+        for name in view.lost:
+            delay_ms = self._flaps.lost(name, now_ms)
+            if delay_ms:
+                text = f"{name} was lost again soon after it had come back; it is taken in after {delay_ms / 1000:g} s"
+                self._happened("member", "warning", text, out, name)
+        self._beat(out)
+        self._view_began(now_ms, out)
+        for name in view.left:
+            self._goodbyes.pop(name, None)
+        self._evaluate(now_ms, out)
+
+    def _forget(self, name: str, now_ms: int, out: list[Effect]) -> None:
+        """A node is sent away for good (ordered, so at all members alike): its votes are not waited for any more."""
+        members = self._members
+        if name in members.names or all(entry.name != name for entry in members.roster.entries):
+            return
+        members.roster = roster.without(members.roster, name, members.view)
+        out.append(StoreValue(
+            f"roster:{members.view.n}", "roster", msgspec.msgpack.encode(members.roster)
+        ))
+        self._happened("member", "notice", f"{name} does not belong to the cluster any more", out, name)
+        if self._ordering.leader == self._me.name:
+            # The same members, another quorum: that is another view.
+            self._stuck = True
+            self._evaluate(now_ms, out)
