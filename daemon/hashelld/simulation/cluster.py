@@ -121,7 +121,7 @@ class Node:
         settings = make({
             "cluster": "sim", "node": self.name, "state_dir": _HERE, "run_dir": _HERE, "key": _HERE,
             "peers": tuple((name, 1) for name in cluster.names if name != self.name),
-            "expect": len(cluster.names), "zeroconf": False,
+            "expect": len(cluster.names), "zeroconf": False, "port": 1,
             # Lives are short: who flaps waits, but not for minutes.
             "flap_delay_max_ms": 1000, **cluster.options,
         })

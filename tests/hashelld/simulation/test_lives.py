@@ -9,6 +9,7 @@ import pytest
 
 from hashelld.core.events import Leaving
 from hashelld.engine.mesh import core as mesh_core
+from hashelld.engine.mesh.sessions import Session
 from hashelld.simulation.checkers import Checker
 from hashelld.simulation.cluster import Cluster
 from hashelld.simulation.life import configuration, live, write
@@ -237,3 +238,46 @@ def test_the_fewest_faults_that_break_something_are_found():
         return "broken" if {3, 7} <= set(only) else ""
 
     assert fewest(range(10), error_of, "broken") == ([3, 7], "broken")
+
+
+def test_the_checkers_find_it_when_a_resumed_link_leaves_frames_out(monkeypatch):
+    """The rule that a torn connection goes on frame for frame, or the view ends: else a member is cut off as faulty."""
+    monkeypatch.setattr(Session, "missing", lambda self, received: ())
+    world, cluster, _ = torn_again_and_again(keep_log=True)
+
+    assert any("is cut off: message" in line for line in cluster.lines)
+
+
+def torn_again_and_again(**options):
+    world = World(1)
+    checker = Checker(1)
+    cluster = Cluster(world, 3, checker.hear, **options)
+    checker.cluster = cluster
+    for name in cluster.names:
+        cluster.nodes[name].start()
+    world.run_for(1500)
+    for number in range(20):
+        for node in cluster.names:
+            write(cluster, node, f"{node}-{number}")
+        world.run_for(1)
+        cluster.network.reset("node1", "node3")
+        world.run_for(120)
+    world.run_for(400)
+    return world, cluster, checker
+
+
+def test_a_torn_link_is_resumed_and_the_view_goes_on_without_a_gap():
+    _, cluster, checker = torn_again_and_again()
+
+    assert len(checker.views) == 1
+    assert len(checker.acknowledged) == 60
+    assert all(set(checker.acknowledged) <= ids(cluster, node) for node in cluster.names)
+
+
+def test_a_link_that_stays_torn_ends_the_view():
+    world, cluster, _ = start(3)
+    cluster.network.cut("node1", "node2")
+    cluster.network.reset("node1", "node2")
+    world.run_for(1500)
+
+    assert "node2" not in view(cluster, "node1").names or "node1" not in view(cluster, "node2").names

@@ -25,10 +25,12 @@ class BadFrame(BadInput):
 
 
 class ViewId(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """A view, and a ballot for one: `n` rises for ever, `proposer` breaks ties."""
+    """A view, and a ballot for one: `n` rises, `proposer` breaks ties, and `boot`, which of its lives proposed it, keeps
+    it from being used twice where a node died before its last `n` was on the disk."""
 
     n: int = 0
     proposer: str = ""
+    boot: int = 0
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True):

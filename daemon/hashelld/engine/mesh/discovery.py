@@ -81,6 +81,11 @@ class Discovery:
             if one.name == name:
                 one.next_ms, one.failures = now_ms, 0
 
+    def name_of(self, address: Address) -> str:
+        """Who answered there last."""
+        one = self._tries.get(address)
+        return one.name if one else ""
+
     def is_me(self, address: Address) -> None:
         one = self._tries.setdefault(address, _Try())
         one.mine, one.dialing = True, False

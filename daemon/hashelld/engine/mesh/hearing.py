@@ -57,7 +57,7 @@ class Hearing:
 
     def _in_view(self) -> pulse.InView:
         view, names = self._view
-        return pulse.InView(view.n, beats.number_mark(view.proposer), names)
+        return pulse.InView(view.n, beats.number_mark(view.proposer, str(view.boot)), names)
 
     def _watch(self, peer: Peer, out: list[Effect]) -> None:
         if self.is_up and peer.heartbeat:

@@ -98,7 +98,7 @@ class Linking(State):
         self._discovery.failed(address, now_ms, refused=kind == "key")
         if kind == "refused":
             for peer in list(self._peers.values()):
-                if peer.torn_ms and peer.address == address:
+                if peer.torn_ms and (peer.address == address or self._discovery.name_of(address) == peer.name):
                     self._drop(peer, "nobody listens there any more", now_ms, out)
         if kind == "key":
             where = f"{address[0]}:{address[1]}"

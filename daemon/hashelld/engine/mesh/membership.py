@@ -79,7 +79,7 @@ class Membership:
         assert members.get(self.me) == self.boot, "a proposer is in its view"
         self.highest += 1
         lives = tuple(sorted(members.items()))
-        self.round = Round(ViewId(self.highest, self.me), lives)
+        self.round = Round(ViewId(self.highest, self.me, self.boot), lives)
         return Propose(self.round.ballot, lives)
 
     def promise_came(self, name: str, promise: Promise) -> bool:

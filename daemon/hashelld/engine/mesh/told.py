@@ -23,7 +23,7 @@ def view_of(install: Install, before: Mapping[str, int], goodbyes: Collection[st
         left=left, lost=tuple(name for name in gone if name not in left),
         quorate=install.quorate, votes=install.votes, expected_votes=install.expected_votes,
         quorum=install.quorum, reason=install.reason, unique=install.unique,
-        proposer=install.ballot.proposer,
+        proposer=f"{install.ballot.proposer}:{install.ballot.boot}",
     )
 
 
