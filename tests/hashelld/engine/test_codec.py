@@ -53,3 +53,32 @@ def test_a_changed_byte_is_another_frame_or_an_error_and_never_anything_else(pla
 def test_any_bytes_are_frames_or_an_error(data):
     with contextlib.suppress(BadFrame):
         list(Reader().feed(data))
+
+
+def test_a_long_frame_goes_in_pieces_and_comes_out_whole():
+    long = Direct(ViewId(3, "a"), "t", bytes(range(256)) * 40_000)
+    data = encode(HELLO) + encode(long) + encode(Beat(ViewId(3, "a"), 4, ()))
+    reader = Reader()
+    out = [f for at in range(0, len(data), 100_000) for f in reader.feed(data[at : at + 100_000])]
+
+    assert out == [HELLO, long, Beat(ViewId(3, "a"), 4, ())]
+    assert len(encode(long)) < 1.01 * 40_000 * 256
+
+
+def test_pieces_are_bounded_and_nobody_sends_them_before_the_hello(monkeypatch):
+    monkeypatch.setattr(codec, "WHOLE_MAX", 1_000_000)
+    piece = encode(codec.Piece(False, b"x" * 200_000))
+    with pytest.raises(BadFrame, match="at most 4096"):
+        list(Reader().feed(piece))
+    with pytest.raises(BadFrame, match="before"):
+        list(Reader().feed(encode(codec.Piece(False, b"x"))))
+    with pytest.raises(BadFrame, match="more than 1000000"):
+        list(Reader().feed(encode(HELLO) + 6 * piece))
+    with pytest.raises(BadFrame, match="Hello in pieces"):
+        list(Reader().feed(encode(HELLO) + encode(codec.Piece(True, encode(HELLO)[4:]))))
+
+
+@pytest.mark.parametrize("number", [-1, 2**53 + 1, 2**63])
+def test_numbers_that_could_not_be_counted_on_are_refused(number):
+    with pytest.raises(BadFrame):
+        codec.decode(encode(Beat(ViewId(number, "a"), 1, ()))[4:])

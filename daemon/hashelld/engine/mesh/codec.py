@@ -1,22 +1,25 @@
 """Codec: what nodes say to one another, as typed msgpack frames with a length and limits.
 
-Frame: u32 length (big-endian), msgpack array with the frame's word first. Unknown words, wrong types, too long: the
-connection ends with the reason.
+Frame: u32 length (big-endian), msgpack array with the frame's word first. What is longer than FRAME_MAX goes as Pieces,
+each a frame. Unknown words, wrong types, too long: the connection ends with the reason.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from typing import Annotated
 
 import msgspec
 
 from hashell.errors import BadInput
 
 PROTOCOL = 1
-#: Bytes of a frame before the peer has said who it is, and after.
+#: Bytes of a frame before the peer has said who it is, and after; of one piece of a longer one, and of all its pieces.
 HELLO_MAX = 4 * 1024
-FRAME_MAX = 64 * 1024 * 1024
+FRAME_MAX = 4 * 1024 * 1024
+PIECE_BYTES = 256 * 1024
+WHOLE_MAX = 64 * 1024 * 1024
 _LENGTH = struct.Struct(">I")
 
 
@@ -24,13 +27,19 @@ class BadFrame(BadInput):
     id = "frame-bad"
 
 
-class ViewId(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """A view, and a ballot for one: `n` rises, `proposer` breaks ties, and `boot`, which of its lives proposed it, keeps
-    it from being used twice where a node died before its last `n` was on the disk."""
+#: What counters, names and ports may be: nobody's next number must be too long for the wire.
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Word = Annotated[str, msgspec.Meta(max_length=255)]
 
-    n: int = 0
+
+class ViewId(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """A view, and a ballot for one: `n` rises, `proposer` breaks ties, and `boot`, which of its lives proposed it,
+    keeps it from being used twice where a node died before its last `n` was on the disk."""
+
+    n: Number = 0
     proposer: str = ""
-    boot: int = 0
+    boot: Number = 0
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -42,22 +51,22 @@ class Hello(Frame, frozen=True):
     `addresses` where both can be reached besides the address of this connection, `session` its own number for what
     begins here."""
 
-    protocol: int
-    cluster: str
-    name: str
-    uuid: str
-    boot: int
-    feature_set: str = ""
-    port: int = 0
-    heartbeat: int = 0
+    protocol: Number
+    cluster: Word
+    name: Word
+    uuid: Word
+    boot: Number
+    feature_set: Word = ""
+    port: Port = 0
+    heartbeat: Port = 0
     addresses: tuple[str, ...] = ()
-    session: int = 0
+    session: Number = 0
 
 
 class Refuse(Frame, frozen=True):
     """Why the speaker closes: `code` (cluster-name, node-name, protocol, uuid, connected, self), text for people."""
 
-    code: str
+    code: Word
     text: str
 
 
@@ -68,11 +77,11 @@ class Beat(Frame, frozen=True):
     heartbeats do not pass. `ask`: answer at once; `answers`: the number asked."""
 
     view: ViewId
-    highest: int
-    reach: tuple[tuple[str, int], ...]
+    highest: Number
+    reach: tuple[tuple[str, Number], ...]
     often: bool = True
-    ask: int = 0
-    answers: int = 0
+    ask: Number = 0
+    answers: Number = 0
 
 
 class Goodbye(Frame, frozen=True):
@@ -84,35 +93,35 @@ class Goodbye(Frame, frozen=True):
 class Ack(Frame, frozen=True):
     """So many counted frames of yours have come since our session began."""
 
-    received: int
+    received: Number
 
 
 class Resume(Frame, frozen=True):
     """Our connection is torn; let us go on over this one. Numbers of the session as the speaker and as the hearer gave
     them, and how many counted frames have come."""
 
-    mine: int
-    yours: int
-    received: int
+    mine: Number
+    yours: Number
+    received: Number
 
 
 class Ordered(msgspec.Struct, frozen=True, array_like=True):
     """A message with its place. `counter` is its sender's own."""
 
-    sequence: int
-    origin: str
-    counter: int
-    topic: str
+    sequence: Number
+    origin: Word
+    counter: Number
+    topic: Word
     payload: bytes
 
 
 class RosterEntry(msgspec.Struct, frozen=True, array_like=True):
     """A node of the cluster, here or not."""
 
-    id: int
-    name: str
-    uuid: str
-    votes: int = 1
+    id: Number
+    name: Word
+    uuid: Word
+    votes: Number = 1
 
 
 class Roster(msgspec.Struct, frozen=True, array_like=True):
@@ -127,14 +136,14 @@ class Propose(Frame, frozen=True):
     """Let us be a view: `members` by name and boot."""
 
     ballot: ViewId
-    members: tuple[tuple[str, int], ...]
+    members: tuple[tuple[str, Number], ...]
 
 
 class Nack(Frame, frozen=True):
     """No: I promised a higher ballot, or do not reach all of these."""
 
     ballot: ViewId
-    highest: int
+    highest: Number
     reason: str = ""
 
 
@@ -142,7 +151,7 @@ class Owed(msgspec.Struct, frozen=True, array_like=True):
     """What somebody has of a view that ends: the last sequence delivered, and messages that others may lack."""
 
     view: ViewId
-    delivered: int
+    delivered: Number
     held: tuple[Ordered, ...]
 
 
@@ -153,25 +162,25 @@ class Promise(Frame, frozen=True):
 
     ballot: ViewId
     owed: Owed
-    since: int
+    since: Number
     all_seen: bool
-    expect: int
-    votes: int
+    expect: Number
+    votes: Number
     roster: Roster
-    feature_set: str = ""
+    feature_set: Word = ""
     unique: bool = False
 
 
 class Seat(msgspec.Struct, frozen=True, array_like=True):
     """A member in a view."""
 
-    id: int
-    name: str
-    uuid: str
-    boot: int
+    id: Number
+    name: Word
+    uuid: Word
+    boot: Number
     address: str
-    since: int
-    feature_set: str = ""
+    since: Number
+    feature_set: Word = ""
 
 
 class Install(Frame, frozen=True):
@@ -183,9 +192,9 @@ class Install(Frame, frozen=True):
     missing: tuple[Owed, ...]
     quorate: bool
     unique: bool
-    votes: int
-    expected_votes: int
-    quorum: int
+    votes: Number
+    expected_votes: Number
+    quorum: Number
     reason: str = ""
 
 
@@ -193,8 +202,8 @@ class Submit(Frame, frozen=True):
     """To the first of the view: give this a place."""
 
     view: ViewId
-    counter: int
-    topic: str
+    counter: Number
+    topic: Word
     payload: bytes
 
 
@@ -203,26 +212,33 @@ class Order(Frame, frozen=True):
 
     view: ViewId
     messages: tuple[Ordered, ...]
-    stable: int
+    stable: Number
 
 
 class Got(Frame, frozen=True):
     """I have all messages up to `sequence`."""
 
     view: ViewId
-    sequence: int
+    sequence: Number
 
 
 class Direct(Frame, frozen=True):
     """For this node alone."""
 
     view: ViewId
-    topic: str
+    topic: Word
     payload: bytes
 
 
+class Piece(Frame, frozen=True):
+    """A part of a frame that is too long for one; with `last` it is whole. Nobody but this module sees them."""
+
+    last: bool
+    data: bytes
+
+
 AnyFrame = (
-    Hello | Refuse | Beat | Goodbye | Ack | Resume | Propose | Nack | Promise | Install | Submit
+    Piece | Hello | Refuse | Beat | Goodbye | Ack | Resume | Propose | Nack | Promise | Install | Submit
     | Order | Got | Direct
 )
 
@@ -231,9 +247,17 @@ _decoder = msgspec.msgpack.Decoder(AnyFrame)
 
 
 def encode(frame: Frame) -> bytes:
+    """Its bytes, in pieces if it is long."""
     data = _encoder.encode(frame)
-    assert len(data) <= FRAME_MAX, f"a {type(frame).__name__} of {len(data)} bytes"
-    return _LENGTH.pack(len(data)) + data
+    if len(data) <= FRAME_MAX:
+        return _LENGTH.pack(len(data)) + data
+    assert len(data) <= WHOLE_MAX, f"a {type(frame).__name__} of {len(data)} bytes"
+    out = bytearray()
+    for place in range(0, len(data), PIECE_BYTES):
+        end = place + PIECE_BYTES
+        piece = _encoder.encode(Piece(end >= len(data), data[place:end]))
+        out += _LENGTH.pack(len(piece)) + piece
+    return bytes(out)
 
 
 def decode(data: bytes) -> Frame:
@@ -251,6 +275,7 @@ class Reader:
     def __init__(self) -> None:
         self.limit = HELLO_MAX
         self._buffer = bytearray()
+        self._pieces = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Raises BadFrame; then nothing of this connection can be used any more."""
@@ -267,5 +292,25 @@ class Reader:
             place = end
             if isinstance(frame, Hello):
                 self.limit = FRAME_MAX
+            if isinstance(frame, Piece):
+                whole = self._piece(frame)
+                if whole is None:
+                    continue
+                frame = whole
             yield frame
         del self._buffer[:place]
+
+    def _piece(self, piece: Piece) -> Frame | None:
+        """The frame that it completes."""
+        if self.limit == HELLO_MAX:
+            raise BadFrame("a piece of a frame before the peer has said who it is")
+        if not piece.data or len(self._pieces) + len(piece.data) > WHOLE_MAX:
+            raise BadFrame(f"pieces of more than {WHOLE_MAX} bytes, or of none")
+        self._pieces += piece.data
+        if not piece.last:
+            return None
+        data, self._pieces = bytes(self._pieces), bytearray()
+        frame = decode(data)
+        if isinstance(frame, Piece | Hello):
+            raise BadFrame(f"a {type(frame).__name__} in pieces")
+        return frame

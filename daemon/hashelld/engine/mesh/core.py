@@ -11,7 +11,7 @@ from hashelld.core.dispatch import MulticastWanted, SendWanted
 from hashelld.core.effects import CancelTimer, Effect, Exit, Log, StartTimer, Tell
 from hashelld.core.events import Event, Leaving, MessageDirect, MessageOrdered, Started
 from hashelld.engine.engine import MESSAGE_MAX
-from hashelld.engine.mesh import pulse
+from hashelld.engine.mesh import pulse, sound
 from hashelld.engine.mesh.alarms import (
     DoubtOver,
     GoneNow,
@@ -25,6 +25,7 @@ from hashelld.engine.mesh.alarms import (
 )
 from hashelld.engine.mesh.codec import (
     Ack,
+    BadFrame,
     Beat,
     Direct,
     Frame,
@@ -49,6 +50,7 @@ from hashelld.engine.mesh.links import (
     HeartbeatPort,
     HeartbeatSaid,
     HeartbeatUp,
+    LinkClose,
     LinkClosed,
     LinkOpened,
     Listening,
@@ -275,6 +277,14 @@ class MeshEngine(Viewing):
         self._hearing.link_spoke(peer, now_ms)
         if is_counted(frame):
             self._counted(peer, frame, out)
+        try:
+            sound.check(frame, peer.name, self._me.name)
+            self._peer_said(peer, link, frame, now_ms, out)
+        except BadFrame as error:
+            out.append(LinkClose(link))
+            self._link_closed(link, str(error), now_ms, out, faulty=True)
+
+    def _peer_said(self, peer: Peer, link: int, frame: Frame, now_ms: int, out: list[Effect]) -> None:
         match frame:
             case Ack():
                 self._acked(peer, frame)
@@ -338,6 +348,14 @@ class MeshEngine(Viewing):
         if self._view_links.get(origin) != link:
             # Another connection than the view began with: something between is lost, so nothing after it counts.
             return
+        try:
+            self._take(origin, frame, out)
+        except BadFrame as error:
+            out.append(LinkClose(link))
+            self._link_closed(link, str(error), self._now_ms, out, faulty=True)
+
+    def _take(self, origin: str, frame: ViewFrame, out: list[Effect]) -> None:
+        """Raises BadFrame."""
         match frame:
             case Submit():
                 if self._ordering.leader == self._me.name:

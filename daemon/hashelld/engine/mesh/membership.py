@@ -26,6 +26,9 @@ from hashelld.engine.quorum import Options, quorum_of
 
 Life = tuple[str, int]
 
+#: By how much a ballot may be beyond the highest that we have seen.
+JUMP_MAX = 1_000_000
+
 
 @dataclass(slots=True)
 class Round:
@@ -69,8 +72,10 @@ class Membership:
         return next((seat.since for seat in self.seats if seat.name == self.me), 0)
 
     def saw(self, n: int) -> None:
-        """Somebody knows of a ballot with this number."""
-        self.highest = max(self.highest, n)
+        """Somebody knows of a ballot with this number. One that is far beyond all others is a mistake: were we to go on
+        from there, numbers would soon be too long for the wire."""
+        if n <= self.highest + JUMP_MAX:
+            self.highest = max(self.highest, n)
 
     # --- the proposer
 
@@ -146,6 +151,8 @@ class Membership:
         have in a view, now."""
         ballot = propose.ballot
         self.saw(ballot.n)
+        if ballot.n > self.highest:
+            return Nack(ballot, self.highest, "too high")
         if ballot <= max(self.promised, self.view):
             return Nack(ballot, max(self.highest, self.promised.n), "promised")
         lives = dict(propose.members)

@@ -431,7 +431,8 @@ class Pulse:
 
     def _judge_tick(self, peer: _Watched, now_us: int) -> list[Out]:
         """A daemon that does not turn is gone, however well its heart beats."""
-        if peer.stamp_at and now_us - peer.heard < self._detect:
+        # Only a beat that has just come says how old the last tick is now.
+        if peer.stamp_at and now_us - peer.stamp_at < self._detect:
             age = peer.tick_age + now_us - peer.stamp_at
             if age > self._stall:
                 return self._verdict(peer, "stalled", now_us, age)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hashelld.engine.mesh.codec import Ordered, Owed, ViewId
+from hashelld.engine.mesh.codec import BadFrame, Ordered, Owed, ViewId
 
 
 def missing(owed: Iterable[Owed]) -> tuple[Owed, ...]:
     """For each ended view the messages that some member has and some lacks; `delivered` is the last of them.
 
-    Messages that are stable (all members have got them) are held by nobody and needed by nobody.
+    Messages that are stable (all members have got them) are held by nobody and needed by nobody. Raises BadFrame where
+    somebody says that it has not what it had acknowledged.
     """
     views: dict[ViewId, list[Owed]] = {}
     for one in owed:
@@ -29,7 +30,8 @@ def missing(owed: Iterable[Owed]) -> tuple[Owed, ...]:
                 if message.sequence > least:
                     union[message.sequence] = message
         held = tuple(union[number] for number in sorted(union))
-        assert [m.sequence for m in held] == list(range(least + 1, most + 1)), "no gap can be"
+        if [m.sequence for m in held] != list(range(least + 1, most + 1)):
+            raise BadFrame(f"messages {least + 1} to {most} of view {view.n} are owed, and not all are held")
         out.append(Owed(view, most, held))
     return tuple(out)
 

@@ -12,6 +12,7 @@ import ssl
 import tempfile
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +177,7 @@ class Transport:
         self._next = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._socket: socket.socket | None = None
-        self._strangers = 0
+        self._strangers: dict[asyncio.Task[None], None] = {}
         self.port = 0
 
     async def start(self, feed: Feed) -> None:
@@ -209,10 +210,11 @@ class Transport:
         for connection in list(self._links.values()):
             connection.abort()
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+    def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(coroutine, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     # --- in
 
@@ -225,14 +227,22 @@ class Transport:
                 # Out of descriptors: those that are open go on, newcomers wait.
                 await asyncio.sleep(0.2)
                 continue
-            if self._strangers >= STRANGERS_MAX:
-                accepted.close()
-                continue
-            self._spawn(self._welcome(accepted, (_plain_ip(address[0]), address[1])), "welcome")
+            if len(self._strangers) >= STRANGERS_MAX:
+                # The one that has dawdled longest makes room: a sound peer is through in no time, whoever else knocks.
+                oldest = next(iter(self._strangers))
+                self._strangers.pop(oldest)
+                oldest.cancel()
+            task = self._spawn(self._welcome(accepted, (_plain_ip(address[0]), address[1])), "welcome")
+            self._strangers[task] = None
+            task.add_done_callback(partial(self._welcomed, accepted))
+
+    def _welcomed(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
+        self._strangers.pop(task, None)
+        if task.cancelled():
+            accepted.close()
 
     async def _welcome(self, accepted: socket.socket, address: tuple[str, int]) -> None:
         loop = asyncio.get_running_loop()
-        self._strangers += 1
         try:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.connect_accepted_socket(
@@ -244,8 +254,6 @@ class Transport:
             self.feed("engine", StrangerCame(address, kind, (error.reason or "").lower()))
         except (OSError, TimeoutError):
             pass
-        finally:
-            self._strangers -= 1
 
     # --- out
 
