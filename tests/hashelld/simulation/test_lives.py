@@ -10,7 +10,7 @@ import pytest
 from hashelld.core.events import Leaving
 from hashelld.engine.mesh import core as mesh_core
 from hashelld.engine.mesh.sessions import Session
-from hashelld.simulation.checkers import Checker
+from hashelld.simulation.checkers import Broken, Checker
 from hashelld.simulation.cluster import Cluster
 from hashelld.simulation.life import configuration, live, write
 from hashelld.simulation.shrink import fewest
@@ -241,10 +241,13 @@ def test_the_fewest_faults_that_break_something_are_found():
 
 
 def test_the_checkers_find_it_when_a_resumed_link_leaves_frames_out(monkeypatch):
-    """The rule that a torn connection goes on frame for frame, or the view ends: else a member is cut off as faulty."""
+    """The rule that a torn connection goes on frame for frame, or the view ends."""
     monkeypatch.setattr(Session, "missing", lambda self, received: ())
-    world, cluster, _ = torn_again_and_again(keep_log=True)
 
+    try:
+        _, cluster, _ = torn_again_and_again(keep_log=True)
+    except Broken:
+        return
     assert any("is cut off: message" in line for line in cluster.lines)
 
 
@@ -252,7 +255,7 @@ def torn_again_and_again(**options):
     world = World(1)
     checker = Checker(1)
     cluster = Cluster(world, 3, checker.hear, **options)
-    checker.cluster = cluster
+    checker.watch(cluster)
     for name in cluster.names:
         cluster.nodes[name].start()
     world.run_for(1500)

@@ -98,11 +98,13 @@ class Ack(Frame, frozen=True):
 
 class Resume(Frame, frozen=True):
     """Our connection is torn; let us go on over this one. Numbers of the session as the speaker and as the hearer gave
-    them, and how many counted frames have come."""
+    them, how many counted frames have come, and how often connections have taken over: an offer that was under way when
+    the last did is of the past."""
 
     mine: Number
     yours: Number
     received: Number
+    turn: Number = 0
 
 
 class Ordered(msgspec.Struct, frozen=True, array_like=True):

@@ -248,6 +248,10 @@ class Linking(State):
         if self._decides(peer.name) and peer.resuming not in (0, link):
             return
         session = peer.session
+        if not peer.torn_ms and resume.turn < session.turn:
+            # Said before this end's connection took over, most likely; else that one is torn too, and we will see it.
+            known.offer = resume
+            return
         same = (resume.yours, resume.mine) == (session.mine, session.yours)
         missing = session.missing(resume.received) if same else None
         if missing is None:
@@ -261,6 +265,7 @@ class Linking(State):
         if not known.offered:
             known.offered = True
             self._send_to_link(link, session.resume(), out)
+        session.taken_over(resume)
         self._take_over(link, known, peer, out)
         for frame in missing:
             self._send_to_link(link, frame, out)
@@ -334,8 +339,11 @@ class Linking(State):
         self._discovery.lost(peer.name, now_ms)
         self._dial(now_ms, out)
         for link, known in list(self._links.items()):
-            if known.name == peer.name and known.hello:
-                self._offer_resume(link, known, peer, out)
+            if known.name == peer.name and known.hello and peer.torn_ms:
+                if known.offer:
+                    self._resume_came(link, known, known.offer, now_ms, out)
+                else:
+                    self._offer_resume(link, known, peer, out)
 
     def _resume_over(self, alarm: ResumeOver, now_ms: int, out: list[Effect]) -> None:
         peer = self._peers.get(alarm.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hashelld.engine.mesh.codec import Hello, ViewId
+from hashelld.engine.mesh.codec import Hello, Resume, ViewId
 from hashelld.engine.mesh.links import Address
 from hashelld.engine.mesh.sessions import Session
 
@@ -41,7 +41,8 @@ class Peer:
 
 @dataclass(slots=True)
 class Link:
-    """A connection that has not said Hello yet, or that has (`name`). `offered`: we have said Resume on it."""
+    """A connection that has not said Hello yet, or that has (`name`). `offered`: we have said Resume on it; `offer`:
+    the other end has, for a connection that we still hold to be sound."""
 
     address: Address
     dialed: bool
@@ -49,3 +50,4 @@ class Link:
     hello: Hello | None = None
     since_ms: int = 0
     offered: bool = False
+    offer: Resume | None = None

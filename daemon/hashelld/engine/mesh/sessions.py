@@ -39,6 +39,7 @@ class Session:
         self.yours = yours
         self.sent = 0
         self.received = 0
+        self.turn = 0
         self.kept_bytes = 0
         self._told = 0
         self._told_bytes = 0
@@ -79,7 +80,11 @@ class Session:
 
     def resume(self) -> Resume:
         self._told, self._told_bytes = self.received, 0
-        return Resume(self.mine, self.yours, self.received)
+        return Resume(self.mine, self.yours, self.received, self.turn)
+
+    def taken_over(self, resume: Resume) -> None:
+        """Both ends have said Resume on the same connection."""
+        self.turn = max(self.turn, resume.turn) + 1
 
     # --- in
 
