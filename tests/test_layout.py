@@ -41,6 +41,7 @@ DRIVERS = {
     "hashelld/core/driver.py", "hashelld/core/agents.py", "hashelld/core/scheduler_process.py",
     "hashelld/engine/mesh/announce.py", "hashelld/engine/mesh/transport.py",
     "hashelld/engine/mesh/heartbeat.py", "hashelld/engine/mesh/heartbeat_process.py",
+    "hashelld/engine/mesh/keyring.py",
     "hashelld/engine/corosync", "hashelld/ipc", "hashelld/storage",
     "hashelld/core/worker.py",
 }

@@ -45,8 +45,8 @@ from hashelld.engine.loopback import LoopbackEngine
 from hashelld.engine.mesh.announce import Announce
 from hashelld.engine.mesh.core import MeshEngine
 from hashelld.engine.mesh.heartbeat_process import HeartbeatProcess
-from hashelld.engine.mesh.transport import Transport, read_key
-from hashelld.engine.mesh.trust import make_trust
+from hashelld.engine.mesh.keyring import Keyring
+from hashelld.engine.mesh.transport import Transport
 from hashelld.executor.core import Executor
 from hashelld.fencer.core import Fencer
 from hashelld.ipc.core import Ipc
@@ -88,7 +88,7 @@ HEARD_BY: dict[type[Event], tuple[str, ...]] = {
     Happened: ("ipc", "alerts"),
     ShutdownWanted: ("controller",),
     Leaving: ("executor", "engine"),
-    ClientAsked: ("controller", "fencer", "attribute_manager"),
+    ClientAsked: ("controller", "fencer", "attribute_manager", "engine"),
 }
 
 
@@ -115,14 +115,17 @@ def make_engine(settings: Settings, restored: Restored) -> tuple[Component, list
     me = Me(identity.name, identity.uuid, identity.boot, settings.cluster)
     if settings.engine == "loopback":
         return LoopbackEngine(me), []
-    trust = make_trust(read_key(settings.key))
+    keyring = Keyring(settings.key)
     values = {**restored.values, "ballot": str(_highest_view(restored)).encode()}
     # The heartbeat's port first: the first Hello tells it.
-    heartbeat = HeartbeatProcess(settings, me, trust)
-    transport = Transport(settings, trust)
-    edges: list[Edge] = [heartbeat, transport]
+    heartbeat = HeartbeatProcess(settings, me, lambda: keyring.trusts)
+    transport = Transport(settings, lambda: keyring.trusts, refused=keyring.show_other)
+    keyring.changed += [transport.rekey, heartbeat.rekey]
+    edges: list[Edge] = [keyring, heartbeat, transport]
     if settings.zeroconf:
-        edges.append(Announce(settings, me, trust.tag, lambda: (transport.port, heartbeat.port)))
+        edges.append(Announce(
+            settings, me, lambda: tuple(trust.tag for trust in keyring.trusts), lambda: (transport.port, heartbeat.port)
+        ))
     return MeshEngine(settings, me, values), edges
 
 

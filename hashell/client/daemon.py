@@ -213,6 +213,9 @@ class DaemonClient:
     def forget_node(self, node: str) -> str:
         return self._change(messages.ForgetNode(node), messages.Done).text
 
+    def rotate_key(self) -> str:
+        return self._change(messages.RotateKey(), messages.Done).text
+
     def wait_idle(self, timeout_s: float) -> None:
         request = messages.WaitIdle(max(1, round(timeout_s * 1000)))
         self._ask(request, messages.Done, timeout_s=timeout_s + self._timeout_s)

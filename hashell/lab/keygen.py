@@ -1,4 +1,5 @@
-"""`hashell keygen [FILE]`: make a cluster key, 0600, never over one that is there."""
+"""`hashell keygen [FILE]`: make a cluster key, 0600, never over one that is there; `--rotate`: a new one for a cluster
+that runs."""
 
 from __future__ import annotations
 
@@ -39,12 +40,37 @@ def default_path() -> Path:
     return Path(platformdirs.user_config_dir("hashell")) / "key"
 
 
+_USAGE = """usage: hashell keygen [FILE]
+       hashell keygen --rotate [SOCKET]
+
+Make a cluster key; copy it to all nodes, mode 0600.
+--rotate: the cluster that runs here makes a new key and goes over to it, without a stop. Nodes that are away must get
+the new file before they start."""
+
+
+def rotate(socket: str = "") -> str:
+    """Have the cluster change its key; what it says. Raises HashellError."""
+    from hashell.client.choose import open_client
+    from hashell.client.daemon import DaemonClient
+
+    client = open_client(socket or "hashelld")
+    try:
+        if not isinstance(client, DaemonClient):
+            raise Refused("only a cluster of hashelld has a key of ours", "give the SOCKET of a node")
+        return client.rotate_key()
+    finally:
+        client.close()
+
+
 def main(argv: list[str]) -> int:
     """The command; the exit code."""
     if argv and argv[0] in ("-h", "--help"):
-        print("usage: hashell keygen [FILE]\n\nMake a cluster key; copy it to all nodes, mode 0600.")
+        print(_USAGE)
         return 0
     try:
+        if argv[:1] == ["--rotate"] and len(argv) <= 2:
+            print(rotate(*argv[1:]), file=sys.stderr)
+            return 0
         if len(argv) > 1 or (argv and argv[0].startswith("-")):
             raise BadUsage("hashell keygen takes one file", "hashell keygen [FILE]")
         path = Path(argv[0]) if argv else default_path()

@@ -216,6 +216,11 @@ class ForgetNode(Message, frozen=True):
     node: str
 
 
+class RotateKey(Message, frozen=True):
+    """Make a new cluster key and have all members go over to it. Reply: Done when it has begun; an event tells when all
+    have."""
+
+
 class WaitIdle(Message, frozen=True):
     """Reply Done when the DC has nothing to do, or Failure timed-out."""
 
@@ -286,7 +291,7 @@ class ToDaemon(msgspec.Struct, frozen=True, array_like=True):
     body: (
         Hello | GetCib | GetInfo | GetEvents | GetHistory | GetVersion | ApplyChanges | SetAttribute
         | CleanUp | FailResource | Fence | StopNode | ForgetNode | WaitIdle | Subscribe
-        | GetTransition
+        | GetTransition | RotateKey
     )
 
 

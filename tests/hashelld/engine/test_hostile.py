@@ -41,7 +41,8 @@ class Node:
             "detect_ms": 20_000, **options,
         })
         self.engine = MeshEngine(self.settings, Me(name, f"u-{name}", 1, "c"), {})
-        self.transport = Transport(self.settings, make_trust(key))
+        trusts = (make_trust(key),)
+        self.transport = Transport(self.settings, lambda: trusts)
         self.timers = {}
         self.view = None
         self.views = 0

@@ -38,7 +38,8 @@ class End:
             "cluster": "c", "node": "n", "state_dir": here, "run_dir": here, "key": here,
             "address": "127.0.0.1", "port": port,
         })
-        self.transport = Transport(self.settings, make_trust(key))
+        trusts = (make_trust(key),)
+        self.transport = Transport(self.settings, lambda: trusts)
         self.told = asyncio.Queue()
 
     async def start(self):

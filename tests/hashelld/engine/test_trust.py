@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hashelld.engine.mesh.transport import read_key
+from hashelld.engine.mesh.keyring import read_key
 from hashelld.engine.mesh.trust import BadKey, check_key, make_trust
 
 

@@ -33,13 +33,16 @@ Feed = Callable[[str, Event], None]
 
 
 class Announce:
-    """The zeroconf side of a node. `ports` tells where links and heartbeats come in once those have started."""
+    """The zeroconf side of a node. `ports` tells where links and heartbeats come in once those have started, `tags`
+    those of the keys that are accepted, the one to show first."""
 
-    def __init__(self, settings: Settings, me: Me, tag: str, ports: Callable[[], tuple[int, int]]) -> None:
+    def __init__(
+        self, settings: Settings, me: Me, tags: Callable[[], tuple[str, ...]], ports: Callable[[], tuple[int, int]]
+    ) -> None:
         self.performs: dict[type[Effect], Callable[[str, Effect], None]] = {}
         self._settings = settings
         self._me = me
-        self._tag = tag
+        self._tags = tags
         self._ports = ports
         self._feed: Feed = lambda component, event: None
         self._zeroconf: Any = None
@@ -66,11 +69,13 @@ class Announce:
 
     async def _run(self) -> None:
         addresses: tuple[str, ...] = ()
+        tags: tuple[str, ...] = ()
         told = False
         while True:
             now = self._addresses()
-            if now != addresses:
-                addresses = now
+            if now != addresses or self._tags() != tags:
+                addresses, tags = now, self._tags()
+                self._foreign.clear()
                 await self._close()
                 try:
                     await self._open(addresses)
@@ -109,7 +114,7 @@ class Announce:
             TYPE, f"{me.name}-{me.uuid[:8]}.{TYPE}", port=port,
             addresses=[socket.inet_aton(address) for address in addresses],
             properties={
-                "v": VERSION, "cl": me.cluster, "tag": self._tag, "node": me.name, "uuid": me.uuid,
+                "v": VERSION, "cl": me.cluster, "tag": self._tags()[0], "node": me.name, "uuid": me.uuid,
                 "boot": str(me.boot), "fs": me.feature_set, "hb": str(heartbeat),
             },
             server=f"{me.name}-{me.uuid[:8]}.local.",
@@ -152,7 +157,7 @@ class Announce:
                 key.decode("utf-8", "replace"): (value or b"").decode("utf-8", "replace")
                 for key, value in info.properties.items()
             }
-            if said.get("tag") != self._tag:
+            if said.get("tag") not in self._tags():
                 if len(self._foreign) < KNOWN_MAX:
                     self._foreign.add(name)
                     self._log.info("another cluster is on this network", cluster=said.get("cl", "")[:64])

@@ -7,11 +7,14 @@ means lost messages, so where it cannot be resumed frame for frame it means a ne
 
 from __future__ import annotations
 
+import msgspec
+
+from hashell.wire.messages import Done, Failure, RotateKey
 from hashelld.core.dispatch import MulticastWanted, SendWanted
-from hashelld.core.effects import CancelTimer, Effect, Exit, Log, StartTimer, Tell
-from hashelld.core.events import Event, Leaving, MessageDirect, MessageOrdered, Started
+from hashelld.core.effects import CancelTimer, Effect, Exit, Log, Reply, StartTimer, Tell
+from hashelld.core.events import ClientAsked, Event, Leaving, MessageDirect, MessageOrdered, Started
 from hashelld.engine.engine import MESSAGE_MAX
-from hashelld.engine.mesh import pulse, sound
+from hashelld.engine.mesh import pulse, rotation, sound
 from hashelld.engine.mesh.alarms import (
     DoubtOver,
     GoneNow,
@@ -59,6 +62,7 @@ from hashelld.engine.mesh.links import (
 )
 from hashelld.engine.mesh.ordering import QueueFull
 from hashelld.engine.mesh.peers import Peer
+from hashelld.engine.mesh.rotation import DropKeys, KeyHeld, KeyMade, KeyShown, KeyTurned, MakeKey
 from hashelld.engine.mesh.state import ViewFrame, is_counted
 from hashelld.engine.mesh.viewing import Viewing
 
@@ -143,6 +147,24 @@ class MeshEngine(Viewing):
                 self._tell_got(out, now=True)
             case MessageOrdered(topic="engine.forget", payload=payload):
                 self._forget(payload.decode("utf-8", "replace"), now_ms, out)
+            case MessageOrdered(topic=rotation.TOPIC, origin=origin, payload=payload):
+                said = rotation.decode(payload)
+                if said:
+                    self._key_said(origin, said, out)
+            case ClientAsked(client, _, RotateKey()):
+                self._rotate_key(client, out)
+            case KeyMade(tag, key):
+                self._tell_key(rotation.Said("next", tag, key), out)
+            case KeyHeld(tag, key, pending=True):
+                self._rotation.pending(tag, key)
+            case KeyHeld(tag, error=error) | KeyTurned(tag, error=error) if error:
+                self._complain("key", f"{self._me.name} cannot write the new cluster key: {error}", now_ms, out)
+            case KeyHeld(tag):
+                self._tell_key(rotation.Said("held", tag), out)
+            case KeyTurned(tag):
+                self._tell_key(rotation.Said("turned", tag), out)
+            case KeyShown(tag):
+                out.extend(self._rotation.shown(tag))
             case Leaving(_, reason):
                 self._leave(reason, out)
             case GoneNow(reason):
@@ -419,7 +441,39 @@ class MeshEngine(Viewing):
         else:
             self._send_in_view(to, Direct(view, topic, payload), out)
 
+    # --- a new key
+
+    def _rotate_key(self, client: int, out: list[Effect]) -> None:
+        if not self._quorate:
+            out.append(Reply(client, Failure("refused", "no quorum: the key stays as it is", "wait for more nodes")))
+            return
+        if self._rotation.is_under_way:
+            out.append(Reply(client, Failure("refused", "the key is being changed already", "wait a moment")))
+            return
+        out.append(MakeKey())
+        away = sorted({entry.name for entry in self._members.roster.entries} - self._members.names)
+        text = "the key is being changed on " + ", ".join(sorted(self._members.names))
+        if away:
+            text += f"; away: {', '.join(away)}: copy {self._settings.key} there before they start"
+        out.append(Reply(client, Done(text)))
+
+    def _tell_key(self, said: rotation.Said, out: list[Effect]) -> None:
+        self._multicast(rotation.TOPIC, msgspec.msgpack.encode(said), out)
+
+    def _key_said(self, origin: str, said: rotation.Said, out: list[Effect]) -> None:
+        effects = self._rotation.ordered(origin, said, self._members.names)
+        out.extend(effects)
+        if any(isinstance(effect, DropKeys) for effect in effects):
+            away = sorted({entry.name for entry in self._members.roster.entries} - self._members.names)
+            text = "the cluster key was changed" + (
+                f"; {', '.join(away)} must get {self._settings.key} from a member" if away else ""
+            )
+            self._happened("trust", "notice", text, out, *away)
+
     def _view_began(self, now_ms: int, out: list[Effect]) -> None:
+        said = self._rotation.begin()
+        if said:
+            self._tell_key(said, out)
         for submit in self._ordering.ask_again():
             self._submit(submit, out)
         early, self._early = self._early, []

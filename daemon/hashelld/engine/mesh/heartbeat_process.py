@@ -43,11 +43,11 @@ Feed = Callable[[str, Event], None]
 class HeartbeatProcess:
     """The edge. The UDP socket is ours, so that the port stays whichever process listens."""
 
-    def __init__(self, settings: Settings, me: Me, trust: Trust) -> None:
+    def __init__(self, settings: Settings, me: Me, trusts: Callable[[], tuple[Trust, ...]]) -> None:
         self.performs: dict[type[Effect], Callable[[str, Effect], None]] = {TellHeartbeat: self._command}
         self._settings = settings
         self._me = me
-        self._keys = ((bytes.fromhex(trust.tag), trust.heartbeat_key),)
+        self._trusts = trusts
         self._feed: Feed = lambda component, event: None
         self._log = structlog.get_logger("heartbeat")
         self._datagrams: socket.socket | None = None
@@ -157,10 +157,15 @@ class HeartbeatProcess:
             return "it was stopped"
         return ""
 
+    def rekey(self) -> None:
+        """Keys have changed; a process that runs goes on with the new ones."""
+        self._configure()
+
     def _configure(self) -> None:
         settings = self._settings
+        keys = tuple((bytes.fromhex(trust.tag), trust.heartbeat_key) for trust in self._trusts())
         self._write(pack(pulse.Configure(
-            beats.mark(self._me.name, self._me.uuid), self._me.boot, self._keys, settings.heartbeat_ms,
+            beats.mark(self._me.name, self._me.uuid), self._me.boot, keys, settings.heartbeat_ms,
             settings.detect_ms, settings.jitter_cap_ms, settings.stall_limit_ms, settings.stall_action == "kill",
         )))
 

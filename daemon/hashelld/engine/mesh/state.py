@@ -18,6 +18,7 @@ from hashelld.engine.mesh.hearing import Hearing
 from hashelld.engine.mesh.membership import Membership
 from hashelld.engine.mesh.ordering import Ordering
 from hashelld.engine.mesh.peers import Link, Peer
+from hashelld.engine.mesh.rotation import Rotation
 from hashelld.engine.quorum import Options
 from hashelld.settings import Settings
 
@@ -38,6 +39,7 @@ class State:
         self._discovery = Discovery()
         self._flaps = Flaps(settings.flap_delay_max_ms)
         self._complaints = Complaints()
+        self._rotation = Rotation()
         #: Connections by number; the nodes at whose other end we know.
         self._links: dict[int, Link] = {}
         self._peers: dict[str, Peer] = {}

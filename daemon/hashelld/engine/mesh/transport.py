@@ -31,7 +31,8 @@ from hashelld.engine.mesh.links import (
     Listening,
     StrangerCame,
 )
-from hashelld.engine.mesh.trust import Trust, check_key
+from hashelld.engine.mesh.rotation import KeyShown
+from hashelld.engine.mesh.trust import Trust
 from hashelld.settings import Settings
 
 #: Connections inside the handshake, and seconds for one. Source: the design of the cluster layer, "Trust".
@@ -55,22 +56,9 @@ class PortTaken(HashellError):
     exit_code = 73
 
 
-def read_key(path: Path) -> bytes:
-    """The cluster key, refused when others can read it. Raises BadKey, or HashellError when it cannot be read."""
-    from hashelld.engine.mesh.trust import BadKey
-
-    try:
-        with path.open("rb") as file:
-            return check_key(file.read(8192), os.fstat(file.fileno()).st_mode, str(path))
-    except FileNotFoundError:
-        raise BadKey(f"there is no key {path}", f"make one: hashell keygen {path}") from None
-    except OSError as error:
-        raise BadKey(f"the key {path} cannot be read: {error.strerror}", "mend its rights") from None
-
-
-def make_contexts(trust: Trust) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """For the side that listens and for the side that dials. The private key touches the disk in a 0600 file for as
-    long as OpenSSL needs to read it, in memory where the system has such files."""
+def make_contexts(trust: Trust, *others: Trust) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """For the side that listens and for the side that dials; `others` are accepted too. The private key touches the
+    disk in a 0600 file for as long as OpenSSL needs to read it, in memory where the system has such files."""
     contexts = []
     handle = -1
     temporary = ""
@@ -89,7 +77,7 @@ def make_contexts(trust: Trust) -> tuple[ssl.SSLContext, ssl.SSLContext]:
             context.load_cert_chain(path)
             if protocol == ssl.PROTOCOL_TLS_SERVER:
                 context.verify_mode = ssl.CERT_REQUIRED
-                context.load_verify_locations(cadata=trust.certificate_pem.decode())
+                context.load_verify_locations(cadata="".join(one.certificate_pem.decode() for one in (trust, *others)))
                 context.num_tickets = 0
             else:
                 # Checked by us, byte for byte, before a word is said (`opened`). If OpenSSL did it here, asyncio would
@@ -163,14 +151,17 @@ class Transport:
     """All links of one node."""
 
     def __init__(
-        self, settings: Settings, trust: Trust, is_busy: Callable[[], bool] = lambda: False
+        self, settings: Settings, trusts: Callable[[], tuple[Trust, ...]], is_busy: Callable[[], bool] = lambda: False,
+        refused: Callable[[], None] = lambda: None,
     ) -> None:
+        """`trusts`: what is accepted now, the first is shown; `refused` is called when a peer does not accept that."""
         self.performs: dict[type[Effect], Callable[[str, Effect], None]] = {
             Dial: self._dial, LinkSend: self._send, LinkClose: self._close,
         }
         self._settings = settings
-        self._pinned = trust.certificate_der
-        self._server_context, self._client_context = make_contexts(trust)
+        self._trusts = trusts
+        self._refused = refused
+        self.rekey()
         self.is_busy = is_busy
         self.feed: Feed = lambda component, event: None
         self._links: dict[int, _Connection] = {}
@@ -179,6 +170,11 @@ class Transport:
         self._socket: socket.socket | None = None
         self._strangers: dict[asyncio.Task[None], None] = {}
         self.port = 0
+
+    def rekey(self) -> None:
+        """From now on new connections are made with what is trusted now; those that are there go on."""
+        self._pinned = {trust.certificate_der: trust.tag for trust in self._trusts()}
+        self._server_context, self._client_context = make_contexts(*self._trusts())
 
     async def start(self, feed: Feed) -> None:
         """Listen. Raises PortTaken, or HashellError for an address that is not ours."""
@@ -271,6 +267,8 @@ class Transport:
                 )
         except ssl.SSLError as error:
             kind = "key" if error.reason not in _PLAIN else "other"
+            if kind == "key":
+                self._refused()
             self.feed("engine", DialFailed(address, kind, (error.reason or "").lower()))
         except TimeoutError:
             self.feed("engine", DialFailed(address, "timeout"))
@@ -280,11 +278,13 @@ class Transport:
     def opened(self, connection: _Connection) -> None:
         assert connection.transport is not None
         tls = connection.transport.get_extra_info("ssl_object")
-        if tls is None or tls.getpeercert(binary_form=True) != self._pinned:
+        shown = self._pinned.get(tls.getpeercert(binary_form=True) or b"") if tls else None
+        if shown is None:
             # TLS 1.3 has proved that the peer holds the private key of what it showed: the certificate is who it is.
             connection.closing = True
             connection.close()
             if connection.dialed:
+                self._refused()
                 self.feed("engine", DialFailed(connection.address, "key", "another certificate"))
             else:
                 self.feed("engine", StrangerCame(connection.address, "key", "another certificate"))
@@ -296,6 +296,8 @@ class Transport:
         self._next += 1
         connection.link = self._next
         self._links[connection.link] = connection
+        if shown != self._trusts()[0].tag:
+            self.feed("engine", KeyShown(shown))
         local = connection.transport.get_extra_info("sockname") or ("",)
         self.feed("engine", LinkOpened(
             connection.link, connection.address, connection.dialed, _plain_ip(str(local[0]))
