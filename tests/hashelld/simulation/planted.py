@@ -11,9 +11,11 @@ from typing import Any
 
 from hashelld.cib_manager import core as cib_core
 from hashelld.controller import membership as told
-from hashelld.engine.mesh import core as mesh_core
-from hashelld.engine.mesh.core import MeshEngine
+from hashelld.engine.mesh import state
+from hashelld.engine.mesh.codec import ViewId
+from hashelld.engine.mesh.membership import Membership
 from hashelld.engine.mesh.ordering import Ordering
+from hashelld.engine.mesh.sessions import Session
 from hashelld.fencer.core import Fencer
 from hashelld.simulation.life import live
 
@@ -22,49 +24,48 @@ Patch = Callable[[Any, str, Any], None]
 
 
 def ordering_a_frame_passes_a_lost_one(patch: Patch) -> None:
-    """A torn connection loses frames; what comes over the next one is taken as if nothing were missing."""
-    in_view = MeshEngine._in_view
-    needs_view = MeshEngine._needs_view
+    """What the first of the view orders gets lost now and then, and what comes after it is taken as if nothing were
+    missing; what members owe one another when a view ends is forgotten."""
     take = Ordering.take
 
-    def a_link_is_a_link(self, wanted, now_ms):
-        self._view_links.update({p.name: p.link for p in self._peers.values() if p.name in self._members.names})
-        return needs_view(self, wanted, now_ms)
-
-    def anything_goes(self, origin, link, frame, out):
-        self._view_links[origin] = link
-        return in_view(self, origin, link, frame, out)
-
     def whatever_comes(self, order):
+        if order.messages and order.messages[0].sequence % 7 == 0 and order.messages[0].origin != self._me:
+            return []
         if order.messages and order.messages[0].sequence > self.delivered + 1:
             self.delivered = order.messages[0].sequence - 1
         return take(self, order)
 
-    patch(MeshEngine, "_is_whole", lambda self, name: name in self._peers)
-    patch(MeshEngine, "_in_view", anything_goes)
-    patch(MeshEngine, "_needs_view", a_link_is_a_link)
+    patch(Session, "missing", lambda self, received: ())
     patch(Ordering, "take", whatever_comes)
 
 
 def views_a_ballot_is_forgotten_at_a_restart(patch: Patch) -> None:
-    """The number of a view is given a second time, to other members or another history."""
-    remembered = mesh_core._remembered
+    """The name of a view is given a second time, to other members or another history: the highest number is not kept,
+    and which life of a node proposed a view is no part of its name."""
+    remembered = state._remembered
+    propose = Membership.propose
 
     def forgotten(values):
         return 0, remembered(values)[1]
 
-    patch(mesh_core, "_remembered", forgotten)
+    def nameless(self, members):
+        made = propose(self, members)
+        self.round.ballot = ViewId(made.ballot.n, made.ballot.proposer)
+        return type(made)(self.round.ballot, made.members)
+
+    patch(state, "_remembered", forgotten)
+    patch(Membership, "propose", nameless)
 
 
 def views_a_joining_node_may_leave_members_out(patch: Patch) -> None:
     """Who proposes decides alone who belongs to the view."""
-    judge = mesh_core.Membership.judge
+    judge = Membership.judge
 
     def generous(self, propose, reached, wanted):
         nack = judge(self, propose, reached, wanted)
         return None if nack is not None and nack.reason == "missing" else nack
 
-    patch(mesh_core.Membership, "judge", generous)
+    patch(Membership, "judge", generous)
 
 
 def quorum_one_copy_less_than_a_majority_will_do(patch: Patch) -> None:
