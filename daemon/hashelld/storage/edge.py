@@ -140,6 +140,9 @@ class StorageEdge:
         await self._quick.stop()
         await self._slow.stop()
         self._journal.close()
+        if self._history is not None:
+            self._history.close()
+            self._history = None
 
     async def keep_input(self, cib: bytes) -> str:
         """A scheduler input's file name, empty when it could not be kept."""
