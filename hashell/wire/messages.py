@@ -72,6 +72,7 @@ class MemberInfo(msgspec.Struct, frozen=True):
     state: str  # member, lost, left, joining
     address: str = ""
     since_s: float = 0.0
+    votes: int = 1
 
 
 class Info(Message, frozen=True):
@@ -89,6 +90,8 @@ class Info(Message, frozen=True):
     transition: int = 0
     warnings: tuple[str, ...] = ()
     socket_paths: tuple[str, ...] = ()  # of nodes on this machine: where a client moves when this node dies
+    quorum_reason: str = ""  # why there is or is no quorum, when that is not plain from the numbers
+    quorum_flags: tuple[str, ...] = ()  # as corosync-quorumtool names them: Quorate, 2Node, WaitForAll …
 
 
 class GetEvents(Message, frozen=True):

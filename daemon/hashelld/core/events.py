@@ -30,6 +30,7 @@ class Member:
     boot: int
     address: str = ""
     feature_set: str = ""
+    votes: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ from hashelld.core.events import (
     View,
 )
 from hashelld.ipc.access import Access
-from hashelld.settings import Settings
+from hashelld.settings import Settings, quorum_options
 
 #: Events kept for those who come later; about a day of a quiet cluster, a few minutes of a storm.
 EVENTS_KEPT = 1_000
@@ -96,6 +96,7 @@ class Ipc:
         self._cluster = settings.cluster
         self._node = settings.node
         self._engine = settings.engine
+        self._quorum = quorum_options(settings)
         self._socket = _Socket(str(settings.socket), machine or this_machine())
         self._neighbours: dict[str, str] = {}
         self._cib = Cib.empty()
@@ -361,6 +362,8 @@ class Ipc:
             transition=self._transition,
             warnings=self._warnings(view),
             socket_paths=(self._socket.path, *self._neighbours.values()),
+            quorum_reason=view.reason,
+            quorum_flags=self._quorum.flags(view.expected_votes, quorate=view.quorate),
         )
 
     def _known_nodes(self) -> frozenset[str]:
@@ -374,7 +377,9 @@ class Ipc:
     def _members(self, view: View) -> Iterator[messages.MemberInfo]:
         for member in view.members:
             since_s = self._since_s.get(member.name, 0.0)
-            yield messages.MemberInfo(member.id, member.name, "member", member.address, since_s)
+            yield messages.MemberInfo(
+                member.id, member.name, "member", member.address, since_s, member.votes
+            )
         yield from self._gone.values()
 
     def _warnings(self, view: View) -> tuple[str, ...]:

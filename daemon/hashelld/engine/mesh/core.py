@@ -43,6 +43,7 @@ from hashelld.engine.mesh.alarms import (
     ProposeNow,
     RoundOverdue,
     Tick,
+    WindowOver,
 )
 from hashelld.engine.mesh.cliques import wanted_members
 from hashelld.engine.mesh.codec import (
@@ -87,8 +88,7 @@ from hashelld.engine.mesh.ordering import Ordering, QueueFull
 from hashelld.engine.mesh.peers import Link, Peer
 from hashelld.engine.mesh.told import lines_of, view_of
 from hashelld.engine.mesh.welcome import refusal, replaces
-from hashelld.engine.quorum import Options
-from hashelld.settings import Settings
+from hashelld.settings import Settings, quorum_options
 
 #: Heartbeats after a pause of our own in which members say whether they are still in our view.
 DOUBT_BEATS = 8
@@ -118,9 +118,9 @@ class MeshEngine:
     def __init__(self, settings: Settings, me: Me, values: Mapping[str, bytes]) -> None:
         self._settings = settings
         self._me = me
-        self._options = Options(
-            settings.expect, settings.two_node, settings.wait_for_all, settings.auto_tie_breaker
-        )
+        self._options = quorum_options(settings)
+        self._fresh = values.get("caught-up") != me.uuid.encode()
+        self._window_over = False
         self._members = Membership(me.name, me.boot, *_remembered(values))
         self._ordering = Ordering(me.name)
         self._discovery = Discovery()
@@ -211,6 +211,10 @@ class MeshEngine:
                 self._doubt_over(view, now_ms, out)
             case GotDue():
                 self._tell_got(out, now=True)
+            case MessageOrdered(topic="engine.caught", origin=origin):
+                self._caught_up(origin, now_ms, out)
+            case WindowOver(view):
+                self._last_man_standing(view, now_ms, out)
             case MessageOrdered(topic="engine.forget", payload=payload):
                 self._forget(payload.decode("utf-8", "replace"), now_ms, out)
             case Leaving(_, reason):
@@ -745,7 +749,7 @@ class MeshEngine:
         out.append(StartTimer("install", 2 * self._settings.phase_ms, InstallOverdue(ballot)))
         promise = Promise(
             ballot, self._ordering.owed(), members.since, members.all_seen, self._settings.expect,
-            self._settings.votes, members.roster, self._me.feature_set, members.unique,
+            self._settings.votes, members.roster, self._me.feature_set, members.unique, self._fresh,
         )
         if proposer != self._me.name:
             self._send(proposer, promise, out)
@@ -777,7 +781,10 @@ class MeshEngine:
                 self._stuck = True
                 self._evaluate(now_ms, out)
                 return
-        install = self._members.install(lives, self._options)
+        install = self._members.install(
+            lives, self._options, window_over=self._window_over, left=frozenset(self._goodbyes)
+        )
+        self._window_over = False
         for name in names:
             if name != self._me.name:
                 self._send(name, install, out)
@@ -807,6 +814,9 @@ class MeshEngine:
         self._hearing.view(install.ballot, names, out)
         out.append(CancelTimer("install"))
         out.append(CancelTimer("round"))
+        if self._options.last_man_standing and install.unique and install.votes < install.expected_votes:
+            window_ms = self._options.last_man_standing_window_ms
+            out.append(StartTimer("window", window_ms, WindowOver(install.ballot)))
         out.append(StoreValue(
             f"roster:{install.ballot.n}", "roster", msgspec.msgpack.encode(install.roster)
         ))
@@ -833,6 +843,24 @@ class MeshEngine:
         self, kind: str, level: str, text: str, out: list[Effect], *about: str
     ) -> None:
         out.append(Tell(Happened(kind, level, text, about)))
+
+    def _caught_up(self, name: str, now_ms: int, out: list[Effect]) -> None:
+        """A member has what the others have. When that is this node, and for the first time, it votes from now on."""
+        if name != self._me.name or not self._fresh:
+            return
+        self._fresh = False
+        out.append(StoreValue("caught-up", "caught-up", self._me.uuid.encode()))
+        entry = next((one for one in self._members.roster.entries if one.name == name), None)
+        if entry is not None and entry.votes != self._settings.votes:
+            # The same members, other votes: that is another view.
+            self._stuck = True
+            self._evaluate(now_ms, out)
+
+    def _last_man_standing(self, view: ViewId, now_ms: int, out: list[Effect]) -> None:
+        """Those that were away for the whole window do not vote any more."""
+        if view == self._members.view and self._ordering.leader == self._me.name:
+            self._window_over = self._stuck = True
+            self._evaluate(now_ms, out)
 
     def _forget(self, name: str, now_ms: int, out: list[Effect]) -> None:
         """A node is sent away for good (ordered, so at all members alike): its votes are not waited for any more."""
