@@ -131,7 +131,8 @@ def _highest_view(restored: Restored) -> int:
     # A folder without it is new, or was lost: numbers that this name may have given before must not be given again.
     noted = restored.values.get("ballot", b"")
     applied = restored.lineage.get("applied") or [0]
-    return max(int(noted) if noted.isdigit() else restored.identity.boot, int(applied[0]), newest_view(restored.journal))
+    own = int(noted) if noted.isdigit() else restored.identity.boot
+    return max(own, int(applied[0]), newest_view(restored.journal))
 
 
 async def run(settings: Settings) -> int:
