@@ -30,8 +30,8 @@ LOG_DIRECTORY = "/var/log/pacemaker/bundles"
 REMOTE_DAEMON = "/usr/sbin/pacemaker-remoted"
 
 #: No more replicas or instances than this are made of one resource. Pacemaker has no bound; a
-#: typing error should not take all memory of a machine.
-INSTANCES_MAX = 1_000
+#: typing error should not take all memory of a machine, and the time grows with the square.
+INSTANCES_MAX = 500
 
 _AGENTS = ("docker", "podman")
 _ADDRESS = re.compile(r"\s*\+?(\d+)\.\s*\+?(\d+)\.\s*\+?(\d+)\.\s*\+?(\d+)")
