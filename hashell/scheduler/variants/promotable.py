@@ -114,7 +114,7 @@ def add_promotion_scores(clone: Clone) -> None:
         return
     clone.promotion_scores_added = True
     for child in clone.children:
-        for node in child.nodes_of(child.allowed):
+        for node in _nodes_with_scores(child):
             if not node.can_run:
                 continue
             score, _ = promotion_score(child, node)
@@ -128,6 +128,20 @@ def add_promotion_scores(clone: Clone) -> None:
             if score > child.priority:
                 child.priority = score
                 priority_changed(child)
+
+
+def _nodes_with_scores(instance: Resource) -> list[Node]:
+    """Nodes that the instance may have, but for those that surely say nothing of its promotion.
+
+    Those say 0, which is news only for a priority below it.
+    """
+    nodes = instance.nodes_of(instance.allowed)
+    workspace = instance.workspace
+    if instance.children or instance.priority < 0 or workspace.launches_nodes:
+        return nodes
+    names = instance.history_id or instance.id, strip_instance(instance.id)
+    with_scores = workspace.nodes_with(f"master-{name}" for name in names)
+    return [node for node in nodes if node in with_scores]
 
 
 # Who is promoted ----------------------------------------------------------------------------------
