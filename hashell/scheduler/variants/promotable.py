@@ -5,7 +5,6 @@ Source: lib/pacemaker/pcmk_sched_promotable.c; Pacemaker Explained, "Promotable 
 
 from __future__ import annotations
 
-from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 from hashell.model.cluster_options import NoQuorumPolicy
@@ -24,6 +23,7 @@ from hashell.scheduler.explain import PromotionLine, PromotionTerm
 from hashell.scheduler.ordering import relations as rel
 from hashell.scheduler.ordering.make import order_resource_actions
 from hashell.scheduler.scores import add
+from hashell.scheduler.sorting import merge_sorted
 from hashell.scheduler.variants import instances
 from hashell.scheduler.variants.variant import Resource, strip_instance
 from hashell.scheduler.workspace import Node, Rank
@@ -297,7 +297,7 @@ def _sort(clone: Clone, sums: _Sums) -> None:
             child.promotion_priority = clone.allowed[chosen.id]
             if book is not None:
                 book.give(child, chosen)
-    clone.children.sort(key=cmp_to_key(_comparison()))
+    clone.children[:] = merge_sorted(clone.children, _comparison())
     clone.root.places_at += 1
     clone.updating_nodes = False
     clone.workspace.held = None
