@@ -391,7 +391,7 @@ class ResourceReader(Struct):
         spec = bundles.read_bundle(config.element, self.document)
         if spec is None:
             return None
-        if spec.replicas_per_host == 1:
+        if not spec.unique:
             config = replace(config, unique=False)
         below = self._as_parent(config, parent)
         instances = None
