@@ -29,6 +29,7 @@ import os
 import random
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -48,6 +49,8 @@ NOW_S = 1_704_067_200
 SIZES = ("4x50", "16x200", "32x1000", "64x2000")
 CASES = ("start", "steady", "loss")
 STEPS_MAX = 6
+#: How a process ends that has used up its CPU seconds.
+_ENDED = (-signal.SIGXCPU, -signal.SIGKILL)
 
 
 def build(nodes: int, resources: int, seed: int = 1) -> Cib:
@@ -176,9 +179,11 @@ def command(words: list[str], limit_s: int) -> float | None:
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    if done.returncode and took < limit_s:
+    if done.returncode in _ENDED:
+        return None
+    if done.returncode:
         sys.exit(f"{' '.join(words)} ended with {done.returncode}: {done.stderr.decode()[-500:]}")
-    return None if done.returncode else took
+    return took
 
 
 def measure(
