@@ -115,6 +115,45 @@ class Events(Message, frozen=True):
     events: tuple[EventInfo, ...]
 
 
+class GetDivergences(Message, frozen=True):
+    """What of this node lost against another history and is kept, newest first. Reply: Divergences."""
+
+
+class DivergenceRow(msgspec.Struct, frozen=True):
+    name: str
+    when_s: float
+    node: str
+    version: str
+    winner: str
+    winner_version: str
+    changes: int
+
+
+class Divergences(Message, frozen=True):
+    rows: tuple[DivergenceRow, ...]
+
+
+class GetDivergence(Message, frozen=True):
+    """All of one of them. Reply: Divergence."""
+
+    name: str
+
+
+class Divergence(Message, frozen=True):
+    """`cib`: what lost; `patch`: from the winner to it; `changes`: kind, path and XML of each operation."""
+
+    row: DivergenceRow
+    cib: bytes
+    patch: bytes
+    changes: tuple[tuple[str, str, str], ...]
+
+
+class DropDivergence(Message, frozen=True):
+    """A person has looked at it. Reply: Done."""
+
+    name: str
+
+
 class GetHistory(Message, frozen=True):
     """The configuration's versions, newest first. Reply: History."""
 
@@ -287,7 +326,8 @@ class ToDaemon(msgspec.Struct, frozen=True, array_like=True):
 
     number: int
     body: (
-        Hello | GetCib | GetInfo | GetEvents | GetHistory | GetVersion | ApplyChanges | SetAttribute
+        Hello | GetCib | GetInfo | GetEvents | GetHistory | GetVersion | GetDivergences | GetDivergence
+        | DropDivergence | ApplyChanges | SetAttribute
         | CleanUp | FailResource | Fence | StopNode | ForgetNode | WaitIdle | Subscribe
         | GetTransition
     )
@@ -299,5 +339,5 @@ class ToClient(msgspec.Struct, frozen=True, array_like=True):
     number: int
     body: (
         Welcome | Failure | Done | CibIs | Info | Events | History | Applied
-        | CibNotice | MembersNotice | EventNotice | TransitionNotice | Transition
+        | CibNotice | MembersNotice | EventNotice | TransitionNotice | Transition | Divergences | Divergence
     )

@@ -287,6 +287,13 @@ class Happened(Event):
     data: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class DivergencesKept(Event):
+    """Names of what lost against another history and waits in the archive for a person."""
+
+    names: tuple[str, ...]
+
+
 # --- life of the daemon ---------------------------------------------------------------------------------
 
 

@@ -45,17 +45,6 @@ def views_a_ballot_is_forgotten_at_a_restart(patch: Patch) -> None:
     patch(mesh_core, "_remembered", forgotten)
 
 
-def views_a_joining_node_may_leave_members_out(patch: Patch) -> None:
-    """Who proposes decides alone who belongs to the view."""
-    judge = mesh_core.Membership.judge
-
-    def generous(self, propose, reached, wanted):
-        nack = judge(self, propose, reached, wanted)
-        return None if nack is not None and nack.reason == "missing" else nack
-
-    patch(mesh_core.Membership, "judge", generous)
-
-
 def quorum_one_copy_less_than_a_majority_will_do(patch: Patch) -> None:
     """A change counts as committed when half of the nodes hold it, rounded down."""
     committed = cib_core.committed
@@ -93,7 +82,7 @@ def journal_nothing_is_waited_for(patch: Patch) -> None:
 
 MISTAKES = (
     ordering_a_message_now_and_then_comes_after_the_next, views_a_ballot_is_forgotten_at_a_restart,
-    views_a_joining_node_may_leave_members_out, quorum_one_copy_less_than_a_majority_will_do,
+    quorum_one_copy_less_than_a_majority_will_do,
     quorum_the_version_decides_before_the_lineage, fencing_a_failed_device_counts_as_success,
     fencing_a_lost_node_is_taken_for_one_that_left, journal_nothing_is_waited_for,
 )

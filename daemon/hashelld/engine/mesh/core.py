@@ -653,7 +653,9 @@ class MeshEngine:
                 continue
             # A peer reaches another life of somebody than we do: that is nobody.
             reach[peer.name] = {n for n, boot in peer.reach.items() if reached.get(n) == boot}
-        return wanted_members(self._me.name, reach, self._members.names)
+        # Who was away and is only just linked again stands behind those who were here all the time.
+        staying = {name for name in self._members.names if name == self._me.name or self._is_whole(name)}
+        return wanted_members(self._me.name, reach, staying)
 
     def _evaluate(self, now_ms: int, out: list[Effect]) -> None:
         """Start, restart or stop the wait before a proposal."""
