@@ -79,7 +79,16 @@ def run(argv: list[str]) -> int:
         return 141
 
 
+def _simulate_chaos(argv: list[str]) -> int:
+    """Faults on simulated clusters: the daemon's own room, which the lab does not know."""
+    from hashelld.simulation.run import main
+
+    return main([word for word in argv if word != "--simulate"])
+
+
 def _serve(module: str, argv: list[str]) -> int:
+    if module == PROGRAMS["chaos"] and "--simulate" in argv:
+        return _simulate_chaos(argv)
     main = importlib.import_module(module).main
     joined = {
         SHELL: _open_monitor, MONITOR: _crm_text, EXPLAIN: _live_cib, REHEARSE: _live_cib,

@@ -26,6 +26,7 @@ from hashelld.core.events import (
     ChangeWanted,
     CibChanged,
     ClientAsked,
+    DivergencesKept,
     Event,
     FencingDone,
     FencingWanted,
@@ -86,6 +87,7 @@ HEARD_BY: dict[type[Event], tuple[str, ...]] = {
     ActionChanged: ("ipc",),
     TransitionEnded: ("ipc", "alerts"),
     Happened: ("ipc", "alerts"),
+    DivergencesKept: ("ipc",),
     ShutdownWanted: ("controller",),
     Leaving: ("executor", "engine"),
     ClientAsked: ("controller", "fencer", "attribute_manager", "engine"),
@@ -131,9 +133,11 @@ def make_engine(settings: Settings, restored: Restored) -> tuple[Component, list
 
 def _highest_view(restored: Restored) -> int:
     """The highest view number that this node has seen: the engine's own note, and what stands in the CIB's lineage."""
-    noted = restored.values.get("ballot", b"0")
+    # A folder without it is new, or was lost: numbers that this name may have given before must not be given again.
+    noted = restored.values.get("ballot", b"")
     applied = restored.lineage.get("applied") or [0]
-    return max(int(noted) if noted.isdigit() else 0, int(applied[0]), newest_view(restored.journal))
+    own = int(noted) if noted.isdigit() else restored.identity.boot
+    return max(own, int(applied[0]), newest_view(restored.journal))
 
 
 async def run(settings: Settings) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hashell.errors import BadInput, BadUsage
+from hashelld.engine.quorum import BadQuorumOptions, Options
 
 #: TCP port, and UDP port of the heartbeats, unless set. Source: architecture.
 PORT = 5460
@@ -47,6 +48,10 @@ class Settings:
     two_node: bool | None = None
     wait_for_all: bool | None = None
     auto_tie_breaker: bool = False
+    auto_tie_breaker_node: str = "lowest"
+    last_man_standing: bool = False
+    last_man_standing_window_ms: int = 10_000
+    allow_downscale: bool = False
     heartbeat_ms: int = 100
     detect_ms: int = 1000
     settle_ms: int = 20
@@ -70,10 +75,13 @@ _NUMBERS = {
     "port": (0, 65535), "expect": (0, 64), "votes": (0, 64),
     "heartbeat_ms": (20, 5000),
     "detect_ms": (200, 60_000), "settle_ms": (1, 5000), "phase_ms": (50, 10_000),
+    "last_man_standing_window_ms": (1, 3_600_000),
     "join_window_ms": (0, 600_000), "jitter_cap_ms": (200, 60_000), "stall_limit_ms": (1000, 600_000),
     "resume_ms": (0, 5000), "flap_delay_max_ms": (0, 600_000),
 }
-_SWITCHES = {"zeroconf", "two_node", "wait_for_all", "auto_tie_breaker"}
+_SWITCHES = {
+    "zeroconf", "two_node", "wait_for_all", "auto_tie_breaker", "last_man_standing", "allow_downscale",
+}
 _PATHS = {"state_dir", "run_dir", "key", "log_file"}
 _CHOICES = {
     "engine": ("mesh", "loopback"), "stall_action": ("tell", "kill"),
@@ -178,11 +186,20 @@ def make(values: Mapping[str, Any], settings_file: Path | None = None) -> Settin
             f"{where}: detect_ms {settings.detect_ms} is below three heartbeats of"
             f" {settings.heartbeat_ms} ms", "raise detect_ms or lower heartbeat_ms",
         )
-    if settings.auto_tie_breaker and settings.two_node:
-        raise BadSetting(
-            f"{where}: two_node and auto_tie_breaker exclude one another", "choose one"
-        )
+    try:
+        quorum_options(settings).check()
+    except BadQuorumOptions as error:
+        raise BadSetting(f"{where}: {error.message}", error.hint) from None
     return replace(settings, address=settings.address or "")
+
+
+def quorum_options(settings: Settings) -> Options:
+    """What a node's settings say of votes and quorum."""
+    return Options(
+        settings.expect, settings.two_node, settings.wait_for_all, settings.auto_tie_breaker,
+        settings.auto_tie_breaker_node, settings.last_man_standing, settings.last_man_standing_window_ms,
+        settings.allow_downscale,
+    )
 
 
 class _Parser(argparse.ArgumentParser):

@@ -21,7 +21,7 @@ from hashell.client.offline import refuse_read_only
 from hashell.errors import HashellError, NotReachable, TimedOut
 from hashell.wire import codec, messages
 from hashell.wire.failures import error_of
-from hashell.wire.messages import PROTOCOL, Change, EventInfo, HistoryRow, Info
+from hashell.wire.messages import PROTOCOL, Change, Divergence, DivergenceRow, EventInfo, HistoryRow, Info
 
 #: Seconds for connect and for every answer that does not wait for something itself.
 ANSWER_TIMEOUT_S = 15.0
@@ -225,6 +225,15 @@ class DaemonClient:
 
     def history(self, limit: int = 100) -> tuple[HistoryRow, ...]:
         return self._ask(messages.GetHistory(limit), messages.History).rows
+
+    def divergences(self) -> tuple[DivergenceRow, ...]:
+        return self._ask(messages.GetDivergences(), messages.Divergences).rows
+
+    def divergence(self, name: str) -> Divergence:
+        return self._ask(messages.GetDivergence(name), messages.Divergence)
+
+    def drop_divergence(self, name: str) -> str:
+        return self._change(messages.DropDivergence(name), messages.Done).text
 
     def version(self, version: str) -> Cib:
         return Cib.parse(self._ask(messages.GetVersion(version), messages.CibIs).xml)

@@ -30,8 +30,8 @@ LOG_DIRECTORY = "/var/log/pacemaker/bundles"
 REMOTE_DAEMON = "/usr/sbin/pacemaker-remoted"
 
 #: No more replicas or instances than this are made of one resource. Pacemaker has no bound; a
-#: typing error should not take all memory of a machine.
-INSTANCES_MAX = 1_000
+#: typing error should not take all memory of a machine, and the time grows with the square.
+INSTANCES_MAX = 500
 
 _AGENTS = ("docker", "podman")
 _ADDRESS = re.compile(r"\s*\+?(\d+)\.\s*\+?(\d+)\.\s*\+?(\d+)\.\s*\+?(\d+)")
@@ -45,13 +45,16 @@ class Mount(Struct, frozen=True):
 
 
 class BundleSpec(Struct):
-    """What a `bundle` element says. `replicas_per_host` is 1 where a port on the host is shared."""
+    """What a `bundle` element says. `replicas_per_host` is 1 where a port on the host is shared; the bundle is `unique`
+    still if more were asked for.
+    """
 
     id: str
     agent: str
     image: str
     replicas: int
     replicas_per_host: int
+    unique: bool
     promoted_max: int
     run_command: str | None
     options: str | None
@@ -90,9 +93,10 @@ def read_bundle(element: etree._Element, document: Document) -> BundleSpec | Non
     if replicas > INSTANCES_MAX:
         document.complain(f"Limiting {ident} to {INSTANCES_MAX} replicas")
         replicas = INSTANCES_MAX
+    per_host = _at_least(agent.get("replicas-per-host"), 1)
     spec = BundleSpec(
         id=ident, agent=str(agent.tag), image=agent.get("image", ""), replicas=replicas,
-        replicas_per_host=_at_least(agent.get("replicas-per-host"), 1), promoted_max=promoted_max,
+        replicas_per_host=per_host, unique=per_host > 1, promoted_max=promoted_max,
         run_command=agent.get("run-command"), options=agent.get("options"),
         network=agent.get("network"), address_start=None, netmask=None, interface=None,
         control_port=None, add_host=False, mounts=[], ports=[],

@@ -24,6 +24,7 @@ from hashell.model.resources import (
     BundleConfig,
     BundleReplica,
     CloneOptions,
+    Forced,
     MultipleActive,
     ResourceConfig,
     ResourceKind,
@@ -337,8 +338,10 @@ class ResourceReader(Struct):
             self.document.complain(f"{config.id} has nothing to clone")
             return None
         meta.setdefault("resource-stickiness", "1")
+        configured = "globally-unique" in meta
         meta["globally-unique"] = "true" if config.unique else "false"
         config = replace(config, meta=meta)
+        forced = Forced.NO
 
         unfit = self._unfit_for_unique(source)
         if config.unique and unfit is not None:
@@ -346,13 +349,16 @@ class ResourceReader(Struct):
                 f"Ignoring globally-unique for {config.id} because {unfit[1]} resources such as "
                 f"{unfit[0]} can be used only as anonymous clones"
             )
-            meta["globally-unique"] = "false"
             node_max, clone_max = 1, min(clone_max, self.node_count())
-            config = replace(config, unique=False)
+            forced = Forced.LAST_KEEPS if configured else Forced.FIRST_KEEPS
         child = self._read(source, self._as_parent(config, parent))
         if child is None:
             return None
-        if unfit is not None and child.unique:
+        if forced is not Forced.NO:
+            meta = {**meta, "globally-unique": "false"}
+            config = replace(config, unique=False, meta=meta)
+            child = _anonymous_where_unfit(child)
+        elif unfit is not None and child.unique:
             child = _anonymous(child)
         promoted = config.promotable
         return replace(
@@ -367,7 +373,7 @@ class ResourceReader(Struct):
                     meta.get("promoted-node-max", meta.get("master-node-max")), 1
                 ) if promoted else 0,
                 ordered=is_true(meta.get("ordered")),
-                interleave=is_true(meta.get("interleave")),
+                interleave=is_true(meta.get("interleave")), forced_anonymous=forced,
             ),
         )
 
@@ -385,7 +391,7 @@ class ResourceReader(Struct):
         spec = bundles.read_bundle(config.element, self.document)
         if spec is None:
             return None
-        if spec.replicas_per_host == 1:
+        if not spec.unique:
             config = replace(config, unique=False)
         below = self._as_parent(config, parent)
         instances = None
@@ -517,6 +523,12 @@ def _anonymous(config: ResourceConfig) -> ResourceConfig:
         config, unique=False, meta={**config.meta, "globally-unique": "false"},
         children=tuple(_anonymous(child) for child in config.children),
     )
+
+
+def _anonymous_where_unfit(config: ResourceConfig) -> ResourceConfig:
+    if config.kind is ResourceKind.GROUP:
+        return replace(config, children=tuple(map(_anonymous_where_unfit, config.children)))
+    return config if config.meta.get("class", "").lower() in CAN_BE_UNIQUE else _anonymous(config)
 
 
 def _not_false(value: str | None) -> bool:

@@ -36,8 +36,21 @@ class MultipleActive(enum.StrEnum):
     STOP_UNEXPECTED = "stop_unexpected"
 
 
+class Forced(enum.Enum):
+    """A clone that is to be unique but holds what cannot be: Pacemaker finds out while it makes the instances, and then
+    makes anonymous what it has made already. So one instance keeps members that are unique: the last one where members
+    find in the configuration that they are to be unique, the first one where they only hear it from the clone.
+    """
+
+    NO = enum.auto()
+    LAST_KEEPS = enum.auto()
+    FIRST_KEEPS = enum.auto()
+
+
 class CloneOptions(Struct, frozen=True):
-    """How many instances; `promoted_max` and `promoted_node_max` are 0 for clones that cannot be promoted."""
+    """How many instances; `promoted_max` and `promoted_node_max` are 0 for clones that cannot be promoted. Where a
+    clone is `forced_anonymous` its child is configured as the one instance that is an exception.
+    """
 
     clone_max: int
     clone_node_max: int
@@ -45,6 +58,7 @@ class CloneOptions(Struct, frozen=True):
     promoted_node_max: int = 0
     ordered: bool = False
     interleave: bool = False
+    forced_anonymous: Forced = Forced.NO
 
 
 class BundleReplica(Struct, frozen=True):

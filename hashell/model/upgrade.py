@@ -2,11 +2,13 @@
 
     master                     clone with promotable=true
     node type="ping"           a member from which all resources are banned
-    lifetime in a location     a rule of the constraint; in a colocation or order it is dropped
-    nagios, upstart, rkt       dropped, with the groups and clones that hold nothing else
+    lifetime                   dropped, and the constraint with it if it is a location
+    nagios, upstart, rkt       dropped, with the groups and clones that hold nothing else, and constraints on them
     restart-type, can_fail, role_after_failure    dropped
 
 Other old spellings (names of options and roles, `masters` of bundles) are read where they stand.
+
+What schemas before 3.0 allowed is put right by `upgrade_2` first.
 
 Source: xml/upgrade-3.10-*.xsl of Pacemaker 3.0.2.
 """
@@ -18,22 +20,61 @@ from collections.abc import Callable, Iterator
 
 from lxml import etree
 
+from hashell.model import upgrade_2
+
 _PREFIX = "pcmk__3_10_upgrade-"
 _DROPPED_CLASSES = frozenset({"nagios", "upstart"})
+_COLLECTIVES = ("group", "clone", "master", "bundle")
 _DROPPED_META = frozenset({"restart-type", "can_fail", "role_after_failure"})
 
 
 def upgraded(root: etree._Element) -> etree._Element:
     """The document itself where there is nothing to do, else a copy in which all that is done."""
     configuration = root.find("configuration")
-    if configuration is None or not any(True for _ in _old(configuration)):
+    if configuration is None:
+        return root
+    older = upgrade_2.is_before_3(root)
+    if not older and not any(True for _ in _old(configuration)):
         return root
     found = copy.deepcopy(root)
     configuration = found.find("configuration")
     assert configuration is not None
+    if older:
+        upgrade_2.upgrade(configuration)
+    before = _resource_ids(configuration)
     for element in list(_old(configuration)):
         _CHANGES[_kind(element)](element, configuration)
+    gone = before - _resource_ids(configuration)
+    if gone:
+        _forget(configuration, gone)
     return found
+
+
+def _resource_ids(configuration: etree._Element) -> set[str]:
+    return {
+        element.get("id", "") for element in configuration.iterfind("resources//*")
+        if element.tag in ("primitive", "template", *_COLLECTIVES)
+    }
+
+
+def _forget(configuration: etree._Element, gone: set[str]) -> None:
+    """Drop what was made of templates that are gone, and all that constraints say about what is gone."""
+    for primitive in list(configuration.iterfind("resources//primitive")):
+        if primitive.get("template") in gone:
+            before = _resource_ids(configuration)
+            _drop(primitive, configuration)
+            gone |= before - _resource_ids(configuration)
+    for constraint in list(configuration.iterfind("constraints/*")):
+        named = {constraint.get(name) for name in ("rsc", "with-rsc", "first", "then")}
+        sets = list(constraint.iterchildren("resource_set"))
+        for one in sets:
+            for reference in list(one.iterchildren("resource_ref")):
+                if reference.get("id") in gone:
+                    one.remove(reference)
+            if one.find("resource_ref") is None and one.get("id-ref") is None:
+                constraint.remove(one)
+        if named & gone or (sets and constraint.find("resource_set") is None):
+            _drop(constraint, configuration)
 
 
 def _old(configuration: etree._Element) -> Iterator[etree._Element]:
@@ -69,7 +110,7 @@ def _drop(element: etree._Element, configuration: etree._Element) -> None:
     if parent is None:
         return
     parent.remove(element)
-    if parent.tag in ("group", "clone", "master", "bundle") and not any(
+    if parent.tag in _COLLECTIVES and not any(
         child.tag in ("primitive", "group", "docker", "podman") for child in parent
     ):
         _drop(parent, configuration)
@@ -102,39 +143,16 @@ def _upgrade_ping(element: etree._Element, configuration: etree._Element) -> Non
 
 
 def _upgrade_lifetime(element: etree._Element, configuration: etree._Element) -> None:
-    """Each rule of the constraint then holds only while one of the lifetime's rules does."""
+    """Pacemaker joins the rules of a location and of its lifetime under a new rule without a score, and such a rule
+    counts for nothing: so the whole constraint goes. In a colocation or order only the lifetime does.
+    """
     constraint = element.getparent()
     if constraint is None:
         return
-    constraint.remove(element)
-    limits = list(element.iterchildren("rule"))
-    if constraint.tag != "rsc_location" or not limits:
-        return
-    ident = constraint.get("id", "")
-    rules = list(constraint.iterchildren("rule"))
-    if not rules:
-        rule = etree.SubElement(constraint, "rule")
-        rule.set("id", f"{_PREFIX}{ident}-lifetime-node-rule")
-        rule.set("score", constraint.attrib.pop("score", "0"))
-        expression = etree.SubElement(rule, "expression")
-        expression.set("id", f"{_PREFIX}{ident}-lifetime-node-expr")
-        expression.set("attribute", "#uname")
-        expression.set("operation", "eq")
-        expression.set("value", constraint.attrib.pop("node", ""))
-        rules = [rule]
-    for number, rule in enumerate(rules):
-        both = etree.Element("rule")
-        both.set("id", f"{_PREFIX}{ident}-lifetime-and-rule-{number}")
-        both.set("boolean-op", "and")
-        for name in ("score", "score-attribute", "role"):
-            if (value := rule.get(name)) is not None:
-                both.set(name, value)
-        constraint.replace(rule, both)
-        either = etree.Element("rule")
-        either.set("id", f"{_PREFIX}{ident}-lifetime-or-rule-{number}")
-        either.set("boolean-op", "or")
-        either.extend(copy.deepcopy(limit) for limit in limits)
-        both.extend((rule, either))
+    if constraint.tag == "rsc_location":
+        _drop(constraint, configuration)
+    else:
+        constraint.remove(element)
 
 
 _CHANGES: dict[str, Callable[[etree._Element, etree._Element], None]] = {

@@ -270,6 +270,8 @@ def _existing(
         if action.node is None and node is not None:
             action.node = node
         return action
+    if node is not None and key not in resource.unplaced:
+        return resource.actions_by_place.get((key, node))
     found = find_all(resource, key, node)
     return found[0] if found else None
 
@@ -295,6 +297,10 @@ def _make(
     else:
         resource.actions.append(action)
         resource.actions_by_key.setdefault(key, []).append(action)
+        if node is None:
+            resource.unplaced.add(key)
+        else:
+            resource.actions_by_place.setdefault((key, node), action)
         resource.actions_by_task.setdefault(task, []).append(action)
         resource.root.flags_at += 1
     return action

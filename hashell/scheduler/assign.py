@@ -5,7 +5,6 @@ Source: lib/pacemaker/pcmk_sched_resource.c, pcmk_scheduler.c (assign_resources)
 
 from __future__ import annotations
 
-from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 from hashell.model.cluster_options import PlacementStrategy
@@ -14,6 +13,7 @@ from hashell.scheduler import utilization
 from hashell.scheduler.colocation import spread
 from hashell.scheduler.explain import ScoreLine
 from hashell.scheduler.nodes import sort_nodes
+from hashell.scheduler.sorting import merge_sorted
 from hashell.scheduler.workspace import Node, Rank, Workspace
 from hashell.values.scores import INFINITY
 
@@ -68,7 +68,7 @@ def _sort_resources(workspace: Workspace) -> None:
                 return result
         return 0
 
-    workspace.resources.sort(key=cmp_to_key(compare))
+    workspace.resources[:] = merge_sorted(workspace.resources, compare)
 
 
 def show_scores(resource: Resource, stage: str, table: dict[str, int] | None = None) -> None:

@@ -5,7 +5,9 @@ Source: lib/pacemaker/pcmk_graph_producer.c, lib/pacemaker/pcmk_simulate.c (writ
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hashell.scheduler import actions as act
@@ -33,6 +35,19 @@ class GraphBuilder:
     """Synapses as they are found: actions with what they wait for."""
 
     found: list[tuple[Action, list[Action]]] = field(default_factory=list)
+    of_resource: dict[Resource, tuple[PrimitiveRef, Mapping[str, str]]] = field(default_factory=dict)
+
+    def told_of(self, resource: Resource) -> tuple[PrimitiveRef, Mapping[str, str]]:
+        """What all actions of a resource say of it: its agent, and the meta-attributes of it and its parents."""
+        told = self.of_resource.get(resource)
+        if told is None:
+            meta: dict[str, str] = {}
+            holder: Resource | None = resource
+            while holder is not None:
+                meta.update(holder.graph_meta())
+                holder = holder.parent
+            told = self.of_resource[resource] = _primitive(resource), meta
+        return told
 
 
 # Which actions ------------------------------------------------------------------------------------
@@ -248,11 +263,12 @@ def _parameters(action: Action) -> dict[str, str]:
     return found
 
 
+@lru_cache(maxsize=4096)
 def meta_name(name: str) -> str:
     return "CRM_meta_" + name.replace("-", "_")
 
 
-def _attributes(action: Action, *, on_node: bool) -> dict[str, str]:
+def _attributes(action: Action, builder: GraphBuilder, *, on_node: bool) -> dict[str, str]:
     """All that an agent is told; of one name the first value counts."""
     found = {"crm_feature_set": FEATURE_SET, **action.extra}
     for name, value in _parameters(action).items():
@@ -264,10 +280,8 @@ def _attributes(action: Action, *, on_node: bool) -> dict[str, str]:
     for name, value in meta.items():
         if "#" not in name and ":" not in name:
             found.setdefault(meta_name(name), value)
-    holder = action.resource
-    while holder is not None:
-        found.update(holder.graph_meta())
-        holder = holder.parent
+    if action.resource is not None:
+        found.update(builder.told_of(action.resource)[1])
     for name, value in remote.guest_meta(action).items():
         found.setdefault(meta_name(name), value)
     return found
@@ -313,6 +327,8 @@ def _locks(action: Action) -> int:
 
 
 def _frozen(workspace: Workspace, action: Action) -> result.Action:
+    builder = workspace.graph
+    assert builder is not None
     kind = _kind(action)
     # Events are done nowhere, but for the fencing of guests.
     on_node = action.node is not None and (
@@ -329,8 +345,8 @@ def _frozen(workspace: Workspace, action: Action) -> result.Action:
         router_node="" if router is None else router.name,
         migrate_from=action.meta.get("migrate_source", ""),
         migrate_target=action.meta.get("migrate_target", ""),
-        primitive=_primitive(resource) if details and resource is not None else None,
-        attributes=_attributes(action, on_node=on_node),
+        primitive=builder.told_of(resource)[0] if details and resource is not None else None,
+        attributes=_attributes(action, builder, on_node=on_node),
         downed=_downed(action) if on_node else (),
         maintenance=_maintenance_changes(workspace) if action.task == _MAINTENANCE else (),
         shutdown_lock=_locks(action) if details else 0,

@@ -375,7 +375,12 @@ class Words:
             if name.startswith("#health")
         )
         way = "make the node healthy again" if term.points < 0 else ""
-        return Told("health", f"node health ({term.reason}): {shown}", way=way)
+        raw = self._state.configuration.options.raw
+        worth = ", ".join(
+            f"{name}={raw[name]}" for name in ("node-health-base", *(f"node-health-{color}" for color in _COLORS))
+            if term.reason == "progressive" and name in raw
+        )
+        return Told("health", f"node health ({term.reason}): {shown}" + (f" ({worth})" if worth else ""), way=way)
 
     def _failures(self, term: Term) -> Told:
         resource = self._resource
@@ -442,6 +447,7 @@ def _expression(element: etree._Element, rule: str) -> str:
     return ""
 
 
+_COLORS = ("red", "yellow", "green")
 _DATE_PARTS = (
     "years", "months", "monthdays", "yeardays", "weekyears", "weeks", "weekdays", "hours", "minutes", "seconds",
 )

@@ -43,7 +43,7 @@ class ScoreChange(Struct, frozen=True, gc=False):
 
 
 class WishesAdded:
-    """Wishes that are added to tables in turn: for each a reason and what `tables.add_stages` needs.
+    """Wishes that are added to tables in turn: for each a reason and what `tables.run_stages` needs.
 
     Holds nothing of the run that made it.
     """
@@ -61,10 +61,10 @@ class WishesAdded:
 
     def changes(self, resource: str, before: Mapping[str, int]) -> Iterator[ScoreChange]:
         """What each of them changed in a table."""
-        from hashell.scheduler.colocation.tables import add_stages
+        from hashell.scheduler.colocation.tables import run_stages
 
         for reason, stages in self._wishes:
-            after = add_stages(stages, before, self._bits, self._runnable)
+            after, _ = run_stages(stages, before, self._bits, self._runnable)
             for node, change in changes_between(before, after):
                 yield ScoreChange(resource, self._names[node], change, reason)
             before = after

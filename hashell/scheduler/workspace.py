@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -229,6 +229,7 @@ class Workspace:
         self.held: Resource | None = None
         self._runnable: dict[str, bool] | None = None
         self._runnable_bits: int | None = None
+        self._down: Set[str] | None = None
         self.no_quorum_policy: NoQuorumPolicy = self.options.no_quorum_policy
 
     def values_of(self, attribute: str) -> NodeValues:
@@ -239,6 +240,18 @@ class Workspace:
         return found
 
     @cached_property
+    def _by_attribute(self) -> Mapping[str, set[Node]]:
+        found: dict[str, set[Node]] = {}
+        for node in self.nodes:
+            for name in node.attributes:
+                found.setdefault(name, set()).add(node)
+        return found
+
+    def nodes_with(self, attributes: Iterable[str]) -> Set[Node]:
+        """The nodes that have any of these attributes."""
+        return set[Node]().union(*(self._by_attribute.get(name, ()) for name in attributes))
+
+    @cached_property
     def launches_nodes(self) -> bool:
         """Whether some nodes are guests of this cluster's own containers."""
         return any(node.launcher is not None for node in self.nodes)
@@ -247,6 +260,12 @@ class Workspace:
     def bits(self) -> Mapping[str, int]:
         """A bit for each node, by id, so that a number can stand for a set of nodes."""
         return {name: 1 << place for place, name in enumerate(self.node_by_id)}
+
+    def down(self) -> Set[str]:
+        """The nodes that can not run resources, by id."""
+        if self._down is None:
+            self._down = frozenset(name for name, can_run in self.runnable().items() if not can_run)
+        return self._down
 
     def runnable_bits(self) -> int:
         """The nodes that can run resources, as bits."""
@@ -262,7 +281,7 @@ class Workspace:
 
     def nodes_changed(self) -> None:
         """Tell that some node can run resources now, or no more."""
-        self._runnable = self._runnable_bits = None
+        self._runnable = self._runnable_bits = self._down = None
         self.wishes.clear()
         self.several.clear()
 

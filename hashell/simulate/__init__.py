@@ -3,7 +3,8 @@
 In:  a CIB, a moment, and what is to happen to it.
 Out: `run.decide` gives a `Decision` (graph, summary, recheck time) for the daemon and for previews;
      `run.walk` does on paper what was decided and gives the CIB as it would be; `losses.rehearse` loses nodes;
-     `explain.explain` says why a resource is where it is, `contradictions.find` which constraints clash.
+     `explain.explain` says why a resource is where it is, `remedy.remedy` what would bring it elsewhere,
+     `contradictions.find` which constraints clash.
      main.py is `hashell simulate`, explain.py `hashell explain`, rehearse.py `hashell rehearse`.
 To change: an option: main.py; a line that is printed: text.py; an element of XML or JSON: report.py; what an event
     writes into the status section: inject.py; a sentence of an explanation: scheduler/reasons.py and why.py.

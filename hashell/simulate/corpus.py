@@ -1,8 +1,8 @@
 """Corpus: how many recorded cases agree: `python -m hashell.simulate.corpus FOLDER`.
 
 A corpus has a folder xml/ with one CIB a case, and some of summary/, scores/, exp/ and dot/ with what is expected
-of it; perhaps also args.json with the arguments of cases that need some. What is not there is not checked. What is equal is
-equal but for white space and empty lines.
+of it; perhaps also args.json with the arguments of cases that need some. What is not there is not checked. What is
+equal is equal but for white space and empty lines.
 
 Progress goes to standard error. The exit code is 0 when all that was checked agrees, or as many in a hundred as --min
 asks for (`--min 99`, or for one kind of check `--min summary=100`).

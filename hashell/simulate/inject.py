@@ -224,17 +224,29 @@ def count_failure(
     ]
 
 
+def recorded(state: etree._Element) -> dict[str, etree._Element]:
+    """What a node knows of resources, by the names that it has for them."""
+    found: dict[str, etree._Element] = {}
+    for known in state.iterfind("lrm/lrm_resources/lrm_resource"):
+        found.setdefault(known.get("id", ""), known)
+    return found
+
+
 def resource_history(
-    state: etree._Element, resource: str, config_name: str, agent: Agent
+    state: etree._Element, resource: str, config_name: str, agent: Agent,
+    by_name: dict[str, etree._Element] | None = None,
 ) -> etree._Element:
     """What a node knows of a resource, by one name or the other; made if it is missing.
 
-    Raises BadInjection where the agent is not known.
+    `by_name` is what `recorded` gave, for one who asks often; it is kept up to date. Raises BadInjection where the
+    agent is not known.
     """
-    for name in dict.fromkeys((resource, config_name)):
-        for known in state.iterfind("lrm/lrm_resources/lrm_resource"):
-            if known.get("id") == name:
-                return known
+    if by_name is None:
+        by_name = recorded(state)
+    for name in (resource, config_name):
+        found = by_name.get(name)
+        if found is not None:
+            return found
     if agent.standard not in _CLASSES or not agent.type or (
         agent.standard == "ocf" and not agent.provider
     ):
@@ -247,7 +259,7 @@ def resource_history(
     holder = lrm.find("lrm_resources")
     if holder is None:
         holder = etree.SubElement(lrm, "lrm_resources")
-    known = etree.SubElement(holder, "lrm_resource", id=config_name)
+    known = by_name[config_name] = etree.SubElement(holder, "lrm_resource", id=config_name)
     known.set("class", agent.standard)
     if agent.provider:
         known.set("provider", agent.provider)

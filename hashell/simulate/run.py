@@ -99,6 +99,8 @@ class _Walker:
         self.lines: list[str] = []
         self.steps: list[tuple[str, Mapping[str, str]]] = []
         self.runner = Runner(decision.graph, batch_limit=0)
+        self._states: dict[tuple[str, str], etree._Element] = {}
+        self._recorded: dict[etree._Element, dict[str, etree._Element]] = {}
 
     def walk(self) -> Walk:
         while (action := self.runner.next_action()) is not None:
@@ -121,6 +123,16 @@ class _Walker:
         if action.attributes.get("CRM_meta_stonith_action", "").lower() != "on":
             inject.set_node(self.root, action.node, up=False, configure=self.configure)
             inject.forget_node(self.root, action.node)
+            self._recorded.clear()
+
+    def _state(self, action: Action) -> etree._Element:
+        """The state of the node where an action is done."""
+        node_id = action.node if action.router_node else action.node_id
+        found = self._states.get((action.node, node_id))
+        if found is None or found.get("uname") != action.node:
+            found = inject.node_state(self.root, action.node, node_id, configure=self.configure)
+            self._states[action.node, node_id] = found
+        return found
 
     def _operation(self, action: Action) -> bool:
         reference = action.primitive
@@ -134,12 +146,13 @@ class _Walker:
         self.steps.append(action_step(action, name))
         if action.task in ("delete", "meta-data"):
             return False
-        state = inject.node_state(
-            self.root, action.node, action.node if action.router_node else action.node_id, configure=self.configure
-        )
+        state = self._state(action)
+        by_name = self._recorded.get(state)
+        if by_name is None:
+            by_name = self._recorded[state] = inject.recorded(state)
         agent = inject.Agent(reference.standard, reference.provider, reference.type)
         try:
-            history = inject.resource_history(state, name, reference.id, agent)
+            history = inject.resource_history(state, name, reference.id, agent, by_name)
         except inject.BadInjection:
             return False
         expected = action.attributes.get("CRM_meta_op_target_rc", "")

@@ -62,6 +62,7 @@ class ClusterState(Struct, frozen=True, eq=False):
     problems: tuple[str, ...] = ()
     digests: DigestCache = field(default_factory=DigestCache)
     node_by_name: Mapping[str, Node] = field(default_factory=dict)
+    _named: dict[str, Resource] = field(default_factory=dict)
 
     def node_named(self, name: str) -> Node | None:
         """The node with this name, in any case of letters."""
@@ -69,11 +70,14 @@ class ClusterState(Struct, frozen=True, eq=False):
 
     def find(self, name: str) -> Resource | None:
         """The first resource with this id, or whose history goes by this name, in the order of `resources`."""
-        for top in self.resources:
-            for resource in top.tree():
-                if name in (resource.id, resource.history_id):
-                    return resource
-        return None
+        if not self._named:
+            named: dict[str, Resource] = {}
+            for resource in self.all_resources():
+                named.setdefault(resource.id, resource)
+                if resource.history_id is not None:
+                    named.setdefault(resource.history_id, resource)
+            self._named.update(named)
+        return self._named.get(name)
 
     def all_resources(self) -> Iterator[Resource]:
         """Every resource and instance, parents before what is below them."""

@@ -9,7 +9,7 @@ Source: lib/pengine/complex.c, clone.c, bundle.c, utils.c.
 from __future__ import annotations
 
 from hashell.model.nodes import NodeConfig, NodeKind
-from hashell.model.resources import BundleReplica, ResourceConfig, ResourceKind
+from hashell.model.resources import BundleReplica, Forced, ResourceConfig, ResourceKind
 from hashell.state.resources import ProbeMode, Replica, Resource
 from hashell.state.workspace import NodeDraft, ResourceDraft, Workspace, add_own_score
 from hashell.values.roles import Role
@@ -48,7 +48,20 @@ def add_instance(workspace: Workspace, clone: ResourceDraft) -> ResourceDraft:
             assert isinstance(part, ResourceDraft)
             part.removed = True
     instance.meta = {**instance.meta, "clone-max": str(clone.clone_max)}
+    forced = Forced.NO if clone.config.clone is None else clone.config.clone.forced_anonymous
+    if forced is Forced.LAST_KEEPS:
+        for earlier in clone.children[:-1]:
+            _make_anonymous(earlier)
+    elif forced is Forced.FIRST_KEEPS and number > 0:
+        _make_anonymous(instance)
     return instance
+
+
+def _make_anonymous(instance: Resource) -> None:
+    for part in instance.tree():
+        assert isinstance(part, ResourceDraft)
+        part.unique = False
+        part.meta = {**part.meta, "globally-unique": "false"}
 
 
 def _draft(config: ResourceConfig, parent: ResourceDraft | None, number: int | None) -> ResourceDraft:

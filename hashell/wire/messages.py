@@ -72,6 +72,7 @@ class MemberInfo(msgspec.Struct, frozen=True):
     state: str  # member, lost, left, joining
     address: str = ""
     since_s: float = 0.0
+    votes: int = 1
 
 
 class Info(Message, frozen=True):
@@ -89,6 +90,8 @@ class Info(Message, frozen=True):
     transition: int = 0
     warnings: tuple[str, ...] = ()
     socket_paths: tuple[str, ...] = ()  # of nodes on this machine: where a client moves when this node dies
+    quorum_reason: str = ""  # why there is or is no quorum, when that is not plain from the numbers
+    quorum_flags: tuple[str, ...] = ()  # as corosync-quorumtool names them: Quorate, 2Node, WaitForAll …
 
 
 class GetEvents(Message, frozen=True):
@@ -110,6 +113,45 @@ class EventInfo(msgspec.Struct, frozen=True):
 
 class Events(Message, frozen=True):
     events: tuple[EventInfo, ...]
+
+
+class GetDivergences(Message, frozen=True):
+    """What of this node lost against another history and is kept, newest first. Reply: Divergences."""
+
+
+class DivergenceRow(msgspec.Struct, frozen=True):
+    name: str
+    when_s: float
+    node: str
+    version: str
+    winner: str
+    winner_version: str
+    changes: int
+
+
+class Divergences(Message, frozen=True):
+    rows: tuple[DivergenceRow, ...]
+
+
+class GetDivergence(Message, frozen=True):
+    """All of one of them. Reply: Divergence."""
+
+    name: str
+
+
+class Divergence(Message, frozen=True):
+    """`cib`: what lost; `patch`: from the winner to it; `changes`: kind, path and XML of each operation."""
+
+    row: DivergenceRow
+    cib: bytes
+    patch: bytes
+    changes: tuple[tuple[str, str, str], ...]
+
+
+class DropDivergence(Message, frozen=True):
+    """A person has looked at it. Reply: Done."""
+
+    name: str
 
 
 class GetHistory(Message, frozen=True):
@@ -289,7 +331,8 @@ class ToDaemon(msgspec.Struct, frozen=True, array_like=True):
 
     number: int
     body: (
-        Hello | GetCib | GetInfo | GetEvents | GetHistory | GetVersion | ApplyChanges | SetAttribute
+        Hello | GetCib | GetInfo | GetEvents | GetHistory | GetVersion | GetDivergences | GetDivergence
+        | DropDivergence | ApplyChanges | SetAttribute
         | CleanUp | FailResource | Fence | StopNode | ForgetNode | WaitIdle | Subscribe
         | GetTransition | RotateKey
     )
@@ -301,5 +344,5 @@ class ToClient(msgspec.Struct, frozen=True, array_like=True):
     number: int
     body: (
         Welcome | Failure | Done | CibIs | Info | Events | History | Applied
-        | CibNotice | MembersNotice | EventNotice | TransitionNotice | Transition
+        | CibNotice | MembersNotice | EventNotice | TransitionNotice | Transition | Divergences | Divergence
     )

@@ -1,43 +1,56 @@
 """Time the scheduler on growing clusters, in process and as a command, side by side with crm_simulate.
 
-    python tests/benchmarks/scheduler.py [--size 4x50] [--size 16x200] [--case start] [--runs 3] [--no-commands]
+    python tests/benchmarks/scheduler.py [--size 4x50] [--case start] [--walk 16x200] [--corpus FOLDER]
+        [--generator gen_cib.py] [--runs 3] [--limit 120] [--no-commands]
 
 The clusters are made here: groups, plain resources, clones that run everywhere, promotable clones with a group that
-follows the promoted instance, tied to one another by colocations, orders and locations. Cases: `start` (nothing was
-probed yet), `steady` (all runs), `loss` (all ran, and the last node is gone).
+follows the promoted instance, tied to one another by colocations, orders and locations; or by a program that
+understands `--nodes N --resources N --scenario start|steady|node-loss` and prints a CIB (`--generator`). Cases: `start`
+(nothing was probed yet), `steady` (all runs), `loss` (all ran, and the last node is gone). `--walk` adds a first start
+that is also executed on paper and shown afterwards (`-S`). `--corpus` adds a folder of CIBs, each scheduled once in one
+process (`crm_simulate --profile`).
 
 In process is `decide` on a document that was parsed before; the commands are `hashell simulate -x FILE -R` and
 `crm_simulate -x FILE -R`, whole processes, in turn (A B A B …). Figures are CPU seconds, the least of all runs, since
-that is steadiest on a machine with other work; ratios are taken pair by pair, the median shown. An exponent is the
-slope of log time over log (nodes * resources) between two sizes. Without crm_simulate its columns are left out.
+that is steadiest on a machine with other work. A crm_simulate that needs more than `--limit` CPU seconds is ended, and
+stands as ">120"; the ratio is then at least so much. An exponent is the slope of log time over log (nodes * resources)
+between the first size and the last that was measured. Without crm_simulate its columns are empty. The tables are in
+Markdown.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import itertools
 import math
 import os
 import random
 import resource
 import shutil
-import statistics
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from lxml import etree
 
 from hashell.cib.document import Cib
+from hashell.simulate.main import main as simulate
 from hashell.simulate.run import decide, walk
 from hashell.testing.clusters import DOWN, UP, clone, group, operation, primitive
 
 NOW_S = 1_704_067_200
-SIZES = ("4x50", "16x200", "32x1000")
+SIZES = ("4x50", "16x200", "32x1000", "64x2000")
 CASES = ("start", "steady", "loss")
 STEPS_MAX = 6
+#: How a process ends that has used up its CPU seconds.
+_ENDED = (-signal.SIGXCPU, -signal.SIGKILL)
 
 
 def build(nodes: int, resources: int, seed: int = 1) -> Cib:
@@ -110,87 +123,177 @@ def lose_last(cib: Cib) -> Cib:
     return Cib(root)
 
 
-def in_process(cib: Cib, runs: int) -> float:
-    """CPU seconds of one decision, the least of all runs."""
-    took = []
-    for _ in range(runs):
-        begin = time.process_time()
-        decide(cib, NOW_S)
-        took.append(time.process_time() - begin)
-    return min(took)
+@dataclass(frozen=True, slots=True)
+class Row:
+    """CPU seconds; None where nothing was measured. `peer_least` says that the peer was ended at that moment."""
+
+    size: str
+    case: str
+    inside: float
+    command: float | None = None
+    peer: float | None = None
+    peer_least: bool = False
+
+    @property
+    def work(self) -> int:
+        nodes, _, resources = self.size.partition("x")
+        return int(nodes) * int(resources)
+
+    def line(self) -> str:
+        peer = "" if self.peer is None else f"{'>' * self.peer_least}{_figure(self.peer)}"
+        cells = [self.size, self.case, _figure(self.inside), _figure(self.command), peer]
+        cells += [self._ratio(self.inside), self._ratio(self.command)]
+        return f"| {' | '.join(cells)} |"
+
+    def _ratio(self, own: float | None) -> str:
+        if self.peer is None or not own:
+            return ""
+        return f"{'>' * self.peer_least}{self.peer / own:.1f}"
 
 
-def command(words: list[str]) -> float:
-    """CPU seconds of one whole process; its output is dropped. Exits when the command fails."""
+HEAD = (
+    "| nodes x resources | case | in process | command | crm_simulate | C / in process | C / command |",
+    "|---|---|--:|--:|--:|--:|--:|",
+)
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.0f}"
+
+
+def cpu(what: Callable[[], object]) -> float:
+    """CPU seconds that a call takes in this process."""
+    begin = time.process_time()
+    what()
+    return time.process_time() - begin
+
+
+def command(words: list[str], limit_s: int) -> float | None:
+    """CPU seconds of one whole process, its output dropped; None when it was ended at its limit. Exits if it fails."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False, timeout=900)
+    done = subprocess.run(
+        ["sh", "-c", f'ulimit -t {limit_s}; exec "$@"', "sh", *words],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False,
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    if done.returncode in _ENDED:
+        return None
     if done.returncode:
         sys.exit(f"{' '.join(words)} ended with {done.returncode}: {done.stderr.decode()[-500:]}")
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return took
 
 
-def commands(path: Path, runs: int) -> tuple[float, float | None, float | None]:
-    """CPU seconds of both commands, and how many times slower crm_simulate is (None where it is missing)."""
-    ours = [sys.executable, "-m", "hashell", "simulate", "-x", str(path), "-R"]
-    peer = shutil.which("crm_simulate")
-    pairs = []
-    for _ in range(runs):
-        pairs.append((command(ours), command([peer, "-x", str(path), "-R"]) if peer else None))
-    own = min(mine for mine, _ in pairs)
-    other = [(mine, its) for mine, its in pairs if its is not None]
-    if not other:
-        return own, None, None
-    return own, min(its for _, its in other), statistics.median(its / mine for mine, its in other)
+def measure(
+    size: str, case: str, own: list[str], peer: list[str], inside: Callable[[], object], options: argparse.Namespace
+) -> Row:
+    """One row: hashell and its peer in turn."""
+    found: list[tuple[float, float | None, float | None]] = []
+    ended = False
+    for _ in range(options.runs):
+        mine = cpu(inside)
+        other = its = None
+        if not options.no_commands:
+            other = command([sys.executable, "-m", "hashell", "simulate", *own], 10 * options.limit)
+            if shutil.which("crm_simulate") and not ended:
+                its = command(["crm_simulate", *peer], options.limit)
+                ended = its is None
+        found.append((mine, other, its))
+    peers = [its for _, _, its in found if its is not None]
+    commands = [other for _, other, _ in found if other is not None]
+    return Row(
+        size, case, min(mine for mine, _, _ in found), min(commands, default=None),
+        options.limit if ended else min(peers, default=None), ended,
+    )
 
 
-def shown(value: float | None, width: int = 9, digits: int = 3) -> str:
-    return f"{value:{width}.{digits}f}" if value is not None else "-".rjust(width)
+def schedule_files(paths: list[Path]) -> None:
+    """Schedule each CIB of a folder, parsing included."""
+    for path in paths:
+        decide(Cib.parse(path.read_bytes(), path.name), NOW_S)
+
+
+def quietly(words: list[str]) -> None:
+    with contextlib.redirect_stdout(io.StringIO()):
+        simulate(words)
+
+
+def make(size: str, case: str, generator: str | None, folder: Path) -> Path:
+    """The file of one cluster."""
+    path = folder / f"{size}-{case}.xml"
+    if path.exists():
+        return path
+    nodes, _, resources = size.partition("x")
+    if generator is not None:
+        scenario = {"loss": "node-loss"}.get(case, case)
+        words = ["--nodes", nodes, "--resources", resources, "--scenario", scenario]
+        path.write_bytes(subprocess.run([sys.executable, generator, *words], stdout=subprocess.PIPE, check=True).stdout)
+        return path
+    cib = build(int(nodes), int(resources))
+    if case == "steady":
+        cib = settle(cib)
+    elif case == "loss":
+        cib = lose_last(Cib.parse(make(size, "steady", None, folder).read_bytes()))
+    path.write_bytes(etree.tostring(cib.root))
+    return path
 
 
 def slope(small: tuple[int, float], large: tuple[int, float]) -> float:
     return math.log(large[1] / small[1]) / math.log(large[0] / small[0])
 
 
+def exponents(rows: list[Row]) -> list[str]:
+    """How fast each column grows, from the first size to the last of which all was measured."""
+    lines = ["| case | in process | command | crm_simulate |", "|---|--:|--:|--:|"]
+    for case in CASES:
+        cells = [case]
+        for name in ("inside", "command", "peer"):
+            points = [
+                (row.work, value) for row in rows
+                if row.case == case and (value := getattr(row, name)) and not (name == "peer" and row.peer_least)
+            ]
+            cells.append(f"{slope(points[0], points[-1]):.2f}" if len(points) > 1 else "")
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", action="append", metavar="NODESxRESOURCES", help=f"default: {' '.join(SIZES)}")
     parser.add_argument("--case", action="append", choices=CASES, help="default: all")
+    parser.add_argument("--walk", action="append", metavar="NODESxRESOURCES", default=[], help="a start with -S")
+    parser.add_argument("--corpus", metavar="FOLDER", help="of CIBs, each to be scheduled")
+    parser.add_argument("--generator", metavar="PROGRAM", help="makes the clusters; default: made here")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--limit", type=int, default=120, metavar="SECONDS", help="of CPU, for crm_simulate")
     parser.add_argument("--no-commands", action="store_true", help="in process alone")
     options = parser.parse_args(argv)
     os.environ["TZ"] = "UTC"
-    print(f"{'case':8}{'size':>10}{'decide':>9}{'command':>9}{'C':>9}{'C/ours':>8}   exponents: decide, command, C")
-    last: dict[str, tuple[int, tuple[float | None, ...]]] = {}
+    rows: list[Row] = []
+
+    def show(row: Row) -> None:
+        rows.append(row)
+        print(row.line(), flush=True)
+
+    print("\n".join(HEAD), flush=True)
     with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
         for size in options.size or SIZES:
-            nodes, _, resources = size.partition("x")
-            work = int(nodes) * int(resources)
-            fresh = build(int(nodes), int(resources))
-            calm = None
             for case in options.case or CASES:
-                if case == "start":
-                    cib = fresh
-                else:
-                    calm = calm or settle(fresh)
-                    cib = calm if case == "steady" else lose_last(calm)
-                path = Path(place, f"{size}-{case}.xml")
-                path.write_bytes(etree.tostring(cib.root))
-                figures: tuple[float | None, ...] = (in_process(cib, options.runs),)
-                ratio: float | None = None
-                if not options.no_commands:
-                    own, peer, ratio = commands(path, options.runs)
-                    figures = (*figures, own, peer)
-                figures += (None,) * (3 - len(figures))
-                slopes = ""
-                if case in last:
-                    before, old = last[case]
-                    slopes = "   " + ", ".join(
-                        f"{slope((before, one), (work, two)):.2f}" if one and two else "-"
-                        for one, two in zip(old, figures, strict=True)
-                    )
-                last[case] = work, figures
-                print(f"{case:8}{size:>10}{''.join(map(shown, figures))}{shown(ratio, 8, 1)}{slopes}", flush=True)
+                path = make(size, case, options.generator, folder)
+                cib = Cib.parse(path.read_bytes(), path.name)
+                words = ["-x", str(path), "-R"]
+                show(measure(size, case, words, words, lambda cib=cib: decide(cib, NOW_S), options))
+        for size in options.walk:
+            words = ["-x", str(make(size, "start", options.generator, folder)), "-S"]
+            show(measure(size, "start -S", words, words, lambda words=words: quietly(words), options))
+        if options.corpus:
+            files = sorted(Path(options.corpus).glob("*.xml"))
+            words = ["--profile", options.corpus]
+            show(measure(f"{len(files)} files", "corpus", words, words, lambda: schedule_files(files), options))
+    print("\n" + "\n".join(exponents(rows)))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -25,8 +26,20 @@ class _Add:
         self.xml = f"<primitive id='{name}'/>".encode()
 
 
+_OPENED: list[History] = []
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    """What a test opened is closed, also twice."""
+    yield
+    while _OPENED:
+        _OPENED.pop().close()
+
+
 def _filled(path: Path, count: int = 3, keep: int = 1000) -> tuple[History, list[Cib]]:
     history, cib, made = History(path, keep), Cib.empty(), []
+    _OPENED.append(history)
     for number in range(count):
         cib = commit(cib, [_Add(f"r{number}")]).after
         history.record(cib, 1000.0 + number, "ann", "node1", f"add r{number}", "because")
@@ -132,7 +145,7 @@ def test_a_second_damaged_file_does_not_replace_the_first(tmp_path):
 
 
 def test_another_format_is_set_aside(tmp_path):
-    with sqlite3.connect(tmp_path / "h") as database:
+    with contextlib.closing(sqlite3.connect(tmp_path / "h")) as database, database:
         database.execute("PRAGMA user_version=99")
         database.execute("CREATE TABLE versions (x)")
     database.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hashell.cib.document import Cib
+from hashell.model.bundles import INSTANCES_MAX
 from hashell.model.cluster_options import ClusterOptions, HealthStrategy, NoQuorumPolicy, PlacementStrategy
 from hashell.model.configuration import Configuration, read_configuration
 from hashell.model.constraints import ColocationConstraint, LocationConstraint, OrderConstraint, TicketConstraint
@@ -367,7 +368,8 @@ def test_an_absurd_number_of_instances_is_limited():
     clone = only(read(f'<clone id="c">{meta("m", clone_max="2000000000")}{primitive("a")}</clone>'))
 
     assert clone.clone is not None
-    assert clone.clone.clone_max == 10_000
+    assert clone.clone.clone_max == INSTANCES_MAX
+    assert 128 <= INSTANCES_MAX <= 1_000
 
 
 # Constraints, tags, fencing levels, alerts

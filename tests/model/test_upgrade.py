@@ -8,7 +8,6 @@ from hashell.cib.document import Cib
 from hashell.model.configuration import Configuration, read_configuration
 from hashell.model.constraints import LocationConstraint
 from hashell.model.upgrade import upgraded
-from hashell.rules.evaluate import RuleInput, evaluate
 
 NOW_S = 1_704_067_200
 
@@ -72,21 +71,48 @@ def test_a_ping_node_is_a_member_without_resources():
     assert (ban.pattern, ban.node, ban.score, ban.resource_discovery) == (".*", "p", "-INFINITY", "never")
 
 
-def test_a_lifetime_limits_a_location():
-    lifetime = (
-        '<lifetime><rule id="r"><date_expression id="e" operation="lt" end="{}"/></rule></lifetime>'
-    )
+def test_a_location_with_a_lifetime_is_dropped_as_its_new_rule_would_have_no_score():
+    lifetime = '<lifetime><rule id="r"><date_expression id="e" operation="lt" end="2030-01-01"/></rule></lifetime>'
 
-    for end, holds in (("2030-01-01", True), ("2020-01-01", False)):
-        (found,) = read(
-            constraints=f'<rsc_location id="l" rsc="d" node="n" score="7">{lifetime.format(end)}</rsc_location>'
-        ).constraints
-        assert isinstance(found, LocationConstraint)
-        (rule,) = found.rules
-        assert (found.node, rule.score) == (None, "7")
-        assert rule.rule is not None
-        assert evaluate(rule.rule, RuleInput(NOW_S, node_attributes={"#uname": "n"})).met is holds
-        assert not evaluate(rule.rule, RuleInput(NOW_S, node_attributes={"#uname": "other"})).met
+    found = read(constraints=(
+        f'<rsc_location id="l" rsc="d" node="n" score="7">{lifetime}</rsc_location>'
+        '<rsc_location id="k" rsc="d" node="n" score="7"/>'
+    )).constraints
+
+    assert [one.id for one in found] == ["k"]
+
+
+def test_only_the_lifetime_of_a_colocation_is_dropped():
+    (found,) = read(
+        resources=DUMMY + DUMMY.replace('"d"', '"e"'),
+        constraints='<rsc_colocation id="c" rsc="d" with-rsc="e" score="7"><lifetime/></rsc_colocation>',
+    ).constraints
+
+    assert found.id == "c"
+
+
+def test_constraints_forget_resources_that_are_no_more():
+    found = read(
+        resources=f'<primitive id="u" class="upstart" type="x"/>{DUMMY}',
+        constraints=(
+            '<rsc_location id="gone" rsc="u" node="n" score="1"/><rsc_order id="lost" first="d" then="u"/>'
+            '<rsc_colocation id="empty" score="1"><resource_set id="s"><resource_ref id="u"/></resource_set>'
+            "</rsc_colocation>"
+            '<rsc_order id="kept"><resource_set id="t"><resource_ref id="u"/></resource_set>'
+            '<resource_set id="v"><resource_ref id="d"/></resource_set></rsc_order>'
+        ),
+    ).constraints
+
+    assert [one.id for one in found] == ["kept"]
+    assert [one.get("id") for one in found[0].element.iter("resource_ref")] == ["d"]
+
+
+def test_what_is_made_of_a_template_that_is_no_more_is_dropped():
+    found = read(resources=(
+        f'<template id="t" class="nagios" type="x"/><clone id="c"><primitive id="p" template="t"/></clone>{DUMMY}'
+    ))
+
+    assert [config.id for config in found.resources] == ["d"]
 
 
 def test_options_that_mean_nothing_any_more_are_gone():

@@ -185,7 +185,7 @@ def _local_utc(monkeypatch):
     monkeypatch.setitem(os.environ, "TZ", "UTC")
 
 
-@pytest.mark.parametrize("pattern", ["^simple", "^group", "^coloc", "^order", "^ticket-[1-9]", "^bundle-order-[1-4]$"])
+@pytest.mark.parametrize("pattern", ["^simple", "^group", "^coloc", "^order", "^ticket-promoted", "^bundle-order"])
 def test_recorded_cases_are_decided_as_recorded(pattern, monkeypatch):
     _local_utc(monkeypatch)
     cases = run(Path(_corpus("scheduler-corpus")), pattern=pattern)

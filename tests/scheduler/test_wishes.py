@@ -146,7 +146,21 @@ def test_lists_of_steps_give_what_whole_trees_give_one_after_another(trees, node
         whole = tables.add_tree(tree, dict(whole), runnable, spread.ACTIVE)
     stages = [stage for tree in trees for stage in tree.stages(BITS)]
     bits = sum(bit for name, bit in BITS.items() if runnable[name])
-    assert tables.add_stages(stages, {**nodes}, {name: BITS[name] for name in nodes}, bits) == whole
+    assert tables.run_stages(stages, nodes, BITS, bits)[0] == whole
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    tree=TREES, tables_of_points=st.lists(st.fixed_dictionaries(dict.fromkeys(NAMES, POINTS)), min_size=2, max_size=5),
+    bits=st.sampled_from((7, 7, 5)),
+)
+def test_a_run_tells_of_tables_like_its_own_what_they_become(tree, tables_of_points, bits):
+    _, run = tables.run_stages(tree.stages(BITS), tables_of_points[0], BITS, bits)
+    for nodes in tables_of_points[1:]:
+        told = run.again(nodes, BITS, bits)
+        if told is not None:
+            assert told[0] == tables.run_stages(tree.stages(BITS), nodes, BITS, bits)[0]
+            run = told[1]
 
 
 @settings(max_examples=200, deadline=None)

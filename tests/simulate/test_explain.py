@@ -32,7 +32,7 @@ CASES = SHARED / "scheduler-corpus" / "xml"
 #:     bug-5028-bottom                a failed stop without fencing: not managed, on a node that shuts down
 #:     utilization-check-allowed-nodes  capacity comes after the points ("Utilization")
 #:     allow-unhealthy-nodes          migrate-on-red bans a node ("Node Health")
-#:     ticket-primitive-6             a revoked ticket with loss-policy=stop ("Multi-Site Clusters")
+#:     ticket-primitive-6             a ticket that was taken away; loss-policy=demote stops a primitive ("Multi-Site")
 #:     date-1                         a rule on a node attribute ("Rules"); probes come first
 CHECKED = {
     ("location-sets-templates", "rsc1"): {

@@ -192,3 +192,24 @@ def test_a_node_that_is_gone_uses_up_no_number_unless_there_is_one_for_each(clus
     children = cluster.read().by_id["c"].children
 
     assert [child.removed for child in children] == removed
+
+
+MIXED = (
+    '<group id="g"><primitive id="plain" class="ocf" provider="heartbeat" type="Dummy"/>'
+    '<primitive id="script" class="lsb" type="old"/></group>'
+)
+
+
+@pytest.mark.parametrize(("meta", "unique"), [
+    ({"globally_unique": "true"}, "plain:1"), ({"clone_node_max": "2"}, "plain:0"),
+])
+def test_a_clone_found_to_be_anonymous_while_it_is_made_keeps_a_unique_member_in_one_instance(
+    cluster, write, meta, unique
+):
+    """The last instance where each is told to be unique, the first where they only inherit it."""
+    cluster.resources = f'<clone id="c">{write[1]("m", clone_max="2", **meta)}{MIXED}</clone>'
+
+    clone = cluster.read().by_id["c"]
+
+    assert not clone.unique
+    assert [part.id for part in clone.tree() if part.kind is ResourceKind.PRIMITIVE and part.unique] == [unique]

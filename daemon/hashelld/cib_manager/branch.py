@@ -61,8 +61,9 @@ class Branch:
 
 
 def configuration_writes(entries: Iterable[Entry]) -> list[Write]:
-    """Of lost entries those that a person may want back; what runs where is reported anew."""
-    return [e.write for e in entries if e.write and not e.write.status_only]
+    """Of lost entries those that a person may want back; what runs where is reported anew, and so is what a DC noted
+    for its own view."""
+    return [e.write for e in entries if e.write and not e.write.status_only and e.write.view == (0, "")]
 
 
 def archive_of(

@@ -467,6 +467,9 @@ class CibManager:
         index = self.ledger.acknowledged
         if index <= self._acked:
             return
+        if view.unique and self._acked < self._first_index <= index:
+            # All that a majority has is here and durable: the engine wants to know whether this node may vote.
+            out.append(Multicast("engine.caught", b""))
         self._acked = index
         if view.dc == self.node:
             self._ack(self.node, index, out)

@@ -149,6 +149,15 @@ class ReadHistory(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class UseArchive(Effect):
+    """Answer a client: Divergences, or with a `name` that Divergence, or with `drop` Done when it is gone."""
+
+    client: int
+    name: str = ""
+    drop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Stored(Event):
     token: str
     error: str = ""

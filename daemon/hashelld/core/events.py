@@ -30,6 +30,7 @@ class Member:
     boot: int
     address: str = ""
     feature_set: str = ""
+    votes: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +285,13 @@ class Happened(Event):
     text: str
     about: tuple[str, ...] = ()
     data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DivergencesKept(Event):
+    """Names of what lost against another history and waits in the archive for a person."""
+
+    names: tuple[str, ...]
 
 
 # --- life of the daemon ---------------------------------------------------------------------------------

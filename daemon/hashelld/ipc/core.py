@@ -19,7 +19,7 @@ from hashell.cib.document import Cib
 from hashell.errors import HashellError
 from hashell.wire import messages
 from hashell.wire.failures import failure, failure_of
-from hashelld.core.effects import Effect, Multicast, Notify, ReadHistory, Reply, Tell
+from hashelld.core.effects import Effect, Multicast, Notify, ReadHistory, Reply, Tell, UseArchive
 from hashelld.core.events import (
     ActionChanged,
     AttributeWanted,
@@ -29,6 +29,7 @@ from hashelld.core.events import (
     CibChanged,
     CibOperation,
     ClientAsked,
+    DivergencesKept,
     Event,
     Happened,
     MembersChanged,
@@ -40,7 +41,7 @@ from hashelld.core.events import (
     View,
 )
 from hashelld.ipc.access import Access
-from hashelld.settings import Settings
+from hashelld.settings import Settings, quorum_options
 
 #: Events kept for those who come later; about a day of a quiet cluster, a few minutes of a storm.
 EVENTS_KEPT = 1_000
@@ -96,11 +97,13 @@ class Ipc:
         self._cluster = settings.cluster
         self._node = settings.node
         self._engine = settings.engine
+        self._quorum = quorum_options(settings)
         self._socket = _Socket(str(settings.socket), machine or this_machine())
         self._neighbours: dict[str, str] = {}
         self._cib = Cib.empty()
         self._cib_bytes: bytes | None = None
         self._view: View | None = None
+        self._divergences = 0
         self._since_s: dict[str, float] = {}
         self._gone: dict[str, messages.MemberInfo] = {}
         self._events: deque[messages.EventInfo] = deque(maxlen=EVENTS_KEPT)
@@ -138,6 +141,9 @@ class Ipc:
                 return [Notify(notice)]
             case Happened():
                 return self._happened(event, wall_s)
+            case DivergencesKept(names):
+                self._divergences = len(names)
+                return [Notify(messages.MembersNotice(self._info()))]
             case MessageOrdered(topic=topic, origin=origin, payload=payload):
                 return self._socket_told(origin, payload) if topic == SOCKET_TOPIC else []
             case ChangeAnswered(request) if request.startswith(_REQUEST):
@@ -245,6 +251,9 @@ class Ipc:
                 return [Reply(ticket, messages.Events(tuple(kept)))]
             case messages.GetTransition():
                 return [Reply(ticket, self._transition_is())]
+            case messages.GetDivergences() | messages.GetDivergence():
+                self._access(event).check_other("the archive")
+                return [UseArchive(ticket, getattr(body, "name", ""))]
             case messages.GetHistory() | messages.GetVersion():
                 self._access(event).check_other("the history")
         match body:
@@ -268,6 +277,10 @@ class Ipc:
         match body:
             case messages.ApplyChanges():
                 return self._apply(event, body)
+            case messages.DropDivergence(name):
+                if not name:
+                    return [Reply(ticket, failure("bad-input", "no conflict was named"))]
+                return [UseArchive(ticket, name, drop=True)]
             case messages.SetAttribute(node, name, value, dampening_ms):
                 wanted = AttributeWanted(
                     node or self._node, name, value, dampening_ms, f"{_REQUEST}{ticket}"
@@ -361,6 +374,8 @@ class Ipc:
             transition=self._transition,
             warnings=self._warnings(view),
             socket_paths=(self._socket.path, *self._neighbours.values()),
+            quorum_reason=view.reason,
+            quorum_flags=self._quorum.flags(view.expected_votes, quorate=view.quorate),
         )
 
     def _known_nodes(self) -> frozenset[str]:
@@ -374,15 +389,23 @@ class Ipc:
     def _members(self, view: View) -> Iterator[messages.MemberInfo]:
         for member in view.members:
             since_s = self._since_s.get(member.name, 0.0)
-            yield messages.MemberInfo(member.id, member.name, "member", member.address, since_s)
+            yield messages.MemberInfo(
+                member.id, member.name, "member", member.address, since_s, member.votes
+            )
         yield from self._gone.values()
 
     def _warnings(self, view: View) -> tuple[str, ...]:
         if self._view is None:
             return ("this node is not in a cluster yet",)
+        found = []
         if not view.quorate:
-            return (f"no quorum: {view.votes} of {view.expected_votes} votes, {view.quorum} are needed",)
-        return ()
+            found.append(f"no quorum: {view.votes} of {view.expected_votes} votes, {view.quorum} are needed")
+        if self._divergences:
+            found.append(
+                f"{self._divergences} sets of changes on {self._node} lost against another history and are kept: see"
+                " cib conflicts"
+            )
+        return tuple(found)
 
 
 def _not_allowed(user: str, node: str) -> messages.Failure:

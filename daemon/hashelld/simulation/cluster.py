@@ -126,13 +126,13 @@ class Node:
             "flap_delay_max_ms": 1000, **cluster.options,
         })
         records = disk.records
-        ballot = disk.values.get("ballot", b"0")
+        ballot = disk.values.get("ballot", str(disk.boot).encode())
         applied = disk.lineage.get("applied") or [0]
         highest = max(int(ballot), int(applied[0]), newest_view(records))
         values = {**disk.values, "ballot": str(highest).encode()}
         cib = cluster.documents.parse(disk.cib, "the CIB on disk")
         components: list[Component] = [
-            MeshEngine(settings, Me(self.name, f"uuid-{self.name}", disk.boot, "sim"), values),
+            MeshEngine(settings, Me(self.name, f"uuid-{self.name}-{disk.identity}", disk.boot, "sim"), values),
             CibManager(self.name, disk.boot, cib, disk.lineage, records, cluster.documents),
             Watcher(self.name, cluster.hear),
         ]

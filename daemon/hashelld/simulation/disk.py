@@ -33,6 +33,7 @@ class Disk:
     lineage: Mapping[str, Any] = field(default_factory=dict)
     archives: list[Archive] = field(default_factory=list)
     boot: int = 0
+    identity: int = 0
     full: bool = False
     _before: Mapping[str, Any] = field(default_factory=dict)
     _waiting: list[Effect] = field(default_factory=list)
@@ -52,7 +53,9 @@ class Disk:
         self._ready_ms = max(self._ready_ms, self.world.now_ms) + duration_ms
 
     def wipe(self) -> None:
-        """Somebody removes the state folder of a node that is down; its name stays."""
+        """Somebody removes the state folder of a node that is down; its name stays, its identity is another."""
+        self.boot += 1_000
+        self.identity += 1
         self.journal.clear()
         self.values.clear()
         self.cib, self.lineage, self._before = EMPTY, {}, {}

@@ -101,7 +101,11 @@ def main(argv: Sequence[str]) -> int:
     """The exit code is 1 when any life broke a promise."""
     options = parser().parse_args(argv)
     first, _, last = options.seeds.partition("-")
-    nodes = [int(count) for count in options.nodes.split(",")]
+    counts = options.nodes.split(",")
+    if not all(word.isdigit() for word in (first, last or first, *counts)) or not all(0 < int(n) <= 64 for n in counts):
+        print("hashell chaos: --seeds is A or A-B, --nodes numbers from 1 to 64, as in 3,5", file=sys.stderr)
+        return 64
+    nodes = [int(count) for count in counts]
     todo = list(tasks(int(first), int(last or first), nodes))
     if len(todo) == 1:
         only = None if options.only is None else [int(number) for number in options.only.split(",") if number]

@@ -8,7 +8,6 @@ records in one sync, of several CIBs only the newest as cib.xml; each version go
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -33,17 +32,17 @@ from hashelld.core.effects import (
     Store,
     Stored,
     StoreValue,
+    UseArchive,
 )
-from hashelld.core.events import Event, Happened
-from hashelld.storage.files import make_folder, write_whole
+from hashelld.core.events import DivergencesKept, Event, Happened
+from hashelld.storage.divergences import Divergences
+from hashelld.storage.files import StorageFailed, write_whole
 from hashelld.storage.generations import Generations
 from hashelld.storage.inputs import Inputs
 from hashelld.storage.journal import TRIM_ABOVE, Journal
 
 #: Effects that may wait in one lane; the CIB manager bounds what it has in flight far below this.
 WAITING_MAX = 20_000
-#: Archived divergences kept; the oldest go.
-ARCHIVES_MAX = 50
 #: Seconds for which a CIB waits for newer ones: what the journal has is safe already.
 GATHER_S = 0.1
 
@@ -117,12 +116,14 @@ class StorageEdge:
         self.performs: dict[type[Effect], Perform] = {
             JournalAppend: self._quick.put, StoreValue: self._quick.put,
             Store: self._queue_store, Archive: self._slow.put, ReadHistory: self._slow.put,
+            UseArchive: self._slow.put,
         }
         self.reply: Perform = lambda component, effect: None
         self._folder = state_dir
         self._generations = generations
         self._journal = journal
         self._keeps = keeps
+        self._divergences = Divergences(state_dir / "archive")
         self._inputs = Inputs(state_dir / "pengine")
         self._history: History | None = None
         self._lineages: list[Mapping[str, Any]] = []
@@ -132,6 +133,9 @@ class StorageEdge:
 
     async def start(self, feed: Feed) -> None:
         self._loop = asyncio.get_running_loop()
+        names = self._divergences.names
+        if names:
+            feed("", DivergencesKept(names))
         self._quick.start(feed)
         self._slow.start(feed)
 
@@ -140,6 +144,9 @@ class StorageEdge:
         await self._quick.stop()
         await self._slow.stop()
         self._journal.close()
+        if self._history is not None:
+            self._history.close()
+            self._history = None
 
     async def keep_input(self, cib: bytes) -> str:
         """A scheduler input's file name, empty when it could not be kept."""
@@ -198,6 +205,11 @@ class StorageEdge:
         for component, effect in batch:
             if isinstance(effect, Archive):
                 self._try("archive", self._archiver(effect))
+                answers.append(("", DivergencesKept(self._divergences.names)))
+            elif isinstance(effect, UseArchive):
+                self._loop.call_soon_threadsafe(self.reply, component, Reply(effect.client, self._use_archive(effect)))
+                if effect.drop:
+                    answers.append(("", DivergencesKept(self._divergences.names)))
             elif isinstance(effect, ReadHistory):
                 reply = Reply(effect.client, self._read_history(effect))
                 self._loop.call_soon_threadsafe(self.reply, component, reply)
@@ -233,21 +245,23 @@ class StorageEdge:
             return failure_of(error)
 
     def _archiver(self, effect: Archive) -> Callable[[], None]:
-        return lambda: self._archive(effect)
+        def keep() -> None:
+            self._divergences.keep(effect)
 
-    def _archive(self, effect: Archive) -> None:
-        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-        folder = self._folder / "archive" / f"{stamp}-{effect.name}"
-        make_folder(folder)
-        write_whole(folder / "cib.xml", effect.cib)
-        if effect.patch:
-            write_whole(folder / "difference.xml", effect.patch)
-        about = json.dumps(dict(effect.about), indent=1, sort_keys=True).encode()
-        write_whole(folder / "about.json", about)
-        for old in sorted((self._folder / "archive").iterdir())[:-ARCHIVES_MAX]:
-            for path in old.iterdir():
-                path.unlink(missing_ok=True)
-            old.rmdir()
+        return keep
+
+    def _use_archive(self, effect: UseArchive) -> messages.Message:
+        try:
+            if not effect.name:
+                return messages.Divergences(self._divergences.rows())
+            if not effect.drop:
+                return self._divergences.read(effect.name)
+            self._divergences.drop(effect.name)
+            return messages.Done(f"{effect.name} is dropped")
+        except HashellError as error:
+            return failure_of(error)
+        except OSError as error:
+            return failure_of(StorageFailed(f"{effect.name}: {error.strerror}"))
 
     # --- in both --------------------------------------------------------------------------------
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 from hashelld.storage.files import StorageFailed, set_aside, write_whole
+
+#: Seconds since 1970 from which a new identity's starts are counted: numbers stay short.
+_FIRST_S = 1_735_689_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,8 @@ def take_identity(folder: Path, name: str) -> tuple[Identity, tuple[str, ...]]:
     folder)."""
     path = folder / "node.json"
     findings: list[str] = []
-    old = Identity(name, str(uuid.uuid4()), 0)
+    # Not from 0: what this name wrote in lives that were forgotten here has numbers at the others.
+    old = Identity(name, str(uuid.uuid4()), max(0, int(time.time()) - _FIRST_S))
     if path.exists():
         try:
             read = json.loads(path.read_bytes())

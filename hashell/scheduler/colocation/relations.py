@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hashell.scheduler import actions as act
@@ -31,7 +31,7 @@ class Colocation:
     """`dependent` goes where `primary` is (or, with a negative score, where it is not).
 
     `explicit`: configured by somebody. `influence`: the dependent's wishes count for the primary
-    even where the primary runs already.
+    even where the primary runs already. `mandatory`: a demand, not a wish.
     """
 
     id: str
@@ -43,10 +43,10 @@ class Colocation:
     node_attribute: str
     explicit: bool
     influence: bool
+    mandatory: bool = field(init=False)
 
-    @property
-    def mandatory(self) -> bool:
-        return self.score >= INFINITY or self.score <= -INFINITY
+    def __post_init__(self) -> None:
+        self.mandatory = self.score >= INFINITY or self.score <= -INFINITY
 
     def has_influence(self, resource: Resource | None = None) -> bool:
         """Whether the dependent's wishes count for `resource` (else for the primary)."""

@@ -9,7 +9,7 @@ Source: lib/pacemaker/pcmk_sched_colocation.c (pcmk__add_colocated_node_scores a
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hashell.scheduler.colocation.relations import Colocation, this_with, with_this
@@ -228,19 +228,18 @@ def add_dependent_scores(colocation: Colocation, primary: Resource) -> None:
         primary.touch()
 
 
-def add_all_dependent_scores(colocations: Iterable[Colocation], primary: Resource) -> None:
+def add_all_dependent_scores(colocations: Sequence[Colocation], primary: Resource) -> None:
     """Let the wishes of several dependents count for the primary, one after another."""
     from hashell.scheduler.colocation.wishes import spread_wishes
 
-    wanted = tuple(colocation for colocation in colocations if colocation.has_influence())
-    if not wanted:
+    if not colocations:
         return
     scores = primary.workspace.scores
     together = None
     if not scores.is_watched(primary.id):
-        together = spread_wishes(primary, wanted, _flags(primary))
+        together = spread_wishes(primary, tuple(colocations), _flags(primary))
     if together is None:
-        for colocation in wanted:
+        for colocation in colocations:
             add_dependent_scores(colocation, primary)
         return
     table, wishes = together

@@ -4,7 +4,7 @@ Adding a tree gives what the walk of `spread.py` gives: points are added in the 
 that leaves no node is undone with all that follows it, and who was wanted and came to nothing gets
 one point where the walk would give it. There are three ways, for three kinds of tables: the whole
 tree on any table (`add_tree`); a tree on a table with one node (`add_alone`); trees where points may
-fall below zero, on the tables of many instances (`add_stages`). The last two leave out all parts of
+fall below zero, on the tables of many instances (`run_stages`). The last two leave out all parts of
 a tree that change no node of the table.
 """
 
@@ -155,7 +155,8 @@ def add_alone(stages: Sequence[Stage], bit: int, points: int, flags: int) -> int
         if not stage[0] & bit:
             place += stage[4]
             continue
-        new = add(points, _change(stage, bit))
+        change = _change(stage, bit)
+        new = add(points, change) if change else points
         if new >= 0:
             points = new
             place += 1
@@ -170,21 +171,87 @@ def add_alone(stages: Sequence[Stage], bit: int, points: int, flags: int) -> int
 def _change(stage: Stage, bit: int) -> int:
     """What one step adds to one node."""
     _, ban, adds, others, _ = stage
-    if ban & bit:
-        return -INFINITY
     if adds & bit:
         for _, other, change in others:
             if other == bit:
                 return change
-    return 0
+    return -INFINITY if ban & bit else 0
 
 
 # Many tables --------------------------------------------------------------------------------------
 
 
-def add_stages(
+class Run:
+    """What trees did to one table; it tells of tables that differ little from that.
+
+    `always` are the nodes, as bits, that could be chosen all the time. `met` are the steps that were
+    looked at, and whether they counted.
+    """
+
+    __slots__ = ("_after", "_always", "_before", "_met")
+
+    def __init__(
+        self, before: Mapping[str, int], after: Mapping[str, int], always: int,
+        met: Sequence[tuple[Stage, bool]],
+    ) -> None:
+        self._before = before
+        self._after = after
+        self._always = always
+        self._met = met
+
+    def again(
+        self, nodes: Mapping[str, int], bits: Mapping[str, int], runnable: int
+    ) -> tuple[dict[str, int], Run] | None:
+        """What the same trees do to another table; None where other steps may count there.
+
+        Each node's points depend on nothing but which steps count. A step that counted still does
+        while one node is left that was there all the time; one that did not count still does not
+        while there are no other nodes than there were.
+        """
+        before, after = self._before, self._after
+        if len(nodes) != len(before):
+            return None
+        found: dict[str, int] = {}
+        others: list[str] = []
+        fewer = 0
+        for name, points in nodes.items():
+            old = before.get(name)
+            if points == old:
+                found[name] = after[name]
+                continue
+            if old is None or old <= -INFINITY:
+                return None
+            found[name] = points
+            fewer |= bits[name]
+            if points > -INFINITY:
+                others.append(name)
+        always = self._always & ~fewer
+        if not always:
+            return None
+        for name in others:
+            told = self._follow(bits[name], found[name], runnable)
+            if told is None or (told > -INFINITY and after[name] <= -INFINITY):
+                return None
+            found[name] = told
+        return found, Run(dict(nodes), found, always, self._met)
+
+    def _follow(self, bit: int, points: int, runnable: int) -> int | None:
+        """One node's points after all steps that counted; None where another would count with it."""
+        for stage, counted in self._met:
+            change = _change(stage, bit)
+            new = add(points, change) if change else points
+            if counted:
+                if new <= -INFINITY:
+                    return new
+                points = new
+            elif new >= 0 and bit & runnable:
+                return None
+        return points
+
+
+def run_stages(
     stages: Sequence[Stage], nodes: Mapping[str, int], bits: Mapping[str, int], runnable: int
-) -> dict[str, int]:
+) -> tuple[dict[str, int], Run]:
     """The table with trees added in turn, each of which counts only if it leaves a node.
 
     Points may fall below zero. `runnable` are the bits of nodes that can run resources.
@@ -199,9 +266,12 @@ def add_stages(
     open_nodes |= left
     begun = open_nodes
     left &= runnable
+    always = left
+    met: list[tuple[Stage, bool]] = []
     place, end = 0, len(stages)
     while place < end:
-        reach, ban, adds, others, length = stages[place]
+        stage = stages[place]
+        reach, ban, adds, others, length = stage
         if not reach & open_nodes:
             # Nothing changes, whether it counts or not.
             place += length
@@ -224,8 +294,10 @@ def add_stages(
                     remaining |= bit & runnable
                 undo.append((name, old))
                 points[name] = new
+        met.append((stage, remaining != 0))
         if remaining:
             left = remaining
+            always &= remaining
             open_nodes &= ~ban
             for name, _ in undo:
                 if points[name] == -INFINITY:
@@ -240,4 +312,4 @@ def add_stages(
         for name in points:
             if banned & bits[name]:
                 points[name] = -INFINITY
-    return points
+    return points, Run(dict(nodes), dict(points), always, met)

@@ -11,12 +11,12 @@ container of a guest, and members that feel a group's constraints by role.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hashell.scheduler.colocation import spread, tables
 from hashell.scheduler.colocation.relations import with_this
-from hashell.scheduler.colocation.tables import Stage, Step
+from hashell.scheduler.colocation.tables import Run, Stage, Step
 from hashell.values.scores import INFINITY
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Several:
     was met who is held for now, it is not `whole` and each has to be added by itself.
     """
 
-    __slots__ = ("_added", "_met", "_stages", "parts", "spoilt", "whole")
+    __slots__ = ("_added", "_first", "_last", "_met", "_stages", "parts", "spoilt", "whole")
 
     def __init__(self, wanted: Sequence[tuple[Colocation, Wish, int]]) -> None:
         self.spoilt = False
@@ -70,6 +70,8 @@ class Several:
         )
         self._met: set[Resource] | None = None
         self._stages: list[Stage] | None = None
+        self._first: Run | None = None
+        self._last: Run | None = None
         self._added: WishesAdded | None = None
         for _, wish, _ in wanted:
             wish.users.append(self)
@@ -84,12 +86,19 @@ class Several:
                 self._met |= wish.met
         return resource in self._met
 
-    def stages(self, workspace: Workspace) -> list[Stage]:
-        """All trees as one list, see `tables.Stage`."""
+    def add_to(self, nodes: Mapping[str, int], workspace: Workspace) -> dict[str, int]:
+        """A table with all trees added, see `tables.run_stages`; tables of instances differ little."""
+        bits, runnable = workspace.bits, workspace.runnable_bits()
+        for run in (self._last, self._first):
+            told = None if run is None else run.again(nodes, bits, runnable)
+            if told is not None:
+                table, self._last = told
+                return dict(table)
         if self._stages is None:
-            bits = workspace.bits
-            self._stages = [line for _, _, step, _ in self.parts for line in step.stages(bits)]
-        return self._stages
+            self._stages = [stage for _, _, step, _ in self.parts for stage in step.stages(bits)]
+        table, self._first = tables.run_stages(self._stages, nodes, bits, runnable)
+        self._last = None
+        return table
 
     def added(self, workspace: Workspace) -> WishesAdded:
         """What says later who wanted what."""
@@ -136,15 +145,12 @@ def spread_wishes(
     several = workspace.several.get(colocations)
     if several is None or several.spoilt:
         several = workspace.several[colocations] = Several([
-            (one, _wish(one.dependent, one, flags), flags) for one in colocations
+            (one, _wish(one.dependent, one, flags), flags) for one in colocations if one.has_influence()
         ])
     if not several.whole or several.meets(primary):
         # What was added already changes what is wanted next.
         return None
-    table = tables.add_stages(
-        several.stages(workspace), primary.allowed, workspace.bits, workspace.runnable_bits()
-    )
-    return table, several.added(workspace)
+    return several.add_to(primary.allowed, workspace), several.added(workspace)
 
 
 def points_alone(
@@ -307,11 +313,17 @@ class _Writer:
             ))
         else:
             table = spread.scores_for_member(colocation, source)
-            pairs = [
-                (name, score)
-                for name, can_run in workspace.runnable().items()
-                if (score := table.get(name, -INFINITY) if can_run else -INFINITY)
-            ]
+            down = workspace.down()
+            if down:
+                pairs = [pair for pair in table.items() if pair[1] and pair[0] not in down]
+                pairs.extend([(name, -INFINITY) for name in down])
+            else:
+                pairs = [pair for pair in table.items() if pair[1]]
+            if len(table) < len(workspace.nodes):
+                pairs.extend([
+                    (name, -INFINITY) for name in workspace.node_by_id
+                    if name not in table and name not in down
+                ])
         changes: list[tuple[str, int]] = []
         known: dict[int, int | None] = {}
         for name, score in pairs:

@@ -6,7 +6,6 @@ Source: lib/pacemaker/pcmk_sched_bundle.c, lib/pengine/bundle.c.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 from hashell.scheduler import actions as act
@@ -23,6 +22,7 @@ from hashell.scheduler.nodes import sort_nodes
 from hashell.scheduler.ordering import relations as rel
 from hashell.scheduler.ordering.make import order, order_resource_actions
 from hashell.scheduler.scores import add
+from hashell.scheduler.sorting import merge_sorted
 from hashell.scheduler.variants import instances, promotable
 from hashell.scheduler.variants.clone import Clone
 from hashell.scheduler.variants.variant import Resource, pick_active
@@ -97,7 +97,7 @@ class Bundle(Resource):
     def assign(self, prefer: Node | None, *, stop_if_fail: bool) -> Node | None:
         self.assigning = True
         assign.show_scores(self, "bundle")
-        containers = sorted(self.containers, key=cmp_to_key(instances.comparison()))
+        containers = merge_sorted(self.containers, instances.comparison())
         instances.assign_instances(
             self, containers, len(self.replicas), self.max_per_node
         )

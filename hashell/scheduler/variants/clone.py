@@ -6,7 +6,6 @@ Source: lib/pacemaker/pcmk_sched_clone.c.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 from hashell.scheduler import actions as act
@@ -24,6 +23,7 @@ from hashell.scheduler.node_criteria import apply_location
 from hashell.scheduler.ordering import relations as rel
 from hashell.scheduler.ordering.make import order_resource_actions
 from hashell.scheduler.scores import add
+from hashell.scheduler.sorting import merge_sorted
 from hashell.scheduler.variants import instances, promotable
 from hashell.scheduler.variants.variant import Resource
 from hashell.scheduler.workspace import Node, Rank
@@ -66,7 +66,7 @@ class Clone(Resource):
         for colocation in with_this(self):
             spread.add_dependent_scores(colocation, self)
         assign.show_scores(self, "clone")
-        self.children.sort(key=cmp_to_key(instances.comparison()))
+        self.children[:] = merge_sorted(self.children, instances.comparison())
         self.root.places_at += 1
         instances.assign_instances(
             self, self.children, self.clone_max, self.clone_node_max

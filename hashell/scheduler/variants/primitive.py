@@ -62,9 +62,10 @@ class Primitive(Resource):
             for colocation in this_list:
                 if colocation.mandatory is mandatory:
                     self._follow(colocation)
-            spread.add_all_dependent_scores(
-                [one for one in with_list if one.mandatory is mandatory], self
-            )
+            if with_list:
+                spread.add_all_dependent_scores(
+                    [one for one in with_list if one.mandatory is mandatory], self
+                )
         self._heed_role()
         assign.show_scores(self, "primitive")
         self._choose(prefer, stop_if_fail=stop_if_fail)

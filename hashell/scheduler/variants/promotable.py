@@ -5,7 +5,6 @@ Source: lib/pacemaker/pcmk_sched_promotable.c; Pacemaker Explained, "Promotable 
 
 from __future__ import annotations
 
-from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 from hashell.model.cluster_options import NoQuorumPolicy
@@ -24,6 +23,7 @@ from hashell.scheduler.explain import PromotionLine, PromotionTerm
 from hashell.scheduler.ordering import relations as rel
 from hashell.scheduler.ordering.make import order_resource_actions
 from hashell.scheduler.scores import add
+from hashell.scheduler.sorting import merge_sorted
 from hashell.scheduler.variants import instances
 from hashell.scheduler.variants.variant import Resource, strip_instance
 from hashell.scheduler.workspace import Node, Rank
@@ -114,7 +114,7 @@ def add_promotion_scores(clone: Clone) -> None:
         return
     clone.promotion_scores_added = True
     for child in clone.children:
-        for node in child.nodes_of(child.allowed):
+        for node in _nodes_with_scores(child):
             if not node.can_run:
                 continue
             score, _ = promotion_score(child, node)
@@ -128,6 +128,20 @@ def add_promotion_scores(clone: Clone) -> None:
             if score > child.priority:
                 child.priority = score
                 priority_changed(child)
+
+
+def _nodes_with_scores(instance: Resource) -> list[Node]:
+    """Nodes that the instance may have, but for those that surely say nothing of its promotion.
+
+    Those say 0, which is news only for a priority below it.
+    """
+    nodes = instance.nodes_of(instance.allowed)
+    workspace = instance.workspace
+    if instance.children or instance.priority < 0 or workspace.launches_nodes:
+        return nodes
+    names = instance.history_id or instance.id, strip_instance(instance.id)
+    with_scores = workspace.nodes_with(f"master-{name}" for name in names)
+    return [node for node in nodes if node in with_scores]
 
 
 # Who is promoted ----------------------------------------------------------------------------------
@@ -283,7 +297,7 @@ def _sort(clone: Clone, sums: _Sums) -> None:
             child.promotion_priority = clone.allowed[chosen.id]
             if book is not None:
                 book.give(child, chosen)
-    clone.children.sort(key=cmp_to_key(_comparison()))
+    clone.children[:] = merge_sorted(clone.children, _comparison())
     clone.root.places_at += 1
     clone.updating_nodes = False
     clone.workspace.held = None

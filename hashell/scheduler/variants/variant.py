@@ -48,6 +48,8 @@ class Resource(ABC):
     assigned node had at that moment. Who changes `allowed` calls `touch`, which spoils the wishes
     that were made from it, the `readers`. `root` is the outermost parent, or the resource itself;
     there `flags_at` counts changes of actions of all below, and `places_at` changes of places.
+    `actions_by_place` has the oldest action of each key on each node, but for `unplaced` keys, of
+    which some action was made without a node.
     """
 
     def __init__(self, workspace: Workspace, found: Found, parent: Resource | None) -> None:
@@ -98,6 +100,8 @@ class Resource(ABC):
         self.actions: list[Action] = []
         self.actions_by_key: dict[str, list[Action]] = {}
         self.actions_by_task: dict[str, list[Action]] = {}
+        self.actions_by_place: dict[tuple[str, Node], Action] = {}
+        self.unplaced: set[str] = set()
         self.this_with: list[Colocation] = []
         self.with_this: list[Colocation] = []
         self.relations: Relations | None = None

@@ -46,6 +46,14 @@ LEVEL = Level(
             danger=Danger.INTERRUPTS,
         ),
         Command(
+            "conflicts",
+            "[(list|show|apply|drop)] [TEXT] [xml]",
+            "Changes that lost when partitions met: list them, see one, make it again, forget it.",
+            "hashell.shell.crm.conflicts:conflicts",
+            danger=Danger.CHANGES,
+            example="conflicts\nconflicts show NAME\nconflicts apply NAME",
+        ),
+        Command(
             "import", "FILE [NEWSHADOW]", "Make a copy from a file: a CIB or a scheduler input.", f"{_HERE}:import_file"
         ),
     ),

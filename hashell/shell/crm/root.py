@@ -29,7 +29,8 @@ ROOT = Level(
         Command("events", "[COUNT]", "The last events of this cluster.", "hashell.shell.crm.history:events"),
         Command("monitor", "", "The full-screen monitor; back here when it ends.", f"{_HERE}:monitor"),
     ),
-    levels=("cib", "cluster", "configure", "history", "maintenance", "node", "options", "ra", "resource", "site"),
+    levels=("cib", "cluster", "configure", "history", "maintenance", "node", "options", "quorum", "ra",
+            "resource", "site"),
 )
 
 
@@ -43,6 +44,7 @@ LEVELS = {
         LevelName("maintenance", "Maintenance mode."),
         LevelName("node", "Nodes: standby, maintenance, attributes, fencing."),
         LevelName("options", "Your own settings."),
+        LevelName("quorum", "Votes, and why there are enough of them or not."),
         LevelName("ra", "Agents: list and describe them."),
         LevelName("resource", "Resources: start, stop, move, clean up."),
         LevelName("site", "Tickets of sites."),

@@ -10,21 +10,6 @@ COMMANDS = (Command("", "", "Votes and quorum.", f"{_HERE}:status", aliases=("st
 
 
 def status(call: Call, words: list[str]) -> int:
-    info = call.session.client.info()
-    lines = [
-        "Quorum information",
-        "------------------",
-        f"Nodes:            {len(info.members)}",
-        f"Quorate:          {'Yes' if info.quorate else 'No'}",
-        "",
-        "Votequorum information",
-        "----------------------",
-        f"Expected votes:   {info.expected_votes}",
-        f"Total votes:      {info.votes}",
-        f"Quorum:           {info.quorum}",
-        "",
-        "Membership information",
-        "----------------------",
-        *(f"{one.id:>10} {one.name} ({one.state})" for one in info.members),
-    ]
-    return call.lines(lines)
+    from hashell.commands.quorum import status_lines
+
+    return call.lines(list(status_lines(call.session.client.info())))

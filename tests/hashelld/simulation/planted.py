@@ -15,7 +15,6 @@ from hashelld.engine.mesh import state
 from hashelld.engine.mesh.codec import ViewId
 from hashelld.engine.mesh.membership import Membership
 from hashelld.engine.mesh.ordering import Ordering
-from hashelld.engine.mesh.sessions import Session
 from hashelld.fencer.core import Fencer
 from hashelld.simulation.life import live
 
@@ -23,20 +22,19 @@ from hashelld.simulation.life import live
 Patch = Callable[[Any, str, Any], None]
 
 
-def ordering_a_frame_passes_a_lost_one(patch: Patch) -> None:
-    """What the first of the view orders gets lost now and then, and what comes after it is taken as if nothing were
-    missing; what members owe one another when a view ends is forgotten."""
+def ordering_a_message_now_and_then_comes_after_the_next(patch: Patch) -> None:
+    """A member that is not the first delivers some messages one place too late."""
     take = Ordering.take
 
-    def whatever_comes(self, order):
-        if order.messages and order.messages[0].sequence % 7 == 0 and order.messages[0].origin != self._me:
+    def late(self, order):
+        due = take(self, order)
+        waiting = self.__dict__.pop("waiting", [])
+        if len(due) == 1 and due[0].sequence % 5 == 0 and not waiting:
+            self.waiting = due
             return []
-        if order.messages and order.messages[0].sequence > self.delivered + 1:
-            self.delivered = order.messages[0].sequence - 1
-        return take(self, order)
+        return due + waiting
 
-    patch(Session, "missing", lambda self, received: ())
-    patch(Ordering, "take", whatever_comes)
+    patch(Ordering, "take", late)
 
 
 def views_a_ballot_is_forgotten_at_a_restart(patch: Patch) -> None:
@@ -55,17 +53,6 @@ def views_a_ballot_is_forgotten_at_a_restart(patch: Patch) -> None:
 
     patch(state, "_remembered", forgotten)
     patch(Membership, "propose", nameless)
-
-
-def views_a_joining_node_may_leave_members_out(patch: Patch) -> None:
-    """Who proposes decides alone who belongs to the view."""
-    judge = Membership.judge
-
-    def generous(self, propose, reached, wanted):
-        nack = judge(self, propose, reached, wanted)
-        return None if nack is not None and nack.reason == "missing" else nack
-
-    patch(Membership, "judge", generous)
 
 
 def quorum_one_copy_less_than_a_majority_will_do(patch: Patch) -> None:
@@ -104,8 +91,8 @@ def journal_nothing_is_waited_for(patch: Patch) -> None:
 
 
 MISTAKES = (
-    ordering_a_frame_passes_a_lost_one, views_a_ballot_is_forgotten_at_a_restart,
-    views_a_joining_node_may_leave_members_out, quorum_one_copy_less_than_a_majority_will_do,
+    ordering_a_message_now_and_then_comes_after_the_next, views_a_ballot_is_forgotten_at_a_restart,
+    quorum_one_copy_less_than_a_majority_will_do,
     quorum_the_version_decides_before_the_lineage, fencing_a_failed_device_counts_as_success,
     fencing_a_lost_node_is_taken_for_one_that_left, journal_nothing_is_waited_for,
 )

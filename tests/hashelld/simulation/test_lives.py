@@ -240,6 +240,44 @@ def test_the_fewest_faults_that_break_something_are_found():
     assert fewest(range(10), error_of, "broken") == ([3, 7], "broken")
 
 
+def test_a_wiped_node_does_not_vote_before_it_has_what_the_others_have():
+    """node3 knew of no change, node1 loses its folder: the two of them must not outvote node2, which is away."""
+    world, cluster, checker = start(3)
+    cluster.nodes["node3"].crash()
+    world.run_for(1500)
+    write(cluster, "node1", "kept")
+    world.run_for(300)
+    assert checker.acknowledged == {"kept": True}
+    for name in ("node1", "node2"):
+        cluster.nodes[name].crash()
+    cluster.nodes["node1"].disk.wipe()
+    cluster.nodes["node1"].start()
+    cluster.nodes["node3"].start()
+    world.run_for(6000)
+    both = view(cluster, "node3")
+    assert set(both.names) == {"node1", "node3"}
+    assert not both.unique and not both.quorate
+    cluster.nodes["node2"].start()
+    world.run_for(4000)
+
+    checker.at_the_end()
+    assert "kept" in ids(cluster, "node1")
+    assert view(cluster, "node1").votes == 3
+
+
+def test_with_last_man_standing_a_cluster_of_five_goes_down_to_two_one_by_one():
+    world, cluster, _ = start(5, options={"last_man_standing": True, "last_man_standing_window_ms": 1000})
+    for name in ("node5", "node4", "node3"):
+        cluster.nodes[name].crash()
+        world.run_for(2500)
+    assert view(cluster, "node1").quorate
+    assert (view(cluster, "node1").votes, view(cluster, "node1").expected_votes) == (2, 2)
+    cluster.nodes["node5"].start()
+    world.run_for(3000)
+
+    assert (view(cluster, "node1").votes, view(cluster, "node1").expected_votes) == (3, 3)
+
+
 def test_the_checkers_find_it_when_a_resumed_link_leaves_frames_out(monkeypatch):
     """The rule that a torn connection goes on frame for frame, or the view ends."""
     monkeypatch.setattr(Session, "missing", lambda self, received: ())

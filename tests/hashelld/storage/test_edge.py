@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 
 from hashell.cib.document import Cib
@@ -111,12 +112,14 @@ async def test_scheduler_inputs_are_kept_by_name(tmp_path):
 
 
 async def test_nothing_is_lost_between_two_starts_however_often(tmp_path):
+    boots = []
     for number in range(3):
         async with Disk(tmp_path / "s") as disk:
             disk.do(JournalAppend("a", str(number).encode()))
             await disk.hear()
+        boots.append(json.loads((tmp_path / "s" / "node.json").read_bytes())["boot"])
     restored, _, journal = restore(tmp_path / "s", "node1")
     journal.close()
 
     assert restored.journal == (b"0", b"1", b"2")
-    assert restored.identity.boot == 4
+    assert [*boots, restored.identity.boot] == list(range(boots[0], boots[0] + 4))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from hashell.cib.document import Cib
@@ -16,7 +18,7 @@ def test_the_first_start_makes_an_identity_and_the_next_raises_its_boot_counter(
     second, _, journal = restore(tmp_path / "s", "node1")
     journal.close()
 
-    assert (first.identity.boot, second.identity.boot) == (1, 2)
+    assert second.identity.boot == first.identity.boot + 1
     assert first.identity.uuid == second.identity.uuid
     assert str(first.cib.version) == "0.0.0"
 
@@ -35,7 +37,20 @@ def test_a_damaged_identity_is_set_aside_and_told(tmp_path):
     journal.close()
 
     assert any("node.json was damaged" in line for line in restored.findings)
-    assert restored.identity.boot == 1
+    assert restored.identity.boot > 1_000_000
+
+
+def test_a_node_whose_folder_was_lost_does_not_count_its_starts_from_one_again(tmp_path):
+    """What it wrote in its earlier lives has numbers at the others, and new writes must not look like those."""
+    for _ in range(3):
+        first, _, journal = restore(tmp_path / "s", "node1")
+        journal.close()
+    shutil.rmtree(tmp_path / "s")
+    second, _, journal = restore(tmp_path / "s", "node1")
+    journal.close()
+
+    assert second.identity.uuid != first.identity.uuid
+    assert second.identity.boot >= first.identity.boot - 3 > 1_000_000
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path):

@@ -36,6 +36,13 @@ class DoubtOver(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class WindowOver(Event):
+    """The window of last_man_standing: nobody came or went since this view began."""
+
+    view: ViewId
+
+
+@dataclass(frozen=True, slots=True)
 class GotDue(Event):
     """Tell the leader of the last messages."""
 

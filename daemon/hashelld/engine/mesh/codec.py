@@ -160,7 +160,7 @@ class Owed(msgspec.Struct, frozen=True, array_like=True):
 class Promise(Frame, frozen=True):
     """Yes: I have stopped in my view, this is what I have. `since`: number of the view since which I am a member
     without a break (0: not yet). `unique`: that view was a majority. `all_seen`: I was in a view of all nodes in this
-    life."""
+    life, and have had quorum since. `fresh`: my state folder is empty, or was not filled from others yet."""
 
     ballot: ViewId
     owed: Owed
@@ -171,6 +171,7 @@ class Promise(Frame, frozen=True):
     roster: Roster
     feature_set: Word = ""
     unique: bool = False
+    fresh: bool = False
 
 
 class Seat(msgspec.Struct, frozen=True, array_like=True):

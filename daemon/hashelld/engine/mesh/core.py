@@ -25,6 +25,7 @@ from hashelld.engine.mesh.alarms import (
     ResumeOver,
     RoundOverdue,
     Tick,
+    WindowOver,
 )
 from hashelld.engine.mesh.codec import (
     Ack,
@@ -145,6 +146,10 @@ class MeshEngine(Viewing):
                 self._doubt_over(view, now_ms, out)
             case GotDue():
                 self._tell_got(out, now=True)
+            case MessageOrdered(topic="engine.caught", origin=origin):
+                self._caught_up(origin, now_ms, out)
+            case WindowOver(view):
+                self._last_man_standing(view, now_ms, out)
             case MessageOrdered(topic="engine.forget", payload=payload):
                 self._forget(payload.decode("utf-8", "replace"), now_ms, out)
             case MessageOrdered(topic=rotation.TOPIC, origin=origin, payload=payload):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hashelld.engine.mesh import recovery, roster
 from hashelld.engine.mesh.codec import (
@@ -22,7 +22,7 @@ from hashelld.engine.mesh.codec import (
     Seat,
     ViewId,
 )
-from hashelld.engine.quorum import Options, quorum_of
+from hashelld.engine.quorum import Options, quorum_of, stripped, tie_breaker_of
 
 Life = tuple[str, int]
 
@@ -104,14 +104,22 @@ class Membership:
         return True
 
     def install(
-        self, lives: Mapping[str, tuple[str, str]], options: Options
+        self, lives: Mapping[str, tuple[str, str]], options: Options, *, window_over: bool = False,
+        left: AbstractSet[str] = frozenset(),
     ) -> Install:
-        """What to send to all members of the complete round. `lives`: name → uuid, address."""
+        """What to send to all members of the complete round. `lives`: name → uuid, address; `window_over`, `left`: see
+        `stripped`."""
         assert self.round is not None and self.round.complete, "all have promised"
         ballot, promises = self.round.ballot, self.round.promises
+        # Who knows nothing of the past must not help to outvote those who do: it votes when it has caught up. Where
+        # nobody has a past, all vote.
+        begins = all(promise.fresh for promise in promises.values())
+        votes = {
+            name: promise.votes if begins or not promise.fresh else 0 for name, promise in promises.items()
+        }
         merged = roster.with_members(
             roster.merge(promise.roster for promise in promises.values()),
-            {name: (lives[name][0], promise.votes) for name, promise in promises.items()},
+            {name: (lives[name][0], votes[name]) for name in promises},
             ballot,
         )
         ids = {entry.name: entry.id for entry in merged.entries}
@@ -126,15 +134,24 @@ class Membership:
         # Who has been here longest coordinates; the lowest id decides between those that came together.
         seats.sort(key=lambda seat: (seat.since, seat.id))
         all_votes = {entry.name: entry.votes for entry in merged.entries}
-        wanted = Options(
-            max(options.expected_votes, *(p.expect for p in promises.values())),
-            options.two_node, options.wait_for_all, options.auto_tie_breaker,
+        # Once votes were taken from the absent, the settings' number of them is of the past.
+        away_before = any(not entry.votes and entry.name not in promises for entry in merged.entries)
+        expect = 0 if options.last_man_standing and away_before else max(
+            options.expected_votes, *(p.expect for p in promises.values())
         )
-        lowest = min(merged.entries, key=lambda entry: entry.id).name
-        quorum = quorum_of(
-            {name: promise.votes for name, promise in promises.items()}, all_votes, wanted,
-            all_seen=any(promise.all_seen for promise in promises.values()), tie_breaker=lowest,
+        wanted = replace(
+            options, expected_votes=expect,
         )
+        all_seen = any(promise.all_seen for promise in promises.values())
+        tie_breaker = tie_breaker_of(wanted, ids, self.names)
+        quorum = quorum_of(votes, all_votes, wanted, all_seen=all_seen, tie_breaker=tie_breaker)
+        away = stripped(quorum, votes, all_votes, wanted, window_over=window_over, left=left)
+        if away:
+            merged = roster.without_votes(merged, away, ballot)
+            all_votes = {entry.name: entry.votes for entry in merged.entries}
+            # What they were worth is not waited for any more, whatever the settings expected at first.
+            wanted = replace(wanted, expected_votes=min(wanted.expected_votes, sum(all_votes.values())))
+            quorum = quorum_of(votes, all_votes, wanted, all_seen=all_seen, tie_breaker=tie_breaker)
         self.round = None
         return Install(
             ballot, tuple(seats), merged, recovery.missing(p.owed for p in promises.values()),
@@ -187,6 +204,9 @@ class Membership:
             install.votes >= install.expected_votes
         ):
             self.all_seen = True
+        elif not install.quorate:
+            # As votequorum: who lost quorum waits for all again.
+            self.all_seen = False
         return True
 
 

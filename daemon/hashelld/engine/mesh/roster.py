@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from hashelld.engine.mesh.codec import Roster, RosterEntry, ViewId
 
@@ -66,6 +66,14 @@ def without(roster: Roster, name: str, version: ViewId) -> Roster:
     """The roster after `name` was sent away."""
     entries = tuple(entry for entry in roster.entries if entry.name != name)
     return Roster(version, entries, tuple(sorted({*roster.forgotten, name})))
+
+
+def without_votes(roster: Roster, names: Collection[str], version: ViewId) -> Roster:
+    """The roster in which these do not vote until they come back."""
+    entries = tuple(
+        RosterEntry(entry.id, entry.name, entry.uuid, 0) if entry.name in names else entry for entry in roster.entries
+    )
+    return Roster(version, entries, roster.forgotten)
 
 
 def _free_id(name: str, taken: Mapping[int, str]) -> int:

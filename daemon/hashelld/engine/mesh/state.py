@@ -19,8 +19,7 @@ from hashelld.engine.mesh.membership import Membership
 from hashelld.engine.mesh.ordering import Ordering
 from hashelld.engine.mesh.peers import Link, Peer
 from hashelld.engine.mesh.rotation import Rotation
-from hashelld.engine.quorum import Options
-from hashelld.settings import Settings
+from hashelld.settings import Settings, quorum_options
 
 ViewFrame = Submit | Order | Got | Direct
 
@@ -31,9 +30,10 @@ class State:
     def __init__(self, settings: Settings, me: Me, values: Mapping[str, bytes]) -> None:
         self._settings = settings
         self._me = me
-        self._options = Options(
-            settings.expect, settings.two_node, settings.wait_for_all, settings.auto_tie_breaker
-        )
+        self._options = quorum_options(settings)
+        #: This node's folder is empty, or was not filled from others yet; the window of last_man_standing has passed.
+        self._fresh = values.get("caught-up") != me.uuid.encode()
+        self._window_over = False
         self._members = Membership(me.name, me.boot, *_remembered(values))
         self._ordering = Ordering(me.name)
         self._discovery = Discovery()

@@ -10,8 +10,11 @@ from hashelld.engine.mesh.codec import Install
 
 def view_of(install: Install, before: Mapping[str, int], goodbyes: Collection[str]) -> View:
     """`before`: name → boot of the members of the view that ended; `goodbyes`: those that left on purpose."""
+    votes = {entry.name: entry.votes for entry in install.roster.entries}
     members = tuple(
-        Member(seat.id, seat.name, seat.uuid, seat.boot, seat.address, seat.feature_set)
+        Member(
+            seat.id, seat.name, seat.uuid, seat.boot, seat.address, seat.feature_set, votes.get(seat.name, 0)
+        )
         for seat in install.members
     )
     now = {member.name: member.boot for member in members}

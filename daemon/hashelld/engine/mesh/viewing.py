@@ -11,7 +11,7 @@ import msgspec
 from hashelld.core.effects import CancelTimer, Effect, Log, StartTimer, StoreValue, Tell
 from hashelld.core.events import Blocked, MembersChanged
 from hashelld.engine.mesh import recovery, roster
-from hashelld.engine.mesh.alarms import InstallOverdue, ProposeNow, RoundOverdue
+from hashelld.engine.mesh.alarms import InstallOverdue, ProposeNow, RoundOverdue, WindowOver
 from hashelld.engine.mesh.cliques import wanted_members
 from hashelld.engine.mesh.codec import Install, Nack, Ordered, Promise, Propose, ViewId
 from hashelld.engine.mesh.linking import Linking
@@ -47,7 +47,9 @@ class Viewing(Linking):
                 continue
             # A peer reaches another life of somebody than we do: that is nobody.
             reach[peer.name] = {n for n, boot in peer.reach.items() if reached.get(n) == boot}
-        return wanted_members(self._me.name, reach, self._members.names)
+        # Who was away and is only just linked again stands behind those who were here all the time.
+        staying = {name for name in self._members.names if name == self._me.name or self._is_whole(name)}
+        return wanted_members(self._me.name, reach, staying)
 
     def _evaluate(self, now_ms: int, out: list[Effect]) -> None:
         """Start, restart or stop the wait before a proposal."""
@@ -143,7 +145,7 @@ class Viewing(Linking):
         out.append(StartTimer("install", 2 * self._settings.phase_ms, InstallOverdue(ballot)))
         promise = Promise(
             ballot, self._ordering.owed(), members.since, members.all_seen, self._settings.expect,
-            self._settings.votes, members.roster, self._me.feature_set, members.unique,
+            self._settings.votes, members.roster, self._me.feature_set, members.unique, self._fresh,
         )
         if proposer != self._me.name:
             self._send(proposer, promise, out)
@@ -175,7 +177,10 @@ class Viewing(Linking):
                 self._stuck = True
                 self._evaluate(now_ms, out)
                 return
-        install = self._members.install(lives, self._options)
+        install = self._members.install(
+            lives, self._options, window_over=self._window_over, left=frozenset(self._goodbyes)
+        )
+        self._window_over = False
         for name in names:
             if name != self._me.name:
                 self._send(name, install, out)
@@ -205,6 +210,9 @@ class Viewing(Linking):
         self._hearing.view(install.ballot, names, out)
         out.append(CancelTimer("install"))
         out.append(CancelTimer("round"))
+        if self._options.last_man_standing and install.unique and install.votes < install.expected_votes:
+            window_ms = self._options.last_man_standing_window_ms
+            out.append(StartTimer("window", window_ms, WindowOver(install.ballot)))
         out.append(StoreValue(
             f"roster:{install.ballot.n}", "roster", msgspec.msgpack.encode(install.roster)
         ))
@@ -228,6 +236,24 @@ class Viewing(Linking):
         for name in view.left:
             self._goodbyes.pop(name, None)
         self._evaluate(now_ms, out)
+
+    def _caught_up(self, name: str, now_ms: int, out: list[Effect]) -> None:
+        """A member has what the others have. When that is this node, and for the first time, it votes from now on."""
+        if name != self._me.name or not self._fresh:
+            return
+        self._fresh = False
+        out.append(StoreValue("caught-up", "caught-up", self._me.uuid.encode()))
+        entry = next((one for one in self._members.roster.entries if one.name == name), None)
+        if entry is not None and entry.votes != self._settings.votes:
+            # The same members, other votes: that is another view.
+            self._stuck = True
+            self._evaluate(now_ms, out)
+
+    def _last_man_standing(self, view: ViewId, now_ms: int, out: list[Effect]) -> None:
+        """Those that were away for the whole window do not vote any more."""
+        if view == self._members.view and self._ordering.leader == self._me.name:
+            self._window_over = self._stuck = True
+            self._evaluate(now_ms, out)
 
     def _forget(self, name: str, now_ms: int, out: list[Effect]) -> None:
         """A node is sent away for good (ordered, so at all members alike): its votes are not waited for any more."""
