@@ -82,6 +82,11 @@ def test_key_rotation_while_a_node_is_down_the_node_is_told_what_to_do(three):
 def test_a_node_that_died_halfway_tries_the_next_key_too_and_comes_back(three):
     old = three.key("node3").read_bytes()
     three.kill("node3")
+    three.wait_until(
+        lambda: (info := three.info("node1")) is not None and info.quorate
+        and [m.name for m in info.members if m.state == "member"] == ["node1", "node2"],
+        "the two have no quorum",
+    )
     client = three.client("node1")
     client.rotate_key()
     client.close()

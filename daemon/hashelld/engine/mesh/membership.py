@@ -27,7 +27,7 @@ from hashelld.engine.quorum import Options, quorum_of, stripped, tie_breaker_of
 Life = tuple[str, int]
 
 #: By how much a ballot may be beyond the highest that we have seen.
-JUMP_MAX = 1_000_000
+JUMP_MAX = 100_000_000
 
 
 @dataclass(slots=True)
@@ -73,9 +73,9 @@ class Membership:
 
     def saw(self, n: int) -> None:
         """Somebody knows of a ballot with this number. One that is far beyond all others is a mistake: were we to go on
-        from there, numbers would soon be too long for the wire."""
-        if n <= self.highest + JUMP_MAX:
-            self.highest = max(self.highest, n)
+        from there, numbers would soon be too long for the wire. So we come nearer step by step, and whoever fell for
+        more of it is caught up with."""
+        self.highest = max(self.highest, min(n, self.highest + JUMP_MAX))
 
     # --- the proposer
 

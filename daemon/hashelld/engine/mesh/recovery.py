@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hashelld.engine.mesh.codec import BadFrame, Ordered, Owed, ViewId
+from hashelld.engine.mesh.codec import Ordered, Owed, ViewId
 
 
 def missing(owed: Iterable[Owed]) -> tuple[Owed, ...]:
     """For each ended view the messages that some member has and some lacks; `delivered` is the last of them.
 
-    Messages that are stable (all members have got them) are held by nobody and needed by nobody. Raises BadFrame where
-    somebody says that it has not what it had acknowledged.
+    Messages that are stable (all members have got them) are held by nobody and needed by nobody. Where somebody lacks
+    what it had acknowledged, as after a lie, what comes after the gap is not delivered to it: better another state
+    there, which the exchange at the beginning of the view finds, than no view at all.
     """
     views: dict[ViewId, list[Owed]] = {}
     for one in owed:
@@ -23,16 +24,15 @@ def missing(owed: Iterable[Owed]) -> tuple[Owed, ...]:
     out: list[Owed] = []
     for view, parts in sorted(views.items()):
         least = min(part.delivered for part in parts)
-        most = max(part.delivered for part in parts)
         union: dict[int, Ordered] = {}
         for part in parts:
             for message in part.held:
                 if message.sequence > least:
                     union[message.sequence] = message
-        held = tuple(union[number] for number in sorted(union))
-        if [m.sequence for m in held] != list(range(least + 1, most + 1)):
-            raise BadFrame(f"messages {least + 1} to {most} of view {view.n} are owed, and not all are held")
-        out.append(Owed(view, most, held))
+        held: list[Ordered] = []
+        while least + len(held) + 1 in union:
+            held.append(union[least + len(held) + 1])
+        out.append(Owed(view, least + len(held), tuple(held)))
     return tuple(out)
 
 
