@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import planted
 import pytest
+
+from tests.hashelld.simulation import planted
 
 #: Seeds tried here; `planted.py 500` is the whole of it.
 SEEDS = 60
