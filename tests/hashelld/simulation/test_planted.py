@@ -6,15 +6,9 @@ with nothing but messages and the CIB. `planted.py 500` looks for each in the li
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
-_SPEC = importlib.util.spec_from_file_location("planted", Path(__file__).with_name("planted.py"))
-assert _SPEC is not None and _SPEC.loader is not None
-planted = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(planted)
+from tests.hashelld.simulation import planted
 
 #: Lives tried at most.
 WHOLE, BARE = 150, 400
