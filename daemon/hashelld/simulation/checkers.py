@@ -34,8 +34,11 @@ class Checker:
     services: int = 0
     fenced: list[str] = field(default_factory=list)
     suspects: set[str] = field(default_factory=set)
+    #: Nodes whose state folder somebody removed: what they alone had is gone.
+    wiped: set[str] = field(default_factory=set)
     resources: tuple[str, ...] = ()
     _entries: dict[tuple[int, str, int], tuple[str, int, int] | None] = field(default_factory=dict)
+    _acknowledged_by: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _acknowledged_in: dict[str, int] = field(default_factory=dict)
     _versions: dict[tuple[str, int], tuple[int, int, int]] = field(default_factory=dict)
     _heads: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -70,6 +73,7 @@ class Checker:
                 assert current is not None
                 self.acknowledged[request] = current.unique
                 self._acknowledged_in[request] = current.number
+                self._acknowledged_by[request] = current.names
             case CibChanged(_, after):
                 self.changes += 1
                 version = after.version
@@ -228,7 +232,8 @@ class Checker:
                 continue
             if unique:
                 self.fail(f"{request} was acknowledged by a majority and is lost [B1]")
-            if b'"' + request.encode() + b'"' not in archived:
+            wiped = self.wiped.issuperset(self._acknowledged_by[request])
+            if b'"' + request.encode() + b'"' not in archived and not wiped:
                 self.fail(f"{request} was acknowledged in a branch and is neither there nor archived [B2]")
         if cluster.whole and not cluster.machines.lied:
             self._services_at_the_end()

@@ -73,7 +73,7 @@ def live(
         node.rate = chance.uniform(0.97, 1.03) if chance.random() < 0.3 else 1.0
     planned = faults.plan(chance, cluster.names, life_ms, resources or ("none",), whole=whole)
     doer = faults.Doer(cluster)
-    checker.suspects = doer.suspects
+    checker.suspects, checker.wiped = doer.suspects, doer.wiped
     error, rest_ms = "", 0.0
     try:
         _begin(cluster)

@@ -224,8 +224,9 @@ class StorageEdge:
 
     def _record(self, stores: list[Store]) -> None:
         history = self._open_history()
-        for store in stores:
-            if store.configuration_changed:
+        # Of versions that one command made one right after the other the last one is kept.
+        for store, after in zip(stores, [*stores[1:], None], strict=True):
+            if store.configuration_changed and (after is None or _asked_by(after) != _asked_by(store)):
                 history.record(
                     Cib.parse(store.cib), time.time(), store.author, store.node, store.command,
                     store.message,
@@ -290,6 +291,10 @@ class StorageEdge:
         text = now or "the state folder can be written again"
         self._log.error(text) if now else self._log.info(text)
         return [("", Happened("storage", "error" if now else "notice", text))]
+
+
+def _asked_by(store: Store) -> tuple[str, str, str, str, bool]:
+    return store.author, store.node, store.command, store.message, store.configuration_changed
 
 
 def _version(text: str) -> Version:

@@ -16,7 +16,7 @@ from hashelld.engine.mesh.codec import ViewId
 from hashelld.engine.mesh.membership import Membership
 from hashelld.engine.mesh.ordering import Ordering
 from hashelld.fencer.core import Fencer
-from hashelld.simulation.life import live
+from hashelld.simulation.life import LIFE_MS, live
 
 #: Puts something in the place of an attribute until the test is over.
 Patch = Callable[[Any, str, Any], None]
@@ -98,10 +98,13 @@ MISTAKES = (
 )
 
 
-def found_after(seeds: range, nodes: tuple[int, ...] = (3, 5, 7)) -> tuple[int, str]:
-    """How many seeds it took with what is planted now, and what broke; 0 when none did."""
+def found_after(
+    seeds: range, nodes: tuple[int, ...] = (3, 5, 7), *, whole: bool | None = None, life_ms: float = LIFE_MS
+) -> tuple[int, str]:
+    """How many seeds it took with what is planted now, and what broke; 0 when none did. `whole`, `life_ms`: see `live`.
+    """
     for count, seed in enumerate(seeds, 1):
-        error = live(seed, nodes[seed % len(nodes)]).error
+        error = live(seed, nodes[seed % len(nodes)], whole=whole, life_ms=life_ms).error
         if error:
             return count, error
     return 0, ""
