@@ -86,6 +86,7 @@ def main(minutes: float, per_core: int) -> int:
         time.sleep(3)
         before = {node: cluster.info(node) for node in NODES}
         cpu = {node: heart_cpu_s(cluster, node) for node in NODES}
+        logged = {node: cluster.place(node).log.stat().st_size for node in NODES}
         views = {info.view for info in before.values() if info}
         commits: list[float] = []
         failed = 0
@@ -104,7 +105,9 @@ def main(minutes: float, per_core: int) -> int:
         cluster.wait_until(lambda: all(cluster.info(node) for node in NODES), "a node does not answer", 120)
         after = {info.view for node in NODES if (info := cluster.info(node))}
         transitions = {info.transition for node in NODES if (info := cluster.info(node))}
-        logs = {node: cluster.place(node).log.read_text(errors="replace") for node in NODES}
+        logs = {
+            node: cluster.place(node).log.read_bytes()[logged[node]:].decode(errors="replace") for node in NODES
+        }
         commits.sort()
         lost = sum(len(re.findall(r"has been silent|was lost|link ended|link torn", text)) for text in logs.values())
         print(f"{seconds / 60:.1f} minutes, {per_core} busy processes a core, 2 that sync; views {views} -> {after}")
