@@ -282,7 +282,7 @@ def _make(
 ) -> Action:
     action = Action(key, task, resource, node)
     if optional:
-        action.flags |= OPTIONAL
+        action._flags |= OPTIONAL
     if resource is not None:
         interval_ms = split_key(key)[2]
         action.op = resource.operation(task, interval_ms)

@@ -17,11 +17,11 @@ from hashell.state.digests import DigestMatch, OperationDigests
 from hashell.values.intervals import show_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Set
 
     from hashell.scheduler.variants.variant import Resource
     from hashell.scheduler.workspace import Node, Workspace
-    from hashell.state.history import HistoryEntry, ResourceHistory
+    from hashell.state.history import Agent, HistoryEntry, ResourceHistory
 
 _CHECKED_ONCE = frozenset({act.MONITOR, act.START, act.PROMOTE, act.MIGRATE_FROM})
 
@@ -59,25 +59,56 @@ def compare(resource: Resource, node: Node, entry: HistoryEntry) -> OperationDig
 def handle_config_changes(workspace: Workspace) -> None:
     """Hold what nodes have recorded against what is configured now."""
     histories = {history.node_id: history for history in workspace.state.history}
-    known: dict[str, list[Resource]] = {}
+    known: dict[str, _Known] = {}
+    active: dict[Node, set[Resource]] = {}
+    for resources in workspace.same_id.values():
+        for resource in resources:
+            for place in resource.active:
+                active.setdefault(place, set()).add(resource)
     for node in workspace.nodes:
         history = histories.get(node.id)
         if history is None or not (node.maintenance or node.can_run):
             continue
+        here: Set[Resource] = active.get(node, frozenset())
         # Who is quiet has its present agent; it counts where it is active for another reason.
         for recorded in history.but_quiet({resource.id for resource in node.running}):
-            if len(recorded.element) == 0:
-                continue
             found = known.get(recorded.id)
             if found is None:
-                found = known[recorded.id] = [
-                    resource for resource in reversed(_known_as(workspace, recorded.id))
-                    if resource.is_primitive
-                ]
-            agent = recorded.agent
-            for resource in found:
-                if agent != resource.agent or node in resource.active or resource.removed:
-                    _check_history(resource, node, recorded)
+                found = known[recorded.id] = _Known.read(workspace, recorded.id)
+            if not found.resources or len(recorded.element) == 0:
+                continue
+            for resource in found.concerned(recorded.agent, here):
+                _check_history(resource, node, recorded)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The primitives that histories call by one name; `agent` where all have the same and all are configured."""
+
+    resources: tuple[Resource, ...]
+    agent: Agent | None
+
+    @staticmethod
+    def read(workspace: Workspace, name: str) -> _Known:
+        # Of a surplus instance of an anonymous clone nothing is to be done.
+        found = tuple(
+            resource for resource in reversed(_known_as(workspace, name))
+            if resource.is_primitive and not (resource.removed and resource.top.is_anonymous_clone)
+        )
+        agents = {resource.agent for resource in found}
+        plain = len(agents) == 1 and not any(resource.removed for resource in found)
+        return _Known(found, agents.pop() if plain else None)
+
+    def concerned(self, agent: Agent, active: Set[Resource]) -> list[Resource]:
+        """Those of which something may be to do on a node that has used this agent: who is active there, who has
+        another agent now, or is no more.
+        """
+        if agent == self.agent:
+            return [resource for resource in self.resources if resource in active]
+        return [
+            resource for resource in self.resources
+            if agent != resource.agent or resource in active or resource.removed
+        ]
 
 
 def _known_as(workspace: Workspace, name: str) -> list[Resource]:

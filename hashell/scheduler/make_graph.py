@@ -36,6 +36,7 @@ class GraphBuilder:
 
     found: list[tuple[Action, list[Action]]] = field(default_factory=list)
     of_resource: dict[Resource, tuple[PrimitiveRef, Mapping[str, str]]] = field(default_factory=dict)
+    of_kind: dict[tuple[object, ...], tuple[Mapping[str, str], dict[str, str]]] = field(default_factory=dict)
 
     def told_of(self, resource: Resource) -> tuple[PrimitiveRef, Mapping[str, str]]:
         """What all actions of a resource say of it: its agent, and the meta-attributes of it and its parents."""
@@ -177,7 +178,8 @@ def _deduplicate(action: Action) -> None:
 
 def _add(workspace: Workspace, action: Action) -> None:
     if not action.flags & act.DEDUPLICATED:
-        _deduplicate(action)
+        if len(action.before) > 1:
+            _deduplicate(action)
         action.flags |= act.DEDUPLICATED
     if action.flags & act.IN_GRAPH or not _belongs(action):
         return
@@ -269,7 +271,27 @@ def meta_name(name: str) -> str:
 
 
 def _attributes(action: Action, builder: GraphBuilder, *, on_node: bool) -> dict[str, str]:
-    """All that an agent is told; of one name the first value counts."""
+    """All that an agent is told; of one name the first value counts.
+
+    Actions of one resource that differ but in the node are told the same; so are most probes.
+    """
+    node, resource = action.node, action.resource
+    if node is None or resource is None or action.extra or node.launcher is not None or "on_node" in action.meta:
+        return _read_attributes(action, builder, on_node=on_node)
+    parameters = resource.parameters(node)
+    # Parameters that are the same object are kept as long as the builder.
+    kind = (resource, id(parameters), *action.meta.items())
+    known = builder.of_kind.get(kind)
+    if known is None:
+        known = builder.of_kind[kind] = parameters, _read_attributes(action, builder, on_node=False)
+    found = known[1].copy()
+    if on_node:
+        found.setdefault("CRM_meta_on_node", node.name)
+        found.setdefault("CRM_meta_on_node_uuid", node.id)
+    return found
+
+
+def _read_attributes(action: Action, builder: GraphBuilder, *, on_node: bool) -> dict[str, str]:
     found = {"crm_feature_set": FEATURE_SET, **action.extra}
     for name, value in _parameters(action).items():
         found.setdefault(name, value)

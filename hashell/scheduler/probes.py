@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from hashell.scheduler.variants.variant import Resource
     from hashell.scheduler.workspace import Workspace
 
+    #: An action after another: whether the first implies it, and its resource.
+    _Way = tuple[Action, bool, Resource | None]
+
 
 _UNDONE_BY = {act.START: act.STOP, act.PROMOTE: act.DEMOTE}
 
@@ -74,17 +77,17 @@ def _will_stop(node: Node) -> bool:
 
 def probe_on_node(resource: Resource, node: Node) -> bool:
     """Look for a resource on a node, if that is needed and possible."""
-    from hashell.scheduler.variants.primitive import guest_connection
-
     workspace = resource.workspace
     top = resource.top
     if not workspace.options.enable_startup_probes:
         return False
-    if node.is_remote and (
-        resource.fence_device or resource.is_remote_connection
-        or (node.is_guest and guest_connection(resource) is not None)
-    ):
-        return False
+    if node.is_remote:
+        from hashell.scheduler.variants.primitive import guest_connection
+
+        if resource.fence_device or resource.is_remote_connection or (
+            node.is_guest and guest_connection(resource) is not None
+        ):
+            return False
     if resource.children:
         return probe_all(resource.children, node)
     if (
@@ -124,7 +127,8 @@ def _order_after_container_probe(container: Resource, resource: Resource) -> Non
 def _make_probe(resource: Resource, top: Resource, node: Node) -> None:
     workspace = resource.workspace
     probe = act.ask_resource(resource, act.MONITOR, node, optional=False)
-    probe.flags &= ~act.OPTIONAL
+    if probe.flags & act.OPTIONAL:
+        probe.flags &= ~act.OPTIONAL
     fencing.order_after_unfencing(resource, node, probe, rel.ORDERED)
     if node not in resource.active:
         expect(probe, OcfCode.NOT_RUNNING)
@@ -139,10 +143,11 @@ def _make_probe(resource: Resource, top: Resource, node: Node) -> None:
         workspace, flags, "probe", first=probe, then_resource=top,
         then_key=act.key_of(top, act.START),
     )
-    order(
-        workspace, rel.ORDERED, "probe", first=probe, then_resource=top,
-        then_key=act.key_of(resource, act.RELOAD),
-    )
+    if act.RELOAD in top.actions_by_task:
+        order(
+            workspace, rel.ORDERED, "probe", first=probe, then_resource=top,
+            then_key=act.key_of(resource, act.RELOAD),
+        )
 
 
 # Orderings of probes ------------------------------------------------------------------------------
@@ -150,18 +155,20 @@ def _make_probe(resource: Resource, top: Resource, node: Node) -> None:
 
 def order_probes(workspace: Workspace) -> None:
     """What waits for a stop waits for the probe that might find something to stop."""
+    further: dict[Action, list[_Way]] = {}
     for resource in workspace.resources:
-        _order_of_resource(resource)
+        _order_of_resource(resource, further)
     for ordering in workspace.orderings:
         _order_before_stops(ordering)
 
 
-def _order_of_resource(resource: Resource) -> None:
+def _order_of_resource(resource: Resource, further: dict[Action, list[_Way]]) -> None:
     if not resource.is_primitive:
         for child in resource.children:
-            _order_of_resource(child)
+            _order_of_resource(child, further)
         return
     ways: dict[Action, list[Action]] = {}
+    walk = _Walk(resource, further)
     probes = resource.actions_by_key.get(act.key_of(resource, act.MONITOR), ())
     for probe in probes:
         if probe.task != act.MONITOR:
@@ -173,7 +180,7 @@ def _order_of_resource(resource: Resource) -> None:
             if stops is None:
                 stops = []
                 visited: set[Action] = set()
-                _find_stops(resource, after.action, visited, stops)
+                walk.find_stops(after.action, visited, stops)
                 if visited.isdisjoint(probes):
                     ways[after.action] = stops
             for stop in stops:
@@ -198,39 +205,70 @@ def _block_starts_of_instances(probe: Action, after: Link) -> None:
             link(probe, then.action, rel.ORDERED | rel.UNRUNNABLE_FIRST_BLOCKS, "probe")
 
 
-def _find_stops(resource: Resource, after: Action, visited: set[Action], stops: list[Action]) -> None:
-    """If a probe finds the resource, it restarts, and so do those that depend on it: their stops wait for the probe."""
-    from hashell.scheduler.variants.instances import find_compatible
+def _ways_on(action: Action) -> list[_Way]:
+    """The ways on from an action that some resource may go, the newest first; but those that end at once, in what
+    nobody undoes, like recurring monitors.
+    """
+    collective = action.resource
+    members = collective is not None and collective.variant >= 1
+    found: list[_Way] = []
+    for wrapper in reversed(action.after):
+        then = wrapper.action
+        if not then.after and then.task not in _UNDONE_BY and (then.task != act.MONITOR or "interval" in then.meta):
+            continue
+        chained = then.resource
+        if wrapper.flags & rel.FIRST_IMPLIES_THEN:
+            found.append((then, True, chained))
+        elif members and chained is not None and chained.variant <= 1 and chained.parent is collective:
+            found.append((then, False, chained))
+    return found
 
-    if after in visited:
-        return
-    visited.add(after)
-    other = after.resource
-    if other is not None and other.is_primitive and resource is not other:
-        down = _UNDONE_BY.get(after.task)
-        if down is not None:
-            stops += [
-                then for then in other.actions_by_key.get(act.key_of(other, down), ()) if not then.flags & act.PSEUDO
-            ]
-    compatible: Resource | None = None
-    interleave = False
-    if other is not None and other.variant > 1:
-        interleave = other.interleave
-        if interleave:
-            compatible = find_compatible(resource, other, Rank.UNKNOWN, current=False)
-    for wrapper in after.after[::-1]:
-        if not wrapper.flags & rel.FIRST_IMPLIES_THEN:
-            chained = wrapper.action.resource
-            if (
-                other is None or other.variant < 1 or resource.parent is other
-                or chained is None
+
+class _Walk:
+    """If a probe finds a resource, it restarts, and so do those that depend on it: their stops wait for the probe.
+
+    `further` has the ways on from actions that get no more of them meanwhile: all but probes.
+    """
+
+    __slots__ = ("further", "resource")
+
+    def __init__(self, resource: Resource, further: dict[Action, list[_Way]]) -> None:
+        self.resource = resource
+        self.further = further
+
+    def find_stops(self, after: Action, visited: set[Action], stops: list[Action]) -> None:
+        """The stops that are met from an action on, in order; nobody is visited twice."""
+        visited.add(after)
+        resource = self.resource
+        other = after.resource
+        if other is not None and other.is_primitive and resource is not other:
+            down = _UNDONE_BY.get(after.task)
+            if down is not None:
+                stops += [
+                    then for then in other.actions_by_key.get(act.key_of(other, down), ())
+                    if not then.flags & act.PSEUDO
+                ]
+        ways = self.further.get(after)
+        if ways is None:
+            ways = _ways_on(after)
+            if after.task != act.MONITOR:
+                self.further[after] = ways
+        if not ways:
+            return
+        compatible: Resource | None = None
+        interleave = False
+        if other is not None and other.variant > 1:
+            interleave = other.interleave
+            if interleave:
+                from hashell.scheduler.variants.instances import find_compatible
+
+                compatible = find_compatible(resource, other, Rank.UNKNOWN, current=False)
+        for then, implied, chained in ways:
+            if then in visited or (
+                not implied and (resource.parent is other or (interleave and compatible is not chained))
             ):
                 continue
-            if chained.variant > 1 or chained.parent is not other:
-                continue
-            if other.variant > 1 and interleave and compatible is not chained:
-                continue
-        _find_stops(resource, wrapper.action, visited, stops)
+            self.find_stops(then, visited, stops)
 
 
 def _needed_before(probe: Action, then: Action) -> bool:

@@ -128,7 +128,8 @@ def _for_active(
         return
     blocks = rel.FIRST_IMPLIES_THEN | rel.UNRUNNABLE_FIRST_BLOCKS
     why = "recurring"
-    for task in (act.START, act.RELOAD):
+    # Who reloads is known by now.
+    for task in (act.START, act.RELOAD) if act.RELOAD in resource.actions_by_task else (act.START,):
         order(
             workspace, blocks, why, first_resource=resource,
             first_key=act.key_of(resource, task), then=monitor,

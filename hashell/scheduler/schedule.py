@@ -192,7 +192,9 @@ def _run(state: ClusterState, transition_id: int, wanted: Wanted) -> Schedule:
         )
     summary.list_changes(workspace)
     relations = tuple(_relations(workspace)) if wanted.reasons else ()
-    return _frozen(workspace, graph, nodes, edges, relations)
+    decided = _frozen(workspace, graph, nodes, edges, relations)
+    workspace.dissolve()
+    return decided
 
 
 def _relations(workspace: Workspace) -> Iterator[Relation]:

@@ -232,6 +232,21 @@ class Workspace:
         self._down: Set[str] | None = None
         self.no_quorum_policy: NoQuorumPolicy = self.options.no_quorum_policy
 
+    def dissolve(self) -> None:
+        """Take apart what refers to one another, at the end: so it is gone at once, and the collector need not look
+        through all of it to find that nobody has it any more.
+        """
+        for action in self.actions:
+            action.before.clear()
+            action.after.clear()
+            action.links.clear()
+        for resources in self.same_id.values():
+            for resource in resources:
+                resource.__dict__.clear()
+        for node in self.nodes:
+            node.running.clear()
+        self.__dict__.clear()
+
     def values_of(self, attribute: str) -> NodeValues:
         """A node attribute on all nodes that no container launches."""
         found = self._values.get(attribute)

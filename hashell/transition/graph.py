@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from msgspec import Struct, field
 
 from hashell.values.integers import whole_number
 from hashell.values.intervals import interval_ms
@@ -23,8 +25,7 @@ class ActionKind(enum.StrEnum):
     CLUSTER = "crm_event"
 
 
-@dataclass(frozen=True, slots=True)
-class PrimitiveRef:
+class PrimitiveRef(Struct, frozen=True, gc=False):
     """Whose agent is run: the `primitive` element inside an `rsc_op`."""
 
     id: str
@@ -34,8 +35,7 @@ class PrimitiveRef:
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True, gc=False):
     """One step. `task` is start, stop, monitor, promote, notify, stonith, do_shutdown, clear_failcount, lrm_delete,
     cancel …
 
@@ -74,8 +74,7 @@ class Action:
         return whole_number(text) or 0
 
 
-@dataclass(frozen=True, slots=True)
-class Synapse:
+class Synapse(Struct, frozen=True, gc=False):
     """`inputs` are the ids of the actions that must be done before; `priority` lets urgent ones overtake."""
 
     id: int

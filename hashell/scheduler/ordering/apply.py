@@ -17,6 +17,8 @@ from hashell.scheduler.ordering.relations import Link, Ordering, link
 from hashell.scheduler.workspace import Rank
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hashell.scheduler.actions import Action
     from hashell.scheduler.variants.variant import Resource
     from hashell.scheduler.workspace import Node, Workspace
@@ -291,6 +293,27 @@ def _update_by_flags(
     return changed
 
 
+#: What goes on as it is, and could be done otherwise.
+_IDLE = act.OPTIONAL | act.RUNNABLE
+
+#: Relations that may say something even of two primitives' actions that both are `_IDLE`.
+_LOUD = (
+    rel.UNMIGRATABLE_THEN_BLOCKS | rel.MIN_RUNNABLE | rel.NESTED_REMOTE_PROBE | rel.FIRST_IMPLIES_SAME_NODE_THEN
+    | rel.IF_ON_SAME_NODE
+)
+
+#: Relations that may say something where only the first action is `_IDLE`, whatever the second one is.
+_LOUDER = _LOUD & ~rel.IF_ON_SAME_NODE | _BY_THEN | rel.THEN_IMPLIES_FIRST_GRAPHED
+
+
+def _are_collectives(first: Action, then: Action) -> bool:
+    """Whether an ordering of the two may be one of their instances, or concerns a bundle."""
+    one, other = first.resource, then.resource
+    if one is None or other is None:
+        return False
+    return one.is_bundle or other.is_bundle or (one.is_clone and other.is_clone and one is not other)
+
+
 def _group_place(action: Action) -> Node | None:
     """Where a group will be, for its start; else where the action is done."""
     resource = action.resource
@@ -306,11 +329,18 @@ def revise(then: Action) -> None:
     if then.needed_before > 0:
         then.met_before = 0
         then.flags &= ~act.RUNNABLE
-    simple = then.resource is not None and then.resource.is_primitive
+    own = then.resource
+    simple = own is not None and own.is_primitive
     for ordering in then.before[::-1]:
         first = ordering.action
-        if not ordering.flags & ~rel.ORDERED and simple and (first.resource is None or first.resource.is_primitive):
-            continue  # it says nothing but what comes first
+        relation = ordering.flags
+        if first.resource is None or first.resource.is_primitive:
+            if simple:
+                if not relation & ~rel.ORDERED or (not relation & _LOUD and first.flags & then.flags & _IDLE == _IDLE):
+                    continue  # it says nothing but what comes first, or both go on as they are
+            elif not relation & ~rel.ORDERED and own is not None and (own.is_group or own.is_clone):
+                _flags_for(then, first.node)
+                continue
         first_node, then_node = _group_place(first), _group_place(then)
         if (
             ordering.flags & rel.IF_ON_SAME_NODE and first_node is not None
@@ -336,6 +366,11 @@ def revise(then: Action) -> None:
         if told is first:
             first_flags = _flags_for(first, then_node)
             then_flags = _flags_for(then, first_node)
+            if (
+                first_flags & first.flags & _IDLE == _IDLE and not first.flags & act.MIGRATABLE
+                and not relation & _LOUDER and not _are_collectives(first, then)
+            ):
+                continue
             changed |= _update_by_flags(first, then, first_flags, then_flags, ordering)
         elif link(told, then, ordering.flags, ordering.why):
             changed |= THEN_CHANGED
@@ -357,18 +392,19 @@ def revise(then: Action) -> None:
 # The stage ----------------------------------------------------------------------------------------
 
 
-def _by_key(resource: Resource, key: str) -> list[Action]:
+def _by_key(resource: Resource, key: str) -> Sequence[Action]:
     """Actions by key; one that names a parent or member is read as this resource's."""
     found = resource.actions_by_key.get(key)
     if not found:
         _, task, interval_ms = act.split_key(key)
         if task:
             found = resource.actions_by_key.get(act.key_of(resource, task, interval_ms))
-    return list(found) if found else []
+    return found or []
 
 
 def _link_after(first: Action | None, resource: Resource, ordering: Ordering) -> None:
     flags = ordering.flags
+    thens: Sequence[Action]
     if ordering.then is not None:
         thens = [ordering.then]
     else:
@@ -386,6 +422,7 @@ def _link_after(first: Action | None, resource: Resource, ordering: Ordering) ->
 
 def _link_resource(resource: Resource, ordering: Ordering) -> None:
     then_resource = ordering.then_resource
+    firsts: Sequence[Action]
     if ordering.first is not None:
         firsts = [ordering.first]
     else:
