@@ -78,7 +78,7 @@ class Document(Struct):
 
     def sets(self, parent: etree._Element | None, tag: str) -> tuple[NameValueSet, ...]:
         """The sets of a kind below `parent`, in the order in which they count."""
-        if parent is None:
+        if parent is None or not len(parent):
             return ()
         key = (parent, tag)
         found = self._sets.get(key)

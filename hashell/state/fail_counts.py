@@ -50,7 +50,7 @@ def read_fail_counts(attributes: Mapping[str, str]) -> dict[str, FailCount]:
 
 def base_name(name: str) -> str:
     """The name without the number of an instance."""
-    return _INSTANCE.sub("", name)
+    return _INSTANCE.sub("", name) if ":" in name else name
 
 
 def fail_count(counts: Mapping[str, FailCount], resource: Resource) -> FailCount:

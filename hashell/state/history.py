@@ -195,49 +195,68 @@ class NodeHistory:
         return NodeHistory(node_id, self._holder, told, self.quiet)
 
 
-def read_node_history(
-    node_id: str, state: etree._Element, agents: Mapping[str, Agent] | None = None
-) -> NodeHistory:
-    """The history below a `node_state`. Entries without id or operation are kept: the one who uses them complains.
+#: Attributes as lxml takes them without encoding them anew each time, which counts with a hundred thousand entries.
+_RC, _TASK, _STATUS, _INTERVAL, _ID, _KEY, _TYPE, _CLASS, _PROVIDER, _LOCK = (
+    b"rc-code", b"operation", b"op-status", b"interval", b"id", b"transition-key", b"type", b"class", b"provider",
+    b"shutdown-lock",
+)
+#: A transition key that expects "not running".
+_EXPECTS_NOTHING = re.compile(r"-?[0-9]+:-?[0-9]+:0{0,8}7:.").match
 
-    `agents` are those of the resources that may be quiet, by id.
+
+class Plain(NamedTuple):
+    """The resources that may be quiet: their agents by id.
+
+    `alike` are, by id, the attributes of a `lrm_resource` that were found to name its agent, and the id as `agents` has
+    it: most nodes have the same, and need not keep a copy of their own.
     """
+
+    agents: Mapping[str, tuple[str, Agent]]
+    alike: dict[str | bytes, tuple[Sequence[tuple[str | bytes, str | bytes]], str]]
+
+
+def read_node_history(node_id: str, state: etree._Element, plain: Plain | None = None) -> NodeHistory:
+    """The history below a `node_state`. Entries without id or operation are kept: the one who uses them complains."""
     lrm = state.find("lrm")
     holder = None if lrm is None else lrm.find("lrm_resources")
     if holder is None:
         return NodeHistory(node_id, None, ())
     told: list[ResourceHistory] = []
-    quiet: set[str] = set()
-    known = agents or {}
+    quiet: list[str] = []
+    agents, alike = plain or Plain({}, {})
     for element in holder.iterchildren("lrm_resource"):
         absent = len(element) == 1 and _is_absence(element[0])
         if absent:
+            attributes = element.items()
+            same = alike.get(attributes[0][1]) if attributes else None
+            if same is not None and same[0] == attributes:
+                quiet.append(same[1])
+                continue
             get = element.get
-            ident = get("id", "")
+            known = agents.get(get(_ID, ""))
             if (
-                ident in known and known[ident] == (get("type"), get("class"), get("provider"))
-                and ident not in quiet and get("shutdown-lock") is None
+                known is not None and known[1] == (get(_TYPE), get(_CLASS), get(_PROVIDER))
+                and get(_LOCK) is None
             ):
-                quiet.add(ident)
+                if attributes[0][0] == "id":
+                    alike[known[0]] = attributes, known[0]
+                quiet.append(known[0])
                 continue
         told.append(ResourceHistory(element, found_nothing=absent))
-    if quiet and not quiet.isdisjoint([found.id for found in told]):
+    ids = frozenset(quiet)
+    if ids and (len(ids) < len(quiet) or not ids.isdisjoint([found.id for found in told])):
         # Something is there twice; reading it all at length is always right.
         return read_node_history(node_id, state)
-    return NodeHistory(node_id, holder, tuple(told), frozenset(quiet))
+    return NodeHistory(node_id, holder, tuple(told), ids)
 
 
 def _is_absence(element: etree._Element) -> bool:
     """Whether an entry is a probe that found nothing."""
     get = element.get
-    if (
-        get("rc-code") != "7" or get("operation") != "monitor" or get("op-status") != "0"
-        or get("interval", "0") != "0" or element.tag != "lrm_rsc_op"
-    ):
-        return False
-    ident = get("id", "")
-    return bool(ident) and not ident.endswith("_last_failure_0") and (
-        _target_rc(get("transition-key")) == OcfCode.NOT_RUNNING
+    return bool(
+        get(_RC) == "7" and get(_TASK) == "monitor" and get(_STATUS) == "0" and get(_INTERVAL, "0") == "0"
+        and _EXPECTS_NOTHING(get(_KEY, "")) and (ident := get(_ID)) and not ident.endswith("_last_failure_0")
+        and element.tag == "lrm_rsc_op"
     )
 
 

@@ -18,6 +18,7 @@ from hashell.state.history import (
     Agent,
     HistoryEntry,
     NodeHistory,
+    Plain,
     ResourceHistory,
     active_from,
     read_node_history,
@@ -48,12 +49,12 @@ def read_status(configuration: Configuration, status: etree._Element | None) -> 
     _add_resources(workspace)
     states = [] if status is None else list(status.iterchildren("node_state"))
     workspace.tickets.update(read_tickets(status))
-    agents = _agents(workspace)
+    plain = Plain(_agents(workspace), {})
     for state in states:
         read_node_state(workspace, state)
         ident = state.get("id")
         node = workspace.node_of(ident, state.get("uname"))
-        workspace.history[state] = read_node_history("" if node is None else node.id, state, agents)
+        workspace.history[state] = read_node_history("" if node is None else node.id, state, plain)
     while _read_histories(workspace, states, everything=False):
         pass
     _read_histories(workspace, states, everything=workspace.options.fencing_enabled)
@@ -119,12 +120,12 @@ def _is_ready(workspace: Workspace, node: NodeDraft) -> bool:
     return options.fencing_enabled or options.shutdown_lock or node.online
 
 
-def _agents(workspace: Workspace) -> dict[str, Agent]:
-    """The agents of resources to whom it means nothing but itself that a node's probe did not find them.
+def _agents(workspace: Workspace) -> dict[str, tuple[str, Agent]]:
+    """Id and agent of the resources to whom it means nothing but itself that a node's probe did not find them.
 
     That is so of primitives, alone or in groups, that are not launched and launch nothing.
     """
-    found: dict[str, Agent] = {}
+    found: dict[str, tuple[str, Agent]] = {}
     seen: set[str] = set()
     for top in workspace.resources:
         for resource in top.tree():
@@ -138,7 +139,7 @@ def _agents(workspace: Workspace) -> dict[str, Agent]:
                 and resource.launcher is None and not resource.launched and not resource.config.is_remote_connection
             ):
                 get = resource.config.element.get
-                found[resource.id] = get("type"), get("class"), get("provider")
+                found[resource.id] = resource.id, (get("type"), get("class"), get("provider"))
     return found
 
 

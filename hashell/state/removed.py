@@ -56,8 +56,7 @@ def _instance_on(workspace: Workspace, node: NodeDraft, clone: ResourceDraft, na
     free: Resource | None = None
     may_be_free = True
     for child in clone.children:
-        places = _places(child)
-        if node.id in places:
+        if _is_at(child, node.id):
             found = _part(child, name)
             if found is not None and found.active_on:
                 # The node has several numbers of what is now anonymous; all but the first are too many.
@@ -65,7 +64,7 @@ def _instance_on(workspace: Workspace, node: NodeDraft, clone: ResourceDraft, na
                 found = None
             if found is not None:
                 break
-        elif not places and may_be_free and free is None and not child.blocked:
+        elif free is None and may_be_free and not child.blocked and _is_free(child):
             free = _part(child, name)
     if found is None and may_be_free:
         found = free
@@ -82,20 +81,27 @@ def _instance_on(workspace: Workspace, node: NodeDraft, clone: ResourceDraft, na
     return found
 
 
-def _places(resource: Resource) -> set[str]:
-    """Where a resource or anything below it is active or about to be."""
-    if resource.children:
-        return set().union(*(_places(child) for child in resource.children))
-    places = set(resource.active_on)
-    if resource.pending_on is not None:
-        places.add(resource.pending_on)
-    return places
+def _is_at(resource: Resource, node_id: str) -> bool:
+    """Whether a resource or anything below it is active on the node or about to be."""
+    if not resource.children:
+        return node_id in resource.active_on or resource.pending_on == node_id
+    return any(_is_at(child, node_id) for child in resource.children)
+
+
+def _is_free(resource: Resource) -> bool:
+    """Whether neither the resource nor anything below it is active anywhere or about to be."""
+    if not resource.children:
+        return not resource.active_on and resource.pending_on is None
+    return all(map(_is_free, resource.children))
 
 
 def _part(instance: Resource, name: str) -> Resource | None:
     """The part of an instance that is called so in the configuration."""
-    for found in instance.tree():
-        if name in (found.id, found.config.id):
+    if name in (instance.id, instance.config.id):
+        return instance
+    for child in instance.children:
+        found = _part(child, name)
+        if found is not None:
             return found
     return None
 

@@ -5,6 +5,7 @@ Source: Pacemaker Explained, "Options and values", timeout and duration; ISO 860
 
 from __future__ import annotations
 
+import functools
 import re
 
 _PLAIN = re.compile(r"\s*([+-]?)([0-9]+)[0-9.]*\s*(.*)", re.DOTALL | re.ASCII)
@@ -22,6 +23,7 @@ _DIGITS_MAX = 18
 _INT_MAX = 2**31 - 1
 
 
+@functools.lru_cache(maxsize=1024)  # the same few texts stand in thousands of resources
 def parse_interval_ms(text: str | None) -> int | None:
     """Milliseconds, or None for no text, a negative number or a unit that nobody knows.
 

@@ -5,6 +5,7 @@ Source: Pacemaker Explained, "Resource Constraints", "Scores".
 
 from __future__ import annotations
 
+import functools
 import re
 
 INFINITY = 1_000_000
@@ -22,6 +23,7 @@ def clamp(score: int) -> int:
     return max(-INFINITY, min(INFINITY, score))
 
 
+@functools.lru_cache(maxsize=1024)  # the same few texts stand in thousands of resources
 def parse_score(text: str | None, default: int = 0) -> int:
     """Points from a spelling of the CIB; `default` where there is none or it is no number.
 

@@ -7,11 +7,13 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashell.cib.document import Cib
+from hashell.cib.document import Cib, parse_xml
 from hashell.simulate.run import decide
 from hashell.state.cluster_state import read_cluster_state
+from hashell.state.history import _is_absence, _target_rc
 from hashell.testing.clusters import NOW_S, UP, Cluster, clone, group, operation, primitive
 from hashell.transition.xml import graph_to_xml
+from hashell.values.outcomes import OcfCode
 
 UUID = "2668bbeb-0000-0000-0000-000000000000"
 NODES = ("node1", "node2", "node3")
@@ -44,8 +46,15 @@ ENTRIES = st.sampled_from((
     (("migrate_to", 0, 0, "migrate_to_0"),), (("migrate_from", 0, 1, "last_failure_0"),), (("stop", 0, 0, "last_0"),),
     (("start", 0, 1, "last_failure_0"),), (("monitor", 0, 0, "last_0"),), (("monitor", 0, 5, "last_failure_0"),), (),
 ))
+#: What stands in the lrm_resource of a primitive beside its id: two ways to name the agent it has, and others.
+AGENT = 'class="ocf" provider="heartbeat" type="Dummy"'
+AGENTS = (
+    AGENT, AGENT, AGENT, 'type="Dummy" class="ocf" provider="heartbeat"', AGENT.replace("Dummy", "Other"),
+    'class="heartbeat" provider="ocf" type="Dummy"', 'provider="ocf" class="heartbeat" type="Dummy"',
+    'class="ocf" type="Dummy"', AGENT + ' container="web"', AGENT + ' shutdown-lock="1"',
+)
 HISTORIES = st.fixed_dictionaries({
-    (node, resource): st.none() | st.tuples(ENTRIES, st.sampled_from(("Dummy", "Dummy", "Other")))
+    (node, resource): st.none() | st.tuples(ENTRIES, st.sampled_from(AGENTS))
     for node in NODES for resource in RESOURCES
 })
 
@@ -55,7 +64,7 @@ def cluster(histories, failed: str | None, shuffled: bool) -> Cib:
     for number, node in enumerate(NODES):
         names = sorted(RESOURCES, reverse=shuffled)
         lines = "".join(
-            f'<lrm_resource id="{name}" class="ocf" provider="heartbeat" type="{found[1]}">'
+            f'<lrm_resource id="{name}" {found[1]}>'
             + "".join(entry(name, node, what, 1 + call) for call, what in enumerate(found[0])) + "</lrm_resource>"
             for name in names if (found := histories[node, name]) is not None
         )
@@ -93,10 +102,36 @@ def test_what_is_held_as_ids_means_the_same_as_when_it_is_read_at_length(histori
 
 def test_a_plain_resource_that_was_not_found_is_held_as_its_id():
     nothing = dict.fromkeys((node, name) for node in NODES for name in RESOURCES)
-    histories = {**nothing, ("node2", "web"): ((ABSENT,), "Dummy"), ("node2", "db"): ((ABSENT,), "Other")}
+    other = AGENT.replace("Dummy", "Other")
+    histories = {**nothing, ("node2", "web"): ((ABSENT,), AGENT), ("node2", "db"): ((ABSENT,), other)}
 
     _, second, _ = read_cluster_state(cluster(histories, None, shuffled=False), NOW_S).history
 
     assert second.quiet == {"web"}
     assert [found.id for found in second.told] == ["db"]
     assert [found.id for found in second.resources] == ["db", "web"]
+
+
+def test_every_node_is_asked_anew_whether_it_means_the_agent_that_another_meant():
+    nothing = dict.fromkeys((node, name) for node in NODES for name in RESOURCES)
+    swapped = 'class="heartbeat" provider="ocf" type="Dummy"'
+    histories = {
+        **nothing, ("node1", "web"): ((ABSENT,), AGENT), ("node2", "web"): ((ABSENT,), AGENT),
+        ("node3", "web"): ((ABSENT,), 'provider="heartbeat" type="Dummy" class="ocf"'),
+        ("node1", "db"): ((ABSENT,), AGENT), ("node2", "db"): ((ABSENT,), swapped),
+        ("node3", "db"): ((ABSENT,), 'provider="ocf" class="heartbeat" type="Dummy"'),
+    }
+
+    first, second, third = read_cluster_state(cluster(histories, None, shuffled=False), NOW_S).history
+
+    assert (first.quiet, second.quiet, third.quiet) == ({"web", "db"}, {"web"}, {"web"})
+
+
+@given(st.from_regex(r"-?[0-9]{0,2}:-?[0-9]{0,2}:-?[0-9]{0,10}:?\n?x?", fullmatch=True) | st.sampled_from((
+    "1:1:7:u", "1:1:07:u", "-1:1:000000007:u", "1:1:0000000007:u", "1:1:77:u", "7:7:0:u", ":1:7:u", "1:1:-7:u", "",
+)))
+def test_a_probe_expected_nothing_exactly_where_its_key_is_read_as_seven(key):
+    element = parse_xml(entry("web", "node1", ABSENT, 1))
+    element.set("transition-key", key)
+
+    assert _is_absence(element) is (_target_rc(key) == OcfCode.NOT_RUNNING)
