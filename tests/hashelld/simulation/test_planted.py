@@ -1,4 +1,4 @@
-"""The simulator finds what it is there for: mistakes planted in ordering, views, quorum, fencing and on disk.
+"""The simulator finds what it is there for: mistakes planted in ordering, views, quorum and fencing.
 
 Here each is looked for where it is likely: what needs services in whole clusters, the rest in long lives of three nodes
 with nothing but messages and the CIB. `planted.py 500` looks for each in the lives that `hashell chaos --simulate` has.

@@ -216,6 +216,12 @@ class Viewing(Linking):
         out.append(StoreValue(
             f"roster:{install.ballot.n}", "roster", msgspec.msgpack.encode(install.roster)
         ))
+        own = next((entry for entry in install.roster.entries if entry.name == self._me.name), None)
+        if self._fresh and own is not None and own.votes:
+            # Nobody had a past when this cluster began, so there is nothing to catch up with: a founder that dies in
+            # the first moments comes back with its vote.
+            self._fresh = False
+            out.append(StoreValue("caught-up", "caught-up", self._me.uuid.encode()))
         view = view_of(install, {seat.name: seat.boot for seat in before}, self._goodbyes)
         self._quorate = view.quorate
         out.append(Log("info", "view", {
