@@ -71,7 +71,8 @@ def test_what_a_lone_node_wrote_against_the_majority_is_archived_shown_and_made_
         assert 'id="by-one"' in shell(cluster, "node1", "show", "last", "xml")
         assert "made again" in shell(cluster, "node1", "apply", "last")
         cluster.wait_until(
-            lambda: all(names(cluster, node) == {"by-all", "by-one", "by-two"} for node in THREE), "not everywhere again"
+            lambda: all(names(cluster, node) == {"by-all", "by-one", "by-two"} for node in THREE),
+            "it is not everywhere again",
         )
         cluster.wait_until(lambda: not warned(cluster, "node1"), "it is still told of")
         assert "nothing lost" in shell(cluster, "node1", "list")
