@@ -7,6 +7,7 @@ step by step, and the outage that a client saw.
     janitor.py     a process that clears up when its lab died without doing so
     cluster.py     N hashelld on loopback: start, kill, freeze, restart
     namespaces.py  nodes with a network of their own (root): bridge, cables, addresses
+    peer.py        the original beside us: a real Pacemaker and corosync on such nodes
     probe.py       a client in a process of its own: who answers, since when, and the gaps
     scenario.py    a story as data: steps, and what must hold after each
     stage.py       a cluster, a service and a probe together; performs the steps of a story

@@ -2,16 +2,19 @@
 
 A machine is a process that sleeps in a new network and mount namespace; nsenter runs programs there. A power cut
 kills that process with all others of the machine, and the kernel takes the namespaces, addresses and cables away with
-it. Needs root, or to be root in a user namespace (`in_user_namespace`).
+it. A sealed machine has also its own host name, process ids and shared memory, as daemons want that take a machine for
+theirs. Needs root, or to be root in a user namespace (`in_user_namespace`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
+import signal
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hashell.errors import NotFound, Refused
@@ -69,19 +72,22 @@ def in_user_namespace(words: list[str]) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine that runs. `run` marks its processes; `holder` keeps its namespaces; `port` is its cable's
-    end at the bridge.
+    """A machine that runs. `run` marks its processes; `holder` keeps its namespaces, `pid` stands in them; `ports` are
+    its cables' ends at the bridges, the first that of eth0, the second that of eth1.
     """
 
     name: str
     address: str
     run: Path
     holder: subprocess.Popen[bytes]
-    port: str = ""
+    pid: int
+    ports: tuple[str, ...] = ()
+    sealed: bool = False
 
     def words(self) -> list[str]:
         """Words before a program that is to run on this machine."""
-        return ["nsenter", "--target", str(self.holder.pid), "--net", "--mount", "--"]
+        also = ["--uts", "--ipc", "--pid"] if self.sealed else []
+        return ["nsenter", "--target", str(self.pid), "--net", "--mount", *also, "--"]
 
     def do(self, *words: str) -> str:
         """Run a tool there; what it printed. Raises NoNamespaces."""
@@ -97,39 +103,48 @@ class Machine:
         return tuple(found)
 
 
+#: What holds the namespaces of a machine: tells its process id as others see it, then sleeps. In a sealed machine it is
+#: process 1, and ignores its children so that the kernel takes away those whose parents are gone.
+_HOLD = "read -r pid rest < /proc/self/stat; echo $pid; exec sleep infinity"
+_HOLD_SEALED = (
+    "read -r pid rest < /proc/self/stat; mount -t proc proc /proc; hostname \"$0\" || echo \"$0\" > "
+    "/proc/sys/kernel/hostname; trap '' CHLD; echo $pid; exec sleep infinity"
+)
+
+
 class Network:
-    """A bridge in a namespace of its own, and the machines on it. All of it vanishes with the processes below
+    """Bridges in a namespace of its own, and the machines on them. All of it vanishes with the processes below
     `folder`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, bridges: int = 1) -> None:
         check_possible()
         self._folder = folder
         self._machines: dict[str, Machine] = {}
         self._ports = itertools.count(1)
         self._bridge = self._hold("bridge", folder / "bridge", "")
-        for words in (
-            ("ip", "link", "add", "br0", "type", "bridge", "forward_delay", "0", "stp_state", "0"),
-            ("ip", "link", "set", "br0", "up"),
-        ):
-            self._bridge.do(*words)
+        for number in range(bridges):
+            name = f"br{number}"
+            self._bridge.do("ip", "link", "add", name, "type", "bridge", "forward_delay", "0", "stp_state", "0")
+            self._bridge.do("ip", "link", "set", name, "up")
 
-    def _hold(self, name: str, run: Path, address: str, port: str = "") -> Machine:
+    def _hold(self, name: str, run: Path, address: str, *, sealed: bool = False) -> Machine:
         run.mkdir(parents=True, exist_ok=True)
+        also = ["--uts", "--ipc", "--pid", "--fork", "--kill-child"] if sealed else []
         holder = subprocess.Popen(
             [
-                "unshare", "--net", "--mount", "--propagation", "private",
-                "sh", "-c", "echo ready; exec sleep infinity",
+                "unshare", "--net", "--mount", "--propagation", "private", *also,
+                "sh", "-c", _HOLD_SEALED if sealed else _HOLD, name,
             ],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
             env={"PATH": os.environ.get("PATH", ""), processes.MARK: str(run)},
         )
         assert holder.stdout is not None
-        said = holder.stdout.readline()
+        said = holder.stdout.readline().strip()
         holder.stdout.close()
-        if said != b"ready\n":
+        if not said.isdigit():
             holder.wait(TOOL_TIMEOUT_S)
             raise NoNamespaces(f"no namespaces for {name}")
-        return Machine(name, address, run, holder, port)
+        return Machine(name, address, run, holder, int(said), sealed=sealed)
 
     def machine(self, name: str) -> Machine:
         """A machine that runs. Raises NotFound."""
@@ -138,40 +153,52 @@ class Network:
         except KeyError:
             raise NotFound(f"no machine {name} is switched on") from None
 
-    def power_on(self, name: str, address: str, run: Path) -> Machine:
-        """A machine with `address` (with prefix length) on eth0, its cable in the bridge."""
+    def power_on(self, name: str, address: str, run: Path, *also: str, sealed: bool = False) -> Machine:
+        """A machine with `address` (with prefix length) on eth0, its cable in the first bridge; each further address
+        is on the next interface and bridge."""
         if name in self._machines:
-            raise Refused(f"the machine {name} is switched on already")
-        port = f"port{next(self._ports)}"
-        made = self._hold(name, run, address, port)
-        self._bridge.do(
-            "ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(made.holder.pid)
-        )
-        self._bridge.do("ip", "link", "set", port, "master", "br0", "up")
+            if self._machines[name].holder.poll() is None:
+                raise Refused(f"the machine {name} is switched on already")
+            self.power_off(name)
+        made = self._hold(name, run, address, sealed=sealed)
         made.do("ip", "link", "set", "lo", "up")
-        made.do("ip", "address", "add", address, "brd", "+", "dev", "eth0")
-        made.do("ip", "link", "set", "eth0", "up")
-        self._machines[name] = made
+        ports = []
+        for number, one in enumerate((address, *also)):
+            port, interface = f"port{next(self._ports)}", f"eth{number}"
+            self._bridge.do(
+                "ip", "link", "add", port, "type", "veth", "peer", "name", interface, "netns", str(made.pid)
+            )
+            self._bridge.do("ip", "link", "set", port, "master", f"br{number}", "up")
+            made.do("ip", "address", "add", one, "brd", "+", "dev", interface)
+            made.do("ip", "link", "set", interface, "up")
+            ports.append(port)
+        self._machines[name] = made = replace(made, ports=tuple(ports))
         return made
 
-    def cut(self, name: str, *, cut: bool = True) -> None:
-        """Pull a machine's cable, or plug it in again. Raises NotFound."""
-        self._bridge.do("ip", "link", "set", self.machine(name).port, "down" if cut else "up")
+    def cut(self, name: str, *, cut: bool = True, link: int = 0) -> None:
+        """Pull a machine's cable (`link` counts from 0), or plug it in again. Raises NotFound."""
+        self._bridge.do("ip", "link", "set", self.machine(name).ports[link], "down" if cut else "up")
 
     def power_off(self, name: str) -> None:
         """At once and without a word, as by a power cut. Harmless for one that is off.
 
-        The cable first: the kernel would otherwise say goodbye to the peers of every process that is killed.
+        The cables first: the kernel would otherwise say goodbye to the peers of every process that is killed.
         """
         if name not in self._machines:
             return
-        self.cut(name)
         made = self._machines.pop(name)
+        for port in made.ports:
+            with contextlib.suppress(NoNamespaces):  # Whoever fenced it took the namespace and its cables away.
+                self._bridge.do("ip", "link", "set", port, "down")
+        if made.sealed:
+            # Everything of a process namespace ends with its first process.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(made.pid, signal.SIGKILL)
         processes.end(made.run)
         made.holder.wait(TOOL_TIMEOUT_S)
 
     def close(self) -> None:
-        """All machines off, the bridge gone."""
+        """All machines off, the bridges gone."""
         for name in list(self._machines):
             self.power_off(name)
         processes.end(self._bridge.run)
