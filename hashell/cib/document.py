@@ -69,7 +69,7 @@ def parse_xml(data: bytes | str, what: str = "XML") -> etree._Element:
     info: Any = root.getroottree().docinfo
     if info.doctype:
         raise BadXml(f"{what} declares a document type", "remove the DOCTYPE and its entities")
-    if _TOO_DEEP(root):
+    if not _is_small(data) and _TOO_DEEP(root):
         raise BadXml(f"{what} nests deeper than {DEPTH_MAX} elements", "flatten the XML")
     return root
 
@@ -99,6 +99,12 @@ def _prolog(data: bytes) -> bytes:
     """
     found = _ELEMENT.search(data)
     return data[: found.start()] if found else data
+
+
+def _is_small(data: bytes) -> bool:
+    """Whether there are too few tags to nest too deep, which is cheaper to tell. What begins with anything but a tag
+    may be in an encoding in which tags look different."""
+    return data[:1] == b"<" and data[1:2].isalpha() and data.count(b"<") <= DEPTH_MAX
 
 
 class Cib:

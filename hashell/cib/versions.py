@@ -22,7 +22,11 @@ class Version(Struct, frozen=True, order=True):
     @classmethod
     def of(cls, root: etree._Element) -> Self:
         """From the attributes of a `cib` element; what is missing or no number counts 0."""
-        return cls(*(_number(root.get(name)) for name in FIELDS))
+        get = root.get
+        try:
+            return cls(int(get("admin_epoch") or 0), int(get("epoch") or 0), int(get("num_updates") or 0))
+        except ValueError:
+            return cls(*(_number(get(name)) for name in FIELDS))
 
     def write_to(self, root: etree._Element) -> None:
         """Set the three attributes of a `cib` element that the caller owns."""

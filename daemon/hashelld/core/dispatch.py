@@ -17,6 +17,9 @@ CHAIN_MAX = 10_000
 #: Components that a node cannot be trusted without: an error in their code ends the node, its peers go on.
 VITAL = frozenset({"engine", "cib_manager"})
 
+#: Effects that are for other components.
+_INSIDE = (Tell, Multicast, Send)
+
 Performed = tuple[str, Effect]
 
 
@@ -57,7 +60,7 @@ class Dispatcher:
         if isinstance(event, MessageOrdered | MessageDirect):
             # A topic begins with the room that it belongs to: "controller.result".
             return (event.topic.partition(".")[0],)
-        return self.hears(type(event))
+        return self._heard_by.get(type(event), ())
 
     def deliver(
         self, component: str, event: Event, now_ms: int, wall_s: float
@@ -73,16 +76,14 @@ class Dispatcher:
             to, current = queue.popleft()
             for name in (to,) if to else self._listeners(current):
                 for effect in self._receive(name, current, now_ms, wall_s):
-                    if isinstance(effect, Tell):
+                    if not isinstance(effect, _INSIDE):
+                        out.append((name, effect))
+                    elif isinstance(effect, Tell):
                         queue.append(("", effect.event))
                     elif isinstance(effect, Multicast):
                         queue.append(("engine", MulticastWanted(effect.topic, effect.payload)))
-                    elif isinstance(effect, Send):
-                        queue.append(
-                            ("engine", SendWanted(effect.to, effect.topic, effect.payload))
-                        )
                     else:
-                        out.append((name, effect))
+                        queue.append(("engine", SendWanted(effect.to, effect.topic, effect.payload)))
         return out
 
     def _receive(self, name: str, event: Event, now_ms: int, wall_s: float) -> list[Effect]:

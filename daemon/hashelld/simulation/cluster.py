@@ -47,7 +47,7 @@ from hashelld.simulation.disk import Disk
 from hashelld.simulation.documents import SharedDocuments
 from hashelld.simulation.machines import Machines
 from hashelld.simulation.network import Network
-from hashelld.simulation.world import World
+from hashelld.simulation.world import Due, World
 
 #: Seconds since 1970 at the simulated time 0.
 EPOCH_S = 1.6e9
@@ -94,8 +94,10 @@ class Node:
         #: Crash in the middle of what this many more events lead to; below 0: not.
         self.crash_in = -1
         self._waiting: list[tuple[str, Event]] = []
-        self._timers: dict[TimerKey, list[Callable[[], None] | None]] = {}
+        self._timers: dict[TimerKey, Due] = {}
         self.dispatcher: Dispatcher | None = None
+        #: That of this life; of the last one while the node is down.
+        self.cib_manager: CibManager
 
     def _component(self, name: str) -> Component:
         assert self.dispatcher is not None, f"{self.name} is down"
@@ -104,10 +106,6 @@ class Node:
     @property
     def engine(self) -> MeshEngine:
         return cast(MeshEngine, self._component("engine"))
-
-    @property
-    def cib_manager(self) -> CibManager:
-        return cast(CibManager, self._component("cib_manager"))
 
     @property
     def controller(self) -> Controller:
@@ -131,9 +129,10 @@ class Node:
         highest = max(int(ballot), int(applied[0]), newest_view(records))
         values = {**disk.values, "ballot": str(highest).encode()}
         cib = cluster.documents.parse(disk.cib, "the CIB on disk")
+        self.cib_manager = CibManager(self.name, disk.boot, cib, disk.lineage, records, cluster.documents)
         components: list[Component] = [
             MeshEngine(settings, Me(self.name, f"uuid-{self.name}-{disk.identity}", disk.boot, "sim"), values),
-            CibManager(self.name, disk.boot, cib, disk.lineage, records, cluster.documents),
+            self.cib_manager,
             Watcher(self.name, cluster.hear),
         ]
         if cluster.whole:
@@ -177,7 +176,8 @@ class Node:
             self._waiting.append((component, event))
             return
         assert self.dispatcher is not None
-        now_ms, life = self.cluster.world.now_ms, self.life
+        cluster, life = self.cluster, self.life
+        now_ms = cluster.world.now_ms
         performed = self.dispatcher.deliver(
             component, event, int(now_ms * self.rate), EPOCH_S + now_ms / 1000 + self.wall_offset_s
         )
@@ -194,7 +194,7 @@ class Node:
                 return
             self._perform(name, effect)
         if self.up and life == self.life:
-            self.cluster.after_event(self)
+            cluster.after_event(self)
 
     def _perform(self, name: str, effect: Effect) -> None:
         world, network = self.cluster.world, self.cluster.network
@@ -204,10 +204,10 @@ class Node:
                     network.send(self.name, link, frame)
             case StartTimer(timer, delay_ms, event):
                 key = (name, timer)
-                old = self._timers.pop(key, None)
+                old = self._timers.get(key)
                 if old is not None:
                     world.cancel(old)
-                self._timers[key] = world.after(delay_ms / self.rate, lambda: self._ring(key, event))
+                self._timers[key] = world.after(delay_ms / self.rate, self._ring, key, event)
             case CancelTimer(timer):
                 due = self._timers.pop((name, timer), None)
                 if due is not None:
@@ -282,7 +282,7 @@ class Cluster:
         self.lines: list[str] | None = [] if keep_log else None
         self.nodes = {name: Node(self, name) for name in self.names}
         self.network = Network(
-            world, lambda node, event: self.nodes[node].feed("engine", event),
+            world, self._to_engine,
             lambda node: node in self.nodes and self.nodes[node].up,
         )
         #: For the checkers: after every event of a node; a service starts; somebody is fenced; a node ends by itself.
@@ -293,6 +293,9 @@ class Cluster:
         self.machines = Machines(
             world, self.names, self._service_started, self._node_fenced, self._power
         )
+
+    def _to_engine(self, node: str, event: Event) -> None:
+        self.nodes[node].feed("engine", event)
 
     def _service_started(self, node: str, resource: str) -> None:
         self.service_started(node, resource)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hashelld.core.effects import AgentEnded, RunAgent
-from hashelld.simulation.world import World
+from hashelld.simulation.world import Due, World
 
 METADATA = b"""<resource-agent name="Fake" version="1.1"><parameters><parameter name="fake" reloadable="1">
 <content type="string"/></parameter></parameters><actions><action name="monitor"/><action name="off"/>
@@ -35,7 +35,7 @@ class Machine:
     #: (resource, action) → how it fails: fail, hang; `stop` that fails leaves the service running.
     broken: dict[tuple[str, str], str] = field(default_factory=dict)
     #: Agents under way: what to call off when the power goes.
-    _agents: dict[tuple[str, str, int], list[Callable[[], None] | None]] = field(default_factory=dict)
+    _agents: dict[tuple[str, str, int], Due] = field(default_factory=dict)
 
     @property
     def busy(self) -> bool:

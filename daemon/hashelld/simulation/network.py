@@ -42,7 +42,7 @@ class _Wire:
 
 
 class Network:
-    """All links. `deliver(node, event)` hands an event to a node's engine; `is_up` says whether it lives."""
+    """All links. `deliver(node, event)` hands an event to a node's engine, if it lives, which `is_up` says."""
 
     def __init__(
         self, world: World, deliver: Callable[[str, Event], None], is_up: Callable[[str], bool]
@@ -129,19 +129,17 @@ class Network:
             if not self._is_up(node):
                 return
             if self._cut(node, to) or self._cut(to, node):
-                self._world.after(
-                    DIAL_TIMEOUT_MS, lambda: self._tell(node, DialFailed(address, "timeout"))
-                )
+                self._world.after(DIAL_TIMEOUT_MS, self._deliver, node, DialFailed(address, "timeout"))
             elif not self._is_up(to):
-                self._tell(node, DialFailed(address, "refused"))
+                self._deliver(node, DialFailed(address, "refused"))
             else:
                 self._next += 2
                 wire = _Wire((_End(node, self._next), _End(to, self._next + 1)))
                 self._wires.append(wire)
                 for side, end in enumerate(wire.ends):
                     self._by_end[end.node, end.link] = (wire, side)
-                self._tell(to, LinkOpened(wire.ends[1].link, (node, 2), False))
-                self._tell(node, LinkOpened(wire.ends[0].link, address, True))
+                self._deliver(to, LinkOpened(wire.ends[1].link, (node, 2), False))
+                self._deliver(node, LinkOpened(wire.ends[0].link, address, True))
 
         self._world.after(self._hop() * 3, arrive)
 
@@ -185,20 +183,17 @@ class Network:
         if self._cuts and self._cut(wire.ends[1 - side].node, wire.ends[side].node):
             wire.held.append((side, frame))
             return
-        end = wire.ends[side]
-        end.arrives_ms = max(end.arrives_ms, self._world.now_ms + self._hop())
+        end, world = wire.ends[side], self._world
+        at_ms = world.now_ms + self._hop()
+        end.arrives_ms = max(end.arrives_ms, at_ms)
         # What was under way when the sender closed still arrives; nothing arrives at a dead node.
-        self._world.after(
-            end.arrives_ms - self._world.now_ms, lambda: self._tell(end.node, FrameCame(end.link, frame))
-        )
+        world.after(end.arrives_ms - world.now_ms, self._deliver, end.node, FrameCame(end.link, frame))
 
     def _close_end(self, end: _End, *, keep_order: bool = False) -> None:
         at_ms = self._world.now_ms + self._hop()
         if keep_order:
             at_ms = max(at_ms, end.arrives_ms)
-        self._world.after(
-            at_ms - self._world.now_ms, lambda: self._tell(end.node, LinkClosed(end.link, "closed"))
-        )
+        self._world.after(at_ms - self._world.now_ms, self._deliver, end.node, LinkClosed(end.link, "closed"))
 
     def _tear(self, wire: _Wire) -> None:
         wire.open = False
@@ -206,7 +201,3 @@ class Network:
         for end in wire.ends:
             self._by_end.pop((end.node, end.link), None)
             self._close_end(end)
-
-    def _tell(self, node: str, event: Event) -> None:
-        if self._is_up(node):
-            self._deliver(node, event)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
+_NOBODY: frozenset[str] = frozenset()
+
 
 def wanted_members(
     me: str, reach: Mapping[str, AbstractSet[str]], current: AbstractSet[str]
@@ -23,6 +25,9 @@ def wanted_members(
         return other in reach.get(one, ()) and one in reach.get(other, ())
 
     chosen = {me} | {name for name in reach if name != me and mutual(me, name)}
+    if all(reach.get(name, _NOBODY) >= chosen - {name} for name in chosen):
+        # Nearly always all reach one another.
+        return frozenset(chosen)
     while True:
         links = {
             one: sum(1 for other in chosen if other != one and mutual(one, other)) for one in chosen

@@ -313,10 +313,13 @@ class MeshEngine(Viewing):
 
     def _peer_said(self, peer: Peer, link: int, frame: Frame, now_ms: int, out: list[Effect]) -> None:
         match frame:
-            case Ack():
-                self._acked(peer, frame)
+            # The most frequent first.
             case Beat():
                 self._beat_came(peer, frame, now_ms, out)
+            case Submit() | Order() | Got() | Direct():
+                self._in_view(peer.name, link, frame, out)
+            case Ack():
+                self._acked(peer, frame)
             case Goodbye():
                 self._said_goodbye(peer, now_ms, out)
             case Propose():
@@ -328,15 +331,14 @@ class MeshEngine(Viewing):
                     self._install(now_ms, out)
             case Install():
                 self._installed(frame, now_ms, out)
-            case Submit() | Order() | Got() | Direct():
-                self._in_view(peer.name, link, frame, out)
             case _:
                 pass
 
     def _beat_came(self, peer: Peer, beat: Beat, now_ms: int, out: list[Effect]) -> None:
         self._members.saw(beat.highest)
-        changed = not peer.beats or dict(beat.reach) != peer.reach or beat.view != peer.view
-        peer.reach, peer.view, peer.wants_often = dict(beat.reach), beat.view, beat.often
+        reach = dict(beat.reach)
+        changed = not peer.beats or reach != peer.reach or beat.view != peer.view
+        peer.reach, peer.view, peer.wants_often = reach, beat.view, beat.often
         peer.beats += 1
         if beat.ask:
             self._send(peer.name, self._beat_for(peer, answers=beat.ask), out)

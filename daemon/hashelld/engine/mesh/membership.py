@@ -57,10 +57,14 @@ class Membership:
         self.round: Round | None = None
         self.all_seen = False
         self.unique = False
+        self._named: tuple[tuple[Seat, ...], frozenset[str]] = ((), frozenset())
 
     @property
     def names(self) -> frozenset[str]:
-        return frozenset(seat.name for seat in self.seats)
+        """Who sits in the view; asked for at every frame, so worked out once a view."""
+        if self._named[0] is not self.seats:
+            self._named = self.seats, frozenset(seat.name for seat in self.seats)
+        return self._named[1]
 
     @property
     def is_between(self) -> bool:

@@ -23,11 +23,10 @@ FRAME_BYTES = 100
 
 def size_of(frame: Frame) -> int:
     """About how many bytes a frame takes; for bounds only."""
-    match frame:
-        case Submit(payload=payload) | Direct(payload=payload):
-            return FRAME_BYTES + len(payload)
-        case Order(messages=messages):
-            return FRAME_BYTES + sum(FRAME_BYTES + len(message.payload) for message in messages)
+    if isinstance(frame, Order):
+        return FRAME_BYTES + sum([FRAME_BYTES + len(message.payload) for message in frame.messages])
+    if isinstance(frame, Submit | Direct):
+        return FRAME_BYTES + len(frame.payload)
     return 10 * FRAME_BYTES
 
 

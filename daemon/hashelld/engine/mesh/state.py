@@ -10,7 +10,20 @@ import msgspec
 from hashelld.core.effects import Effect, Log, Tell
 from hashelld.core.events import Happened
 from hashelld.engine.engine import Me
-from hashelld.engine.mesh.codec import Direct, Frame, Got, Order, Roster, Submit
+from hashelld.engine.mesh.codec import (
+    Ack,
+    Beat,
+    Direct,
+    Frame,
+    Goodbye,
+    Got,
+    Hello,
+    Order,
+    Refuse,
+    Resume,
+    Roster,
+    Submit,
+)
 from hashelld.engine.mesh.complaints import Complaints
 from hashelld.engine.mesh.discovery import Discovery
 from hashelld.engine.mesh.flaps import Flaps
@@ -90,10 +103,10 @@ class State:
 
 def is_counted(frame: Frame) -> bool:
     """Whether a session counts a frame: all whose loss would matter."""
-    return type(frame).__name__ not in _UNCOUNTED
+    return type(frame) not in _UNCOUNTED
 
 
-_UNCOUNTED = frozenset({"Hello", "Refuse", "Beat", "Goodbye", "Ack", "Resume"})
+_UNCOUNTED = frozenset({Hello, Refuse, Beat, Goodbye, Ack, Resume})
 
 
 def _remembered(values: Mapping[str, bytes]) -> tuple[int, Roster]:

@@ -38,17 +38,20 @@ class Viewing(Linking):
 
     def _wanted(self, now_ms: int) -> frozenset[str]:
         """Whom we would have in a view now, ourselves among them."""
-        reached = self._reached()
-        reach: dict[str, set[str]] = {self._me.name: set(reached)}
+        reached, members = self._reached(), self._members.names
+        everybody = set(reached)
+        reach: dict[str, set[str]] = {self._me.name: everybody}
         for peer in self._peers.values():
             if self._unwilling.get(peer.name, (0, 0))[0] > now_ms:
                 continue
-            if peer.name not in self._members.names and self._flaps.waits_ms(peer.name, now_ms):
+            if peer.name not in members and self._flaps.waits_ms(peer.name, now_ms):
                 continue
             # A peer reaches another life of somebody than we do: that is nobody.
-            reach[peer.name] = {n for n, boot in peer.reach.items() if reached.get(n) == boot}
+            reach[peer.name] = everybody if peer.reach == reached else {
+                n for n, boot in peer.reach.items() if reached.get(n) == boot
+            }
         # Who was away and is only just linked again stands behind those who were here all the time.
-        staying = {name for name in self._members.names if name == self._me.name or self._is_whole(name)}
+        staying = {name for name in members if name == self._me.name or self._is_whole(name)}
         return wanted_members(self._me.name, reach, staying)
 
     def _evaluate(self, now_ms: int, out: list[Effect]) -> None:
