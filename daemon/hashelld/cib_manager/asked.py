@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from hashell.cib.document import Cib
+from hashell.cib.versions import Version
 from hashell.errors import Conflict
 from hashelld.cib_manager.messages import Operation, Position, Write
 from hashelld.core.events import ChangeWanted, View
@@ -113,9 +113,8 @@ def check_view(write: Write, position: Position) -> None:
         raise Conflict(f"the change was made for view {write.view[0]}, this is {position.view}", "look again")
 
 
-def check_epochs(cib: Cib, write: Write) -> None:
-    """Raises Conflict when an operation was made for another configuration."""
-    version = cib.version
+def check_epochs(version: Version, write: Write) -> None:
+    """Raises Conflict when an operation was made for another configuration than that of `version`."""
     for operation in write.operations:
         wanted = (operation.admin_epoch, operation.epoch)
         have = (version.admin_epoch, version.epoch)

@@ -24,12 +24,11 @@ from lxml import etree
 from hashell.cib.diff import make_patch
 from hashell.cib.document import Cib
 from hashell.cib.versions import Version
-from hashell.errors import HashellError
 from hashelld.cib_manager import copies, messages, records
-from hashelld.cib_manager.asked import Asked, Pending, check_epochs, check_view
+from hashelld.cib_manager.asked import Asked, Pending
 from hashelld.cib_manager.branch import Branch, archive_of, configuration_writes
 from hashelld.cib_manager.digests import DIGEST_EVERY, Digests
-from hashelld.cib_manager.documents import Documents
+from hashelld.cib_manager.documents import Documents, Done
 from hashelld.cib_manager.join import agrees, authority
 from hashelld.cib_manager.ledger import Applied, Ledger, committed
 from hashelld.cib_manager.messages import (
@@ -75,8 +74,13 @@ from hashelld.core.events import (
     View,
 )
 
-#: Entries applied in one go: 20 trees of a CIB of 1 MB are what a node has to spare, and other events get their turn.
-APPLY_MAX = 20
+#: Entries applied in one go, and versions told of in it: 20 trees of a CIB of 1 MB are what a node has to spare, and
+#: other events get their turn.
+APPLY_MAX, TOLD_MAX = 128, 20
+#: Changes that go to the members as one message, their bytes, and messages of this node that may be under way.
+TOGETHER_MAX, TOGETHER_BYTES, UNDER_WAY_MAX = 64, 256 * 1024, 2
+#: Milliseconds after which a message whose changes are not applied yet is waited for no longer.
+UNDER_WAY_MS = 2_000
 #: Milliseconds after which a copy is asked for again, and a failed journal record is written again.
 FETCH_MS = 2_000
 RETRY_MS = 1_000
@@ -135,15 +139,21 @@ class CibManager:
         self._announced = 0
         self._committed = 0
         self._asked = Asked(node, boot)
+        self._unsent: deque[Write] = deque()
+        #: Of each message with changes of this node the last change's number, until that is applied.
+        self._under_way: deque[int] = deque()
+        self._sent_ms = 0
+        self._now_ms = 0
         self._incoming = copies.Incoming(self._documents)
         self._digests = Digests(self._documents)
-        self._unwritten: dict[str, bytes] = {}
+        self._unwritten: dict[str, tuple[bytes, ...]] = {}
         self._copy_token = ""
         self._told = cib
         self._untold: Author | None = None
 
     def receive(self, event: Event, now_ms: int, wall_s: float) -> list[Effect]:
         out: list[Effect] = []
+        self._now_ms = now_ms
         match event:
             case ChangeWanted():
                 self._wanted(event, wall_s, out)
@@ -180,7 +190,22 @@ class CibManager:
             out.append(Tell(ChangeAnswered(event.request, "", *refusal)))
 
     def _ask(self, write: Write, request: str, out: list[Effect]) -> None:
-        out.append(Multicast(messages.WRITE, encode(self._asked.add(write, request))))
+        self._unsent.append(self._asked.add(write, request))
+        self._send_writes(out)
+
+    def _send_writes(self, out: list[Effect]) -> None:
+        """A change goes out at once where none is under way; what is asked for meanwhile goes together after them."""
+        late = self._now_ms - self._sent_ms > UNDER_WAY_MS
+        while self._unsent and (len(self._under_way) < UNDER_WAY_MAX or late):
+            together: list[Write] = []
+            size = 0
+            while self._unsent and len(together) < TOGETHER_MAX and (not together or size < TOGETHER_BYTES):
+                write = self._unsent.popleft()
+                size += sum(len(operation.xml) + len(operation.path) for operation in write.operations)
+                together.append(write)
+            self._under_way.append(together[-1].counter)
+            self._sent_ms = self._now_ms
+            out.append(Multicast(messages.WRITE, msgspec.msgpack.encode(together)))
 
     # --- the start of a view ------------------------------------------------------------------
 
@@ -197,7 +222,7 @@ class CibManager:
         for waiting in self._backlog:
             # Not taken up in its view: the authority's ledger has it, or it must be asked for again.
             if waiting.topic == messages.WRITE:
-                self._mark_delivered(waiting)
+                self._delivered(waiting)
         self._backlog.clear()
         self._sequence = 0
         self._acks = {}
@@ -210,6 +235,8 @@ class CibManager:
         out.append(CancelTimer("fetch"))
         out.append(CancelTimer("apply"))
         out.append(Multicast(messages.STATE, encode(self._state(view))))
+        self._under_way.clear()
+        self._send_writes(out)
 
     def _state(self, view: View) -> State:
         version = self.cib.version
@@ -255,7 +282,9 @@ class CibManager:
         """The copy is the authority's: append the view's first entry, then what was ordered meanwhile."""
         assert self.view is not None
         raise_to = max(state.seen for state in self._states.values())
-        self._append(None, out, raise_to)
+        first = self._append(None, raise_to)
+        assert first is not None, "where a view begins is journaled"
+        self._journal([first], out)
         self._first_index = self.ledger.head.index
         self._ready(out)
 
@@ -280,7 +309,7 @@ class CibManager:
             if result is None and self.applied.is_done(write):
                 result = Result(*name, str(self.cib.version))
             if result is not None:
-                self._answer(pending, result, out)
+                self._answer_pending(pending, result, out)
             else:
                 self._ask(write, pending.request, out)
 
@@ -333,10 +362,10 @@ class CibManager:
         author = Author("", origin, "", f"whole copy from {origin}")
         changed = _configuration(before) != _configuration(cib)
         out.append(self._store(f"copy:{self._base}:{index}", b"", author, configuration=changed))
-        for entry in copy.held:
-            if entry.write is None or not entry.write.status_only:
-                self._journal(entry, out)
-                self.ledger.wait_for(entry.position.index)
+        journaled = [entry for entry in copy.held if entry.write is None or not entry.write.status_only]
+        self._journal(journaled, out)
+        for entry in journaled:
+            self.ledger.wait_for(entry.position.index)
         # Told when the view's first entry is committed: until then the version may be lower than what ours was.
         self._untold = author
         begins = [
@@ -396,21 +425,20 @@ class CibManager:
         else:
             self._backlog.append(event)
 
-    def _mark_delivered(self, event: MessageOrdered) -> Write | None:
-        """The write of an ordered message; when it is our own, note that the engine will not bring it again."""
-        write = decoded(event.payload, Write)
-        if write:
+    def _delivered(self, event: MessageOrdered) -> tuple[Write, ...]:
+        """The writes of an ordered message; of our own, note that the engine will not bring them again."""
+        writes = decoded(event.payload, tuple[Write, ...]) or ()
+        for write in writes:
             self._asked.delivered(write)
-        return write
+        return writes
 
     def _ordered_ready(self, event: MessageOrdered, out: list[Effect]) -> None:
         self._sequence = event.sequence
         if event.topic == messages.WRITE:
-            write = self._mark_delivered(event)
-            if write is None:
+            writes = self._delivered(event)
+            if not writes:
                 out.append(Log("error", "a write cannot be read", {"origin": event.origin}))
-            else:
-                self._append(write, out)
+            self._journal([entry for write in writes if (entry := self._append(write)) is not None], out)
         elif event.topic == messages.COMMIT:
             said = decoded(event.payload, Commit)
             if said and self._is_of_view(said.view, said.proposer):
@@ -420,21 +448,21 @@ class CibManager:
             if digest and self._is_of_view(digest.view, digest.proposer):
                 self._compare(event.origin, digest, out)
 
-    def _append(
-        self, write: Write | None, out: list[Effect],
-        raise_to: tuple[int, int, int] = (0, 0, 0),
-    ) -> None:
+    def _append(self, write: Write | None, raise_to: tuple[int, int, int] = (0, 0, 0)) -> Entry | None:
+        """Hold a write; the entry if it must be on disk for that."""
         assert self.view is not None
         position = Position(self.view.number, self.view.proposer, self.ledger.head.index + 1)
         entry = Entry(position, self.view.unique, write, raise_to)
         durable = write is not None and write.status_only
         self.ledger.append(entry, durable=durable)
-        if not durable:
-            self._journal(entry, out)
+        return None if durable else entry
 
-    def _journal(self, entry: Entry, out: list[Effect]) -> None:
-        token = f"entry:{self._base}:{entry.position.index}"
-        data = self._unwritten[token] = records.encoded(self._base, entry)
+    def _journal(self, entries: list[Entry], out: list[Effect]) -> None:
+        """Put entries that are held on disk, together."""
+        if not entries:
+            return
+        token = f"entry:{self._base}:{entries[0].position.index}-{entries[-1].position.index}"
+        data = self._unwritten[token] = tuple(records.encoded(self._base, entry) for entry in entries)
         out.append(JournalAppend(token, data))
 
     def _stored(self, token: str, error: str, out: list[Effect]) -> None:
@@ -444,7 +472,9 @@ class CibManager:
         if not error:
             self._unwritten.pop(token, None)
             if kind in ("entry", "copy"):
-                self.ledger.durable(int(index))
+                first, _, last = index.partition("-")
+                for durable in range(int(first), int(last or first) + 1):
+                    self.ledger.durable(durable)
                 self._acknowledge(out)
         elif kind == "entry":
             # Not written: this node does not acknowledge, and says so (storage does); it tries again.
@@ -496,23 +526,56 @@ class CibManager:
 
     def _commit(self, index: int, out: list[Effect], most: int = APPLY_MAX) -> None:
         self._committed = max(self._committed, index)
-        # One at a time: what is stored with an entry says that this entry is the last applied. A bounded number at a
-        # time: every version that is told keeps a whole tree alive until all have heard of it.
-        for _ in range(most):
-            entry = self.ledger.take_first(self._committed)
-            if entry is None:
+        told = max(TOLD_MAX, most // APPLY_MAX * TOLD_MAX)
+        while most > 0 and told > 0:
+            entries = self.ledger.upto(self._committed, most)
+            if not entries:
                 return
-            if entry.unique and self.view is not None and not self.view.unique:
-                entry = self._without_majority(entry, out)
-            if entry.write is None:
-                self._start_of_view(entry, out)
+            if entries[0].write is None:
+                self._take(1, out)
+                self._start_of_view(entries[0], out)
+                taken = 1
             else:
-                self._apply(entry, entry.write, out)
-            self._branch.add(entry)
-            if entry.position.index % DIGEST_EVERY == 0:
-                self._remember_digest(entry.position.index, out)
+                taken = self._apply(self._alike(entries), out)
+            most -= taken
+            told -= 1
+            if self.ledger.applied.index % DIGEST_EVERY == 0:
+                self._remember_digest(self.ledger.applied.index, out)
         if self.ledger.held and self.ledger.held[0].position.index <= self._committed:
             out.append(StartTimer("apply", 0, ApplyMore()))
+
+    def _take(self, count: int, out: list[Effect]) -> None:
+        """The first held entries are applied from now on."""
+        for _ in range(count):
+            entry = self.ledger.take_first(self._committed)
+            assert entry is not None, "it was counted among those held"
+            if entry.unique and self.view is not None and not self.view.unique:
+                entry = self._without_majority(entry, out)
+            self._branch.add(entry)
+
+    def _alike(self, entries: list[Entry]) -> list[Entry]:
+        """Of these the first that may be told as one change: until a digest is due, none that was applied before, and
+        changes of the configuration of one author alone."""
+        found: list[Entry] = []
+        author: tuple[str, ...] | None = None
+        counters: dict[tuple[str, int], int] = {}
+        for entry in entries:
+            write = entry.write
+            if write is None:
+                break
+            life = write.origin, write.boot
+            if write.counter <= counters.get(life, self.applied.counter(*life)):
+                return found or [entry]
+            by = (write.user, write.node, write.command, write.message)
+            if not write.status_only:
+                if author not in (None, by):
+                    break
+                author = by
+            counters[life] = write.counter
+            found.append(entry)
+            if entry.position.index % DIGEST_EVERY == 0:
+                break
+        return found
 
     def _without_majority(self, entry: Entry, out: list[Effect]) -> Entry:
         """An entry that a majority's view ordered, committed in a branch: as the majority may never have held
@@ -520,7 +583,7 @@ class CibManager:
         entry = msgspec.structs.replace(entry, unique=False)
         if entry.write is not None and not entry.write.status_only:
             token = f"branch:{self._base}:{entry.position.index}"
-            out.append(JournalAppend(token, records.encoded(self._base, entry)))
+            out.append(JournalAppend(token, (records.encoded(self._base, entry),)))
         return entry
 
     def _start_of_view(self, entry: Entry, out: list[Effect]) -> None:
@@ -548,49 +611,52 @@ class CibManager:
                 f"cib:{self._base}:{entry.position.index}", patch, author, configuration=True
             ))
 
-    def _apply(self, entry: Entry, write: Write, out: list[Effect]) -> None:
+    def _apply(self, entries: list[Entry], out: list[Effect]) -> int:
+        """Apply as many of these as can be told as one change; how many."""
+        write = entries[0].write
+        assert write is not None, "what begins a view is not applied"
         if self.applied.is_done(write):
-            pending = self._asked.take(write)
-            known = self.applied.result(write.origin, write.boot, write.counter)
-            if pending:
-                self._answer(
-                    pending,
-                    known or Result(write.origin, write.boot, write.counter, str(self.cib.version)),
-                    out,
-                )
-            return
-        name = (write.origin, write.boot, write.counter)
+            self._take(1, out)
+            name = write.origin, write.boot, write.counter
+            self._answer(self.applied.result(*name) or Result(*name, str(self.cib.version)), write, out)
+            return 1
         before = self.cib
-        try:
-            check_view(write, entry.position)
-            check_epochs(before, write)
-            done = self._documents.apply(before, write)
-        except HashellError as error:
-            result = Result(*name, "", error.id, error.message, error.hint)
-        else:
-            result = Result(*name, str(done.after.version))
-            if done.changed:
-                self.cib = done.after
-                self._changed(entry, write, before, done.patch, done.configuration_changed, out)
-        self.applied.add(result)
-        pending = self._asked.take(write)
-        if pending:
-            self._answer(pending, result, out)
+        done = self._documents.apply(before, entries)
+        taken = entries[: len(done.results)]
+        self._take(len(taken), out)
+        for result in done.results:
+            self.applied.add(result)
+        if done.changed:
+            self.cib = done.after
+            self._changed(taken, before, done, out)
+        for entry, result in zip(taken, done.results, strict=True):
+            if entry.write:
+                self._answer(result, entry.write, out)
+        self._send_writes(out)
+        return len(taken)
 
-    def _changed(
-        self, entry: Entry, write: Write, before: Cib, patch: bytes, configuration: bool,
-        out: list[Effect],
-    ) -> None:
-        author = Author(write.user, write.node, write.command, write.message)
+    def _changed(self, entries: list[Entry], before: Cib, done: Done, out: list[Effect]) -> None:
+        writes = [entry.write for entry in entries if entry.write]
+        # All changes of the configuration among them are one author's.
+        of = next((write for write in writes if not write.status_only), writes[-1])
+        author = Author(of.user, of.node, of.command, of.message)
         if not self._untold:
             self._told = self.cib
-            out.append(Tell(CibChanged(before, self.cib, patch, author, configuration)))
-        if configuration:
-            out.append(self._store(
-                f"cib:{self._base}:{entry.position.index}", patch, author, configuration=True
-            ))
+            out.append(Tell(CibChanged(before, self.cib, done.patch, author, done.configuration_changed)))
+        if done.configuration_changed:
+            token = f"cib:{self._base}:{entries[-1].position.index}"
+            out.append(self._store(token, done.patch, author, configuration=True))
 
-    def _answer(self, pending: Pending, result: Result, out: list[Effect]) -> None:
+    def _answer(self, result: Result, write: Write, out: list[Effect]) -> None:
+        """To whom asked for it here, once."""
+        pending = self._asked.take(write)
+        if pending is not None:
+            self._answer_pending(pending, result, out)
+        if (write.origin, write.boot) == (self.node, self.boot):
+            while self._under_way and self._under_way[0] <= write.counter:
+                self._under_way.popleft()
+
+    def _answer_pending(self, pending: Pending, result: Result, out: list[Effect]) -> None:
         if pending.request:
             out.append(Tell(ChangeAnswered(
                 pending.request, result.version, result.error_id, result.error, result.hint

@@ -1,39 +1,60 @@
-"""Documents: the costly work on whole CIBs, all of it pure: apply a write, digest, serialise, parse.
+"""Documents: the costly work on whole CIBs, all of it pure: apply writes, digest, serialise, parse.
 
 One object holds it, so that a simulation, in which many nodes do the same work on the same trees, can do it once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lxml import etree
 
 from hashell.cib.digest import document_digest
 from hashell.cib.document import Cib
-from hashell.cib.transaction import commit
-from hashelld.cib_manager.asked import stamp
-from hashelld.cib_manager.messages import Write
+from hashell.cib.draft import Draft
+from hashell.errors import HashellError
+from hashelld.cib_manager.asked import check_epochs, check_view, stamp
+from hashelld.cib_manager.messages import Entry, Result
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a write; `patch` in Pacemaker's format, empty when nothing `changed`."""
+    """What came of some writes, a result for each; `patch` in Pacemaker's format, empty when nothing `changed`."""
 
     after: Cib
     patch: bytes
     changed: bool
     configuration_changed: bool
+    results: tuple[Result, ...] = ()
 
 
 class Documents:
     """Nothing is remembered here."""
 
-    def apply(self, before: Cib, write: Write) -> Done:
-        """The same on every node. Raises a HashellError for a write that does not fit."""
-        done = commit(before, write.operations, {} if write.status_only else stamp(write))
-        patch = etree.tostring(done.patch) if done.changed else b""
-        return Done(done.after, patch, done.changed, done.configuration_changed)
+    def apply(self, before: Cib, entries: Sequence[Entry]) -> Done:
+        """As many of the first as can be told as one change, at least one. Each has its own version, the same on every
+        node however they are parted; one that does not fit has its error and changes nothing."""
+        draft = Draft(before)
+        results: list[Result] = []
+        for entry in entries:
+            write = entry.write
+            assert write is not None, "what begins a view is not applied"
+            name = (write.origin, write.boot, write.counter)
+            try:
+                check_view(write, entry.position)
+                check_epochs(draft.version, write)
+                if not draft.apply(write.operations, {} if write.status_only else stamp(write)):
+                    break
+            except HashellError as error:
+                results.append(Result(*name, "", error.id, error.message, error.hint))
+            else:
+                results.append(Result(*name, str(draft.version)))
+            if draft.closed:
+                break
+        done = draft.finish()
+        patch = b"" if done.patch is None else etree.tostring(done.patch)
+        return Done(done.after, patch, done.changed, done.configuration_changed, tuple(results))
 
     def digest(self, cib: Cib) -> str:
         return document_digest(cib)
@@ -49,9 +70,19 @@ class Documents:
     def stored(self, cib: Cib) -> bytes:
         """As it is kept on disk: the status section is left out, as Pacemaker does: after a restart the cluster looks
         anew."""
-        root = cib.copy_root()
-        status = root.find("status")
-        if status is not None:
-            status[:] = []
+        root = _bare(cib.root)
         root.set("num_updates", "0")
-        return etree.tostring(root, encoding="utf-8")
+        # Put together from the text of the parts: a copy of the tree would cost as much again.
+        parts = [_text(_bare(part) if part.tag == "status" else part) for part in cib.root]
+        return b"".join((_text(root).removesuffix(b"/>"), b">", *parts, b"</cib>"))
+
+
+def _bare(element: etree._Element) -> etree._Element:
+    """An element with the same attributes and nothing in it."""
+    made = etree.Element(element.tag)
+    made.attrib.update(element.attrib)
+    return made
+
+
+def _text(element: etree._Element) -> bytes:
+    return etree.tostring(element, encoding="utf-8")

@@ -48,6 +48,10 @@ class Ledger:
         """All entries up to this index are held, as durably as they must be."""
         return min(self._not_durable) - 1 if self._not_durable else self.head.index
 
+    def upto(self, index: int, most: int) -> list[Entry]:
+        """The first held entries, those at or before `index`, at most so many. They stay."""
+        return [entry for entry in self.held[:most] if entry.position.index <= index]
+
     def take_first(self, index: int) -> Entry | None:
         """The first held entry, if it is at or before `index`: it is committed, and applied from now on.
 

@@ -123,10 +123,10 @@ class Store(Effect):
 
 @dataclass(frozen=True, slots=True)
 class JournalAppend(Effect):
-    """Put a record at the end of the journal; `Stored` with the same token comes when it is durable."""
+    """Put records at the end of the journal; `Stored` with the same token comes when all are durable."""
 
     token: str
-    record: bytes
+    records: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ class Disk:
         tail = bytearray()
         for effect in self._waiting:
             if isinstance(effect, JournalAppend):
-                tail += framed(effect.record)
+                tail += b"".join(framed(record) for record in effect.records)
             elif chance.random() < 0.5:
                 self._write(effect)
         self.journal += tail[: chance.randint(0, len(tail))]
@@ -99,8 +99,8 @@ class Disk:
 
     def _write(self, effect: Effect) -> None:
         match effect:
-            case JournalAppend(_, record):
-                self.journal += framed(record)
+            case JournalAppend(_, records):
+                self.journal += b"".join(framed(record) for record in records)
             case StoreValue(_, name, data):
                 self.values[name] = data
             case Store():

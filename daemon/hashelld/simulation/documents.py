@@ -7,13 +7,12 @@ nothing but a difference between two computations of the same; nodes whose trees
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from hashell.cib.document import Cib
-from hashell.errors import HashellError
 from hashelld.cib_manager.documents import Documents, Done
-from hashelld.cib_manager.messages import Write
+from hashelld.cib_manager.messages import Entry
 
 _T = TypeVar("_T")
 #: Results kept of each kind: as far as one node may be behind another, and then some.
@@ -40,18 +39,12 @@ class SharedDocuments(Documents):
         self._bytes = _Kept()
         self._parsed = _Kept()
 
-    def apply(self, before: Cib, write: Write) -> Done:
-        def make() -> object:
-            try:
-                return before, super(SharedDocuments, self).apply(before, write)
-            except HashellError as error:
-                return before, error
-
-        found = self._applied.once((id(before), write.origin, write.boot, write.counter), make)
-        assert isinstance(found, tuple)
-        if isinstance(found[1], HashellError):
-            raise found[1]
-        assert isinstance(found[1], Done)
+    def apply(self, before: Cib, entries: Sequence[Entry]) -> Done:
+        names = tuple((e.position, e.write.origin, e.write.boot, e.write.counter) for e in entries if e.write)
+        found = self._applied.once(
+            (id(before), names), lambda: (before, super(SharedDocuments, self).apply(before, entries))
+        )
+        assert isinstance(found, tuple) and isinstance(found[1], Done)
         return found[1]
 
     def _of(self, cib: Cib, kind: str, make: Callable[[], object]) -> object:

@@ -165,10 +165,11 @@ class StorageEdge:
 
     def _write_quickly(self, batch: Work) -> Answers:
         answers: Answers = []
-        records = [(c, e) for c, e in batch if isinstance(e, JournalAppend)]
-        if records:
-            error = self._try("journal", lambda: self._journal.append([e.record for _, e in records]))
-            answers += [(c, Stored(e.token, error)) for c, e in records]
+        appends = [(c, e) for c, e in batch if isinstance(e, JournalAppend)]
+        if appends:
+            records = [record for _, e in appends for record in e.records]
+            error = self._try("journal", lambda: self._journal.append(records))
+            answers += [(c, Stored(e.token, error)) for c, e in appends]
         # Of several values of one name only the last is of use.
         for name, data in {e.name: e.data for _, e in batch if isinstance(e, StoreValue)}.items():
             error = self._try(f"value {name}", self._value_writer(name, data))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from hashell.cib.document import Cib
+from hashell.cib.document import Cib, parse_xml
+from hashell.cib.patch import apply_patch
 from hashelld.cib_manager.asked import PENDING_MAX, WRITE_MAX, status_only
-from hashelld.cib_manager.core import APPLY_MAX, CibManager
-from hashelld.cib_manager.messages import Operation
+from hashelld.cib_manager.core import TOLD_MAX, UNDER_WAY_MAX, UNDER_WAY_MS, CibManager
+from hashelld.cib_manager.messages import WRITE, Operation, Write
 from hashelld.cib_manager.records import keeps_record
 from hashelld.core.effects import JournalAppend, Multicast, StartTimer, Store, Stored, Tell
 from hashelld.core.events import (
@@ -35,16 +37,19 @@ class Alone:
         self.effects = []
         self.sequence = 0
         self.waiting = []
+        self.done = set()
         self.number = number
+        self.lose = False
+        self.now_ms = 0
         member = Member(1, "node1", "u", 1)
         self.feed(MembersChanged(View(
             number, (member,), quorate=True, votes=1, expected_votes=1, quorum=1, unique=True, proposer="node1",
         )))
 
     def feed(self, event):
-        for effect in self.manager.receive(event, 0, 1.6e9):
+        for effect in self.manager.receive(event, self.now_ms, 1.6e9):
             self.effects.append(effect)
-            if isinstance(effect, Multicast):
+            if isinstance(effect, Multicast) and not self.lose:
                 self.sequence += 1
                 self.feed(MessageOrdered(self.number, self.sequence, "node1", effect.topic, effect.payload))
             elif isinstance(effect, JournalAppend | Store):
@@ -53,6 +58,10 @@ class Alone:
                     self.feed(Stored(effect.token))
             elif isinstance(effect, Tell):
                 self.told.append(effect.event)
+
+    def order(self, origin, writes):
+        self.sequence += 1
+        self.feed(MessageOrdered(self.number, self.sequence, origin, WRITE, msgspec.msgpack.encode(writes)))
 
     def want(self, *operations, request="r"):
         self.feed(ChangeWanted(operations, Author("root", "node1", "crm test"), request))
@@ -136,14 +145,19 @@ def test_what_is_too_big_or_too_much_is_refused_at_once():
     assert refused.event.error_id == "busy"
 
 
+def written(number, command):
+    """A change as another node asks for it."""
+    nvpair = NVPAIR.replace(b'"1"', f'"v{number}"'.encode())
+    return Write("node2", 1, number, (Operation("modify", nvpair, "crm_config"),), "root", "node2", command)
+
+
 def test_a_pile_of_committed_changes_is_applied_a_few_at_a_time():
     """Every version that is told keeps a whole tree alive: a thousand at once cost a gigabyte."""
     alone = Alone(disk=False)
     for effect in list(alone.waiting):
         alone.feed(Stored(effect.token))
-    for number in range(200):
-        nvpair = NVPAIR.replace(b'"1"', f'"v{number}"'.encode())
-        alone.want(CibOperation("modify", nvpair, "crm_config"), request=str(number))
+    for number in range(1, 201):
+        alone.order("node2", [written(number, f"crm {number}")])
     # The disk is done with the first last, so all are committed at once.
     pending = [Stored(e.token) for e in reversed(alone.waiting) if isinstance(e, JournalAppend)]
     worst = 0
@@ -154,14 +168,67 @@ def test_a_pile_of_committed_changes_is_applied_a_few_at_a_time():
         pending += [e.event for e in alone.effects if isinstance(e, StartTimer) and e.name == "apply"]
         alone.effects.clear()
 
-    assert 1 < worst <= APPLY_MAX
+    assert 1 < worst <= TOLD_MAX
     assert str(alone.manager.cib.version) == "0.200.0"
+
+
+def test_changes_of_one_author_that_are_committed_together_are_told_and_stored_as_one():
+    alone = Alone()
+    stored = len([e for e in alone.effects if isinstance(e, Store)])
+    alone.order("node2", [written(number, "crm configure") for number in range(1, 11)])
+
+    changed = [event for event in alone.told if isinstance(event, CibChanged) and event.patch]
+    assert [(str(event.before.version), str(event.after.version)) for event in changed] == [("0.0.0", "0.10.0")]
+    assert apply_patch(changed[0].before, parse_xml(changed[0].patch)).to_bytes() == alone.manager.cib.to_bytes()
+    assert len([e for e in alone.effects if isinstance(e, Store)]) == stored + 1
+    assert [alone.manager.applied.result("node2", 1, n).version for n in (1, 5, 10)] == ["0.1.0", "0.5.0", "0.10.0"]
+
+
+def test_what_two_authors_changed_is_told_as_two_changes():
+    alone = Alone()
+    alone.order("node2", [written(1, "crm a"), written(2, "crm b"), written(3, "crm b")])
+
+    changed = [event for event in alone.told if isinstance(event, CibChanged) and event.patch]
+    assert [(event.author.command, str(event.after.version)) for event in changed] == [
+        ("crm a", "0.1.0"), ("crm b", "0.3.0"),
+    ]
+
+
+def test_changes_that_are_asked_for_while_others_are_under_way_go_out_as_one_message_and_all_are_answered():
+    alone = Alone(disk=False)
+    for effect in list(alone.waiting):
+        alone.feed(Stored(effect.token))
+    for number in range(20):
+        alone.want(CibOperation("modify", NVPAIR.replace(b'"1"', b'"%d"' % number), "crm_config"), request=str(number))
+    sent = [e for e in alone.effects if isinstance(e, Multicast) and e.topic == WRITE]
+    assert len(sent) == UNDER_WAY_MAX
+    while waiting := [e for e in alone.waiting if e.token not in alone.done]:
+        alone.done |= {e.token for e in waiting}
+        for effect in waiting:
+            alone.feed(Stored(effect.token))
+
+    sent = [e for e in alone.effects if isinstance(e, Multicast) and e.topic == WRITE]
+    assert len(sent) == UNDER_WAY_MAX + 1
+    answers = {event.request: event.version for event in alone.told if isinstance(event, ChangeAnswered)}
+    assert answers == {str(number): f"0.{number + 1}.0" for number in range(20)}
+
+
+def test_a_message_with_changes_that_is_never_ordered_does_not_hold_back_the_next_for_ever():
+    alone = Alone()
+    alone.lose = True
+    for number in range(UNDER_WAY_MAX + 2):
+        alone.want(CibOperation("modify", NVPAIR, "crm_config"), request=f"lost {number}")
+    alone.lose = False
+    alone.now_ms += UNDER_WAY_MS + 1
+    alone.want(CibOperation("modify", NVPAIR, "crm_config"), request="later")
+
+    assert [event.request for event in alone.told if isinstance(event, ChangeAnswered)][-1] == "later"
 
 
 def test_after_a_restart_the_journal_brings_back_what_the_stored_cib_lacks():
     alone = Alone()
     alone.want(CibOperation("modify", NVPAIR, "crm_config"))
-    journal = tuple(e.record for e in alone.waiting if isinstance(e, JournalAppend))
+    journal = tuple(r for e in alone.waiting if isinstance(e, JournalAppend) for r in e.records)
     again = Alone(CibManager("node1", 2, Cib.empty(), {}, journal), number=2)
 
     assert again.manager.cib.by_id("p") is not None
@@ -173,7 +240,7 @@ def test_a_stored_cib_says_which_journal_records_it_has():
     alone.want(CibOperation("modify", NVPAIR, "crm_config"))
     store = [e for e in alone.waiting if isinstance(e, Store)][-1]
     alone.want(CibOperation("modify", NVPAIR.replace(b"1", b"2"), "crm_config"))
-    records = [e.record for e in alone.waiting if isinstance(e, JournalAppend)]
+    records = [r for e in alone.waiting if isinstance(e, JournalAppend) for r in e.records]
 
     assert [keeps_record(record, store.lineage) for record in records] == [False, False, True]
     assert b"node_state" not in store.cib

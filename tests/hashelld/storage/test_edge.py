@@ -43,7 +43,7 @@ class Disk:
 
 async def test_what_was_said_to_be_stored_is_there_at_the_next_start(tmp_path):
     async with Disk(tmp_path / "s") as disk:
-        disk.do(JournalAppend("a", b"one"), JournalAppend("b", b"two"), StoreValue("v", "roster", b"names"))
+        disk.do(JournalAppend("a", (b"one",)), JournalAppend("b", (b"two",)), StoreValue("v", "roster", b"names"))
         assert [(await disk.hear())[1] for _ in range(3)] == [Stored("a"), Stored("b"), Stored("v")]
         disk.do(Store("c", "0.4.0", cib(4), "root", lineage={"base": 2}, urgent=True))
         assert (await disk.hear())[1] == Stored("c")
@@ -80,12 +80,12 @@ async def test_a_full_disk_is_an_error_in_the_answer_and_told_once_and_so_is_its
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "fdatasync", full)
-        disk.do(JournalAppend("a", b"one"))
+        disk.do(JournalAppend("a", (b"one",)))
         failed, told = await disk.hear(), await disk.hear()
-        disk.do(JournalAppend("a", b"one"))
+        disk.do(JournalAppend("a", (b"one",)))
         again = await disk.hear()
         monkeypatch.undo()
-        disk.do(JournalAppend("a", b"one"))
+        disk.do(JournalAppend("a", (b"one",)))
         good, news = await disk.hear(), await disk.hear()
 
     assert "No space left" in failed[1].error and "No space left" in again[1].error
@@ -115,7 +115,7 @@ async def test_nothing_is_lost_between_two_starts_however_often(tmp_path):
     boots = []
     for number in range(3):
         async with Disk(tmp_path / "s") as disk:
-            disk.do(JournalAppend("a", str(number).encode()))
+            disk.do(JournalAppend("a", (str(number).encode(),)))
             await disk.hear()
         boots.append(json.loads((tmp_path / "s" / "node.json").read_bytes())["boot"])
     restored, _, journal = restore(tmp_path / "s", "node1")

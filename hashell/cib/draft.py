@@ -1,0 +1,177 @@
+"""Drafts: several transactions, one after the other, on one copy of the tree; told of as one change.
+
+Each transaction gets its own version and its own answer, as if it stood alone (transaction.py); what is saved is a copy
+of the whole tree, a look for differences and a patch for each. A transaction that fails leaves no trace: the copy is
+made anew from what went before. Some stand alone in a draft, because whoever reads the patch must see what they did:
+
+    what replaces or patches, or changes <cib> itself   its difference must be looked for (transaction.commit)
+    a second word on one resource's history             the first would not be seen
+    history, or all of a node's state, taken away or put in whole
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lxml import etree
+from msgspec import Struct
+
+from hashell.cib.diff import make_patch
+from hashell.cib.document import Cib
+from hashell.cib.edit import BadEdit, Touched, apply_operation
+from hashell.cib.transaction import OPERATIONS_MAX, Operation, commit
+from hashell.errors import HashellError
+
+#: Kinds of operations of which `Touched` tells exactly what they changed.
+_EXACT = frozenset({"modify", "create", "delete"})
+#: Elements of the status section that hold many: one that is new, or lost a part, is seen best by itself.
+_HOLDERS = frozenset({"status", "node_state", "lrm", "lrm_resources"})
+
+
+class Drafted(Struct, frozen=True):
+    """What came of the transactions of a draft; with nothing `changed`, `after` is the old document."""
+
+    after: Cib
+    patch: etree._Element | None
+    changed: bool
+    configuration_changed: bool
+
+
+class Draft:
+    """Transactions after `before`, which stays as it is. `finish` ends it."""
+
+    def __init__(self, before: Cib) -> None:
+        self.before = before
+        self.version = before.version
+        self.configuration_changed = False
+        self.closed = False
+        self._done: list[tuple[Sequence[Operation], Mapping[str, str]]] = []
+        self._alone: Drafted | None = None
+        self._histories: set[etree._Element] = set()
+        self._touched = Touched()
+        self._root: etree._Element | None = None
+
+    def apply(self, operations: Sequence[Operation], stamp: Mapping[str, str]) -> bool:
+        """Carry out a transaction; `version` is then what it led to. False when it must stand in a draft after this
+        one. Raises the HashellError of the first operation that fails; then nothing has changed.
+
+        `stamp`: attributes of <cib> that a change brings with it.
+        """
+        assert not self.closed, "nothing comes after one that stands alone"
+        if not all(operation.kind in _EXACT for operation in operations):
+            return self._commit(operations, stamp)
+        if self._root is None:
+            self._root = self.before.copy_root()
+        touched = Touched()
+        try:
+            _carry_out(self._root, operations, touched)
+        except HashellError:
+            if touched.parts or touched.wholes:
+                self._rebuild()
+            raise
+        if not touched.parts and not touched.wholes:
+            return True
+        if self._root in touched.parts or self._root in touched.wholes:
+            self._rebuild()
+            return self._commit(operations, stamp)
+        deletes = any(operation.kind == "delete" for operation in operations)
+        places = _Places(self._root, touched, deletes)
+        if self._done and (places.alone or places.histories & self._histories):
+            self._rebuild()
+            return False
+        self._keep(operations, stamp, touched, places)
+        return True
+
+    def finish(self) -> Drafted:
+        """The document with all of it, and one patch that leads there. The draft is of no use afterwards."""
+        self.closed = True
+        if self._alone is not None:
+            return self._alone
+        if not self._done or self._root is None:
+            return Drafted(self.before, None, changed=False, configuration_changed=False)
+        after = Cib(self._root)
+        patch = make_patch(self.before, after, self._touched)
+        return Drafted(after, patch, changed=True, configuration_changed=self.configuration_changed)
+
+    def _commit(self, operations: Sequence[Operation], stamp: Mapping[str, str]) -> bool:
+        if self._done:
+            return False
+        found = commit(self.before, operations, stamp)
+        if found.changed:
+            self.closed = True
+            self.version, self.configuration_changed = found.after.version, found.configuration_changed
+            self._alone = Drafted(found.after, found.patch, True, found.configuration_changed)
+        return True
+
+    def _keep(
+        self, operations: Sequence[Operation], stamp: Mapping[str, str], touched: Touched, places: _Places
+    ) -> None:
+        assert self._root is not None, "it was just changed"
+        self.version = self.version.after(configuration_changed=places.configuration)
+        self.version.write_to(self._root)
+        for name, value in stamp.items():
+            self._root.set(name, value)
+        self.configuration_changed = self.configuration_changed or places.configuration
+        self.closed = places.alone
+        self._done.append((operations, stamp))
+        self._histories |= places.histories
+        self._touched.parts |= touched.parts
+        self._touched.wholes |= touched.wholes
+
+    def _rebuild(self) -> None:
+        """As before the last transaction: all that went well once more, on a new copy."""
+        done = self._done
+        self._root = self.before.copy_root() if done else None
+        self.version = self.before.version
+        self._done = []
+        self._histories = set()
+        self._touched = Touched()
+        self.configuration_changed = False
+        for operations, stamp in done:
+            assert self._root is not None, "it was copied above"
+            touched = Touched()
+            _carry_out(self._root, operations, touched)
+            deletes = any(operation.kind == "delete" for operation in operations)
+            self._keep(operations, stamp, touched, _Places(self._root, touched, deletes))
+
+
+def _carry_out(root: etree._Element, operations: Sequence[Operation], touched: Touched) -> None:
+    if len(operations) > OPERATIONS_MAX:
+        raise BadEdit(f"a change has more than {OPERATIONS_MAX} operations", "split it")
+    for number, operation in enumerate(operations, 1):
+        try:
+            apply_operation(root, operation.kind, operation.xml, operation.path, touched)
+        except HashellError as error:
+            if number > 1:
+                error.message += f" (operation {number}; nothing was changed)"
+            raise
+
+
+class _Places:
+    """Where a transaction changed something: in the `configuration` or not, in which resources' `histories`, and
+    whether it stands `alone`."""
+
+    __slots__ = ("alone", "configuration", "histories")
+
+    def __init__(self, root: etree._Element, touched: Touched, deletes: bool) -> None:
+        self.configuration = self.alone = False
+        self.histories: set[etree._Element] = set()
+        for element in touched.parts | touched.wholes:
+            history = None
+            step = element
+            while (parent := step.getparent()) is not None and parent is not root:
+                if step.tag == "lrm_resource":
+                    history = step
+                step = parent
+            if parent is None:
+                # Taken out again; what it was taken out of is touched too.
+                continue
+            if step.tag != "status":
+                self.configuration = True
+                continue
+            if history is not None:
+                self.histories.add(history)
+            if element in touched.wholes:
+                self.alone = self.alone or element.tag in _HOLDERS
+            elif deletes and (history is not None or element.tag in _HOLDERS):
+                self.alone = True
