@@ -40,13 +40,21 @@ def standard_input(action: str, parameters: Mapping[str, str], target: str = "")
 
 
 def host_ports(parameters: Mapping[str, str]) -> dict[str, str]:
-    """pcmk_host_map: `node1:1;node2:2,3` → which port each node hangs on."""
+    """pcmk_host_map: `node1:1;node2:2,3` → which port each node hangs on. Pairs are parted by semicolons or white
+    space, name and port by a colon or an equals sign; a backslash takes the next character as it is."""
     found: dict[str, str] = {}
-    for part in re.split(r"[;\s]+", parameters.get("pcmk_host_map", "").strip()):
-        node, colon, port = part.partition(":")
-        node, _, port2 = (node, "", "") if colon else part.partition("=")
-        if node and (port or port2):
-            found[node] = port or port2
+    name, word, text = "", "", iter(parameters.get("pcmk_host_map", "") + ";;")
+    for char in text:
+        if char == "\\":
+            word += next(text, "")
+        elif char in ";\t\n\r ":
+            if name and word:
+                found[name] = word
+            name, word = "", ""
+        elif char in ":=" and not name:
+            name, word = word, ""
+        else:
+            word += char
     return found
 
 

@@ -27,8 +27,8 @@ from hashell.wire.messages import PROTOCOL, Change, Divergence, DivergenceRow, E
 ANSWER_TIMEOUT_S = 15.0
 #: Seconds for a change: agreed by all nodes and on their disks, perhaps across a change of view.
 CHANGE_TIMEOUT_S = 45.0
-#: Seconds for fencing: the daemon's own limit (60 s) comes first, with a better text.
-FENCE_TIMEOUT_S = 75.0
+#: Seconds for fencing: the daemon's own limit (300 s) comes first, with a better text.
+FENCE_TIMEOUT_S = 320.0
 _CHUNK = 256 * 1024
 
 Reply = TypeVar("Reply", bound=messages.Message)

@@ -242,8 +242,41 @@ class Fence(Message, frozen=True):
 
     node: str
     action: str = "reboot"
-    timeout_ms: int = 60_000
+    timeout_ms: int = 300_000
     confirm: bool = False
+
+
+class FenceDevices(Message, frozen=True):
+    """Fence devices, all or those that may fence a node. Reply: FencingDevices."""
+
+    node: str = ""
+
+
+class FencingDevice(msgspec.Struct, frozen=True):
+    """`check`: how it learns whom it can fence; `runs_on` where the cluster watches it; `executors` who would use it,
+    best first (for a named node); `actions` of its agent, empty while it has not said."""
+
+    id: str
+    agent: str
+    check: str
+    runs_on: tuple[str, ...] = ()
+    executors: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    enabled: bool = True
+
+
+class FencingDevices(Message, frozen=True):
+    """`watchdog_ms`: how long the named node's own end would be waited for (0: it is not relied on, `why_not`)."""
+
+    devices: tuple[FencingDevice, ...]
+    watchdog_ms: int = 0
+    why_not: str = ""
+
+
+class ForgetFencing(Message, frozen=True):
+    """Forget what is over in the fencing history, of one node or of all. Reply: Done."""
+
+    node: str = ""
 
 
 class StopNode(Message, frozen=True):
@@ -334,7 +367,7 @@ class ToDaemon(msgspec.Struct, frozen=True, array_like=True):
         Hello | GetCib | GetInfo | GetEvents | GetHistory | GetVersion | GetDivergences | GetDivergence
         | DropDivergence | ApplyChanges | SetAttribute
         | CleanUp | FailResource | Fence | StopNode | ForgetNode | WaitIdle | Subscribe
-        | GetTransition | RotateKey
+        | GetTransition | RotateKey | FenceDevices | ForgetFencing
     )
 
 
@@ -345,4 +378,5 @@ class ToClient(msgspec.Struct, frozen=True, array_like=True):
     body: (
         Welcome | Failure | Done | CibIs | Info | Events | History | Applied
         | CibNotice | MembersNotice | EventNotice | TransitionNotice | Transition | Divergences | Divergence
+        | FencingDevices
     )

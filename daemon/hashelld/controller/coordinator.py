@@ -32,6 +32,7 @@ from hashelld.core.effects import (
 )
 from hashelld.core.events import (
     ActionChanged,
+    AttributeWanted,
     Author,
     ChangeWanted,
     CibOperation,
@@ -108,6 +109,7 @@ class Coordinator:
         self._leaving = ""
         self._waiters: dict[int, requests.Waiter] = {}
         self._wait_number = 0
+        self._guarded = False
 
     @property
     def is_dc(self) -> bool:
@@ -168,7 +170,7 @@ class Coordinator:
         me = self._me()
         assert me is not None, "only a member integrates"
         properties = {
-            "have-watchdog": "false", "dc-version": f"{__version__}+hashell",
+            "have-watchdog": "true" if self._guarded else "false", "dc-version": f"{__version__}+hashell",
             "cluster-infrastructure": "hashell", "cluster-name": self._cluster,
         }
         members = self._living(view)
@@ -471,9 +473,24 @@ class Coordinator:
             effects += self._write(membership.fenced(node_id, event.target), purpose)
             if action is None:
                 effects += self._abort("External fencing operation")
+        elif event.action == "on":
+            effects += self._unfenced(event, action)
+            if walk is not None and action is not None:
+                effects += self._confirm(walk, action.id)
         elif walk is not None and action is not None:
             effects += self._confirm(walk, action.id)
         return effects + self._next(now_ms, wall_s)
+
+    def _unfenced(self, event: FencingDone, action: Action | None) -> list[Effect]:
+        """A node was turned on: it need not be again before its devices' parameters change. Before the action counts
+        as done, or the next decision would want it again. Source: controld_fencing.c, tengine_stonith_callback()."""
+        values = {"#node-unfenced": str(int(event.when_s))}
+        if action is not None:
+            for word in ("all", "secure"):
+                digests = action.attributes.get(f"CRM_meta_digests_{word}", "")
+                if digests:
+                    values[f"#digests-{word}"] = digests
+        return [Tell(AttributeWanted(event.target, name, value)) for name, value in values.items()]
 
     def _fenced_written(self, purpose: str, *, failed: bool = False) -> list[Effect]:
         _, action, transition = purpose.split(":")

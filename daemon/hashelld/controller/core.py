@@ -59,6 +59,7 @@ from hashelld.core.events import (
     ClientAsked,
     Event,
     FencingDone,
+    FencingTakes,
     GraphReady,
     Happened,
     Leaving,
@@ -71,6 +72,7 @@ from hashelld.core.events import (
     Started,
     TransitionStarted,
     View,
+    WatchdogReady,
 )
 
 if TYPE_CHECKING:
@@ -103,8 +105,13 @@ class Controller(Coordinator):
                 return self._late(transition, number, now_ms, wall_s)
             case GraphReady():
                 return self._graph_ready(event, now_ms, wall_s)
+            case FencingTakes(request, timeout_ms):
+                return list(self._walk.fencing_takes(request, timeout_ms)) if self._walk is not None else []
             case FencingDone():
                 return self._fencing_done(event, now_ms, wall_s)
+            case WatchdogReady(timeout_ms):
+                self._guarded = timeout_ms > 0
+                return self._next(now_ms, wall_s)
             case MembersChanged(view):
                 return self._members_changed(view, now_ms, wall_s)
             case ChangeAnswered():

@@ -121,11 +121,22 @@ class Walk:
         word = action.attributes.get("CRM_meta_stonith_action", "reboot")
         request = f"controller:{self.number}:{action.id}"
         self._fencing[request] = action.id
+        delay = action.attributes.get("CRM_meta_priority_fencing_delay", "")
         yield Tell(FencingWanted(
             action.node, word, request,
             max(action.timeout_ms, self.graph.stonith_timeout_ms),
-            origin="transition",
+            delay_ms=int(delay) * 1000 if delay.isdigit() else 0, origin="transition",
         ))
+
+    def fencing_takes(self, request: str, timeout_ms: int) -> tuple[Effect, ...]:
+        """The fencer has looked at devices and levels: wait for it as long as they may need."""
+        action = self.fencing_action(request)
+        if action is None or action.id not in self.runner.in_flight:
+            return ()
+        return (StartTimer(
+            _timer(self.number, action.id), timeout_ms + self.graph.cluster_delay_ms,
+            ActionLate(self.number, action.id),
+        ),)
 
     def fencing_action(self, request: str) -> Action | None:
         """Which action asked for a fencing; None when it was another walk's."""

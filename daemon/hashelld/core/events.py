@@ -217,6 +217,14 @@ class FencingWanted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FencingTakes(Event):
+    """The fencing of this request has begun and may take so long, all levels and delays included."""
+
+    request: str
+    timeout_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class FencingDone(Event):
     """`error` is empty when the target is known to be fenced. `when_s` is seconds since 1970."""
 
@@ -309,6 +317,20 @@ class Started(Event):
 @dataclass(frozen=True, slots=True)
 class ShutdownWanted(Event):
     """This node is to leave cleanly: resources move first. Ends in Leaving."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchdogReady(Event):
+    """A watchdog resets this node when it is not fed for so long; 0: it has none, or none that works."""
+
+    timeout_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SelfFenceWanted(Event):
+    """This node must end itself now, with all that runs on it: others count on it, or it may not go on alone."""
 
     reason: str
 

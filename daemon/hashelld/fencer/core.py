@@ -1,39 +1,29 @@
-"""The fencer's state machine.
+"""The fencer's state machine: who asks, who hears, what is kept. Leading a fencing is in leader.py, agents in hands.py.
 
-    FencingWanted → a Task: levels → steps (device, action) → a node that runs the agent → next step
-                                        │ failed: again, another node, next level
-    every outcome → ordered message "fencer.done" → FencingDone on every node
-
-A node that was asked to run an agent answers with what came of it; a node that is lost, or says
-nothing in time, counts as a failure and the next one is tried.
+    FencingWanted, Fence ─ nobody leads the same? ─ yes → Task (leader.py) → "fencer.done" ─┐
+                               └─ no: wait for what comes of that one ◀─────────────────────┴→ history, on disk too
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from hashell.agents import find, stonith
-from hashell.agents.call import Place, build_call, read_answer
-from hashell.agents.metadata import BadMetadata, parse_metadata
-from hashell.cib.document import Cib
-from hashell.errors import NotFound
+from hashell.agents import find
+from hashell.agents.call import Place
 from hashell.values.agent_names import AgentName
-from hashell.values.intervals import interval_ms
-from hashell.wire.messages import Done, Failure, Fence
+from hashell.wire.messages import Done, Failure, Fence, FenceDevices, FencingDevice, FencingDevices, ForgetFencing
 from hashelld.core.effects import (
     AgentEnded,
-    CancelTimer,
     Effect,
     Log,
     Multicast,
     Reply,
-    RunAgent,
-    Send,
     StartTimer,
+    Stored,
+    StoreValue,
     Tell,
 )
 from hashelld.core.events import (
@@ -46,150 +36,78 @@ from hashelld.core.events import (
     MembersChanged,
     MessageDirect,
     MessageOrdered,
+    SelfFenceWanted,
     Started,
     View,
+    WatchdogReady,
 )
-from hashelld.fencer import history, topology
-from hashelld.fencer.devices import TIMEOUT_MS, Device, devices, executors, running_on
+from hashelld.fencer import history, watchdog
+from hashelld.fencer.devices import WATCHDOG, devices, executors, running_on
+from hashelld.fencer.hands import Hands
 from hashelld.fencer.history import Row
+from hashelld.fencer.leader import TASKS_MAX, Leader
+from hashelld.fencer.messages import Began, Begin, Guarded, Ran, Run, SelfFenced, StepLate, TaskLate
+from hashelld.fencer.tasks import TIMEOUT_MAX_MS, Task
 
 if TYPE_CHECKING:
     from hashelld.settings import Settings
 
-#: Fencings led by this node at once, and a task's longest life whatever anybody asks.
-TASKS_MAX = 64
-TIMEOUT_MAX_MS = 3_600_000
-#: How much longer than its agent a node may take to answer.
-SLACK_MS = 2000
 ACTIONS = frozenset({"off", "reboot", "on"})
+#: Under which names the storage keeps what outlives the daemon.
+HISTORY, GUARDS = "fencing", "watchdogs"
 
 
-class Run(msgspec.Struct, frozen=True, array_like=True):
-    """Node to node: run this device's agent."""
-
-    task: str
-    attempt: int
-    device: str
-    action: str
-    target: str
-    timeout_ms: int
-
-
-class Ran(msgspec.Struct, frozen=True, array_like=True):
-    """Node to node: what came of it. `listing` is what `list` printed."""
-
-    task: str
-    attempt: int
-    error: str = ""
-    listing: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class StepLate(Event):
-    """Who was to run an agent said nothing."""
-
-    task: str
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class TaskLate(Event):
-    """A fencing's whole time is over."""
-
-    task: str
-
-
-@dataclass(frozen=True, slots=True)
-class Begin(Event):
-    """The delay before a step is over."""
-
-    task: str
-    attempt: int
-
-
-@dataclass(slots=True)
-class _Task:
-    id: str
-    target: str
-    action: str
-    timeout_ms: int
-    delay_ms: int
-    client: str
-    requests: list[str] = field(default_factory=list)
-    clients: list[int] = field(default_factory=list)
-    levels: list[tuple[str, ...]] = field(default_factory=list)
-    unsure: list[str] = field(default_factory=list)
-    """Devices whose hosts are to be asked for before they are used."""
-    steps: list[tuple[str, str]] = field(default_factory=list)
-    tries: int = 0
-    tried: list[str] = field(default_factory=list)
-    attempt: int = 0
-    asked: str = ""
-    asking_hosts: bool = False
-    device: str = ""
-    executor: str = ""
-    off: bool = False
-    """All of a level turned it off: turning it on again may fail, fenced it is."""
-    error: str = "no device can fence it"
-
-
-class Fencer:
-    """Fencing on one node: leads what it is asked for, runs agents for others."""
+class Fencer(Leader):
+    """Fencing on one node: leads what it is asked for, runs agents for others. `kept`: what an earlier life stored."""
 
     name = "fencer"
 
     def __init__(
-        self, settings: Settings, resolve: Callable[[AgentName], str] = find.resolve
+        self, settings: Settings, resolve: Callable[[AgentName], str] = find.resolve,
+        kept: Mapping[str, bytes] | None = None,
     ) -> None:
         self.place = Place(
             settings.node, settings.cluster, str(settings.state_dir), str(settings.run_dir),
             ocf_root=find.ocf_root(),
         )
-        self.rows: tuple[Row, ...] = ()
-        self._resolve = resolve
-        self._node = settings.node
-        self._cib = Cib.empty()
-        self._devices: dict[str, Device] = {}
-        self._view: View | None = None
-        self._tasks: dict[str, _Task] = {}
-        self._numbers = 0
-        self._boot = 0
-        self._runs: dict[str, tuple[str, Run]] = {}
-        self._actions: dict[AgentName, frozenset[str]] = {}
-        self._metadata: dict[str, AgentName] = {}
+        super().__init__(settings.node, Hands(self.place, resolve))
+        kept = kept or {}
+        # What was under way when this node went down is settled when it knows who is here.
+        self.rows: tuple[Row, ...] = history.decode(kept.get(HISTORY, b""))
+        self._guards.update(_read_guards(kept.get(GUARDS, b"")))
+        self._following: dict[str, list[Task]] = {}
+        self._guarded_ms = 0
+        self._write_failed = False
 
     # --- events ---------------------------------------------------------------------------------
 
     def receive(self, event: Event, now_ms: int, wall_s: float) -> Iterable[Effect]:
         match event:
             case FencingWanted():
-                return self._wanted(event, now_ms, wall_s)
+                return self._wanted(event, wall_s)
             case AgentEnded():
-                return self._ended(event, wall_s)
+                return self.hands.ended(event, self._devices, now_ms)
             case MessageDirect():
-                return self._message(event, wall_s)
+                return self._message(event, now_ms, wall_s)
             case MessageOrdered():
                 return self._ordered(event)
-            case StepLate(name, attempt):
-                task = self._tasks.get(name)
-                if task is not None and task.attempt == attempt:
-                    return self._failed(task, f"{task.asked} did not answer", wall_s)
-            case Begin(name, attempt):
-                task = self._tasks.get(name)
-                if task is not None and task.attempt == attempt:
-                    return self._send(task)
+            case StepLate(name, attempt) | Begin(name, attempt) | SelfFenced(name, attempt):
+                return self._step_timer(event, name, attempt, wall_s)
             case TaskLate(name):
-                task = self._tasks.get(name)
-                if task is not None:
-                    return self._finish(task, wall_s, f"no success in {task.timeout_ms} ms: {task.error}")
+                return self._task_late(name, wall_s)
             case MembersChanged(view):
                 return self._members(view, wall_s)
             case CibChanged():
                 self._cib = event.after
                 if event.configuration_changed or not event.patch:
                     return self._read()
-            case ClientAsked(client, user, Fence() as body):
-                return self._client(client, user, body, now_ms, wall_s)
+            case ClientAsked(client, user, body):
+                return self._client(client, user, body, wall_s)
+            case WatchdogReady(timeout_ms):
+                self._guarded_ms = timeout_ms
+                return self._tell_guard() if self._view is not None else []
+            case Stored(_, error):
+                return self._stored(error)
             case Started():
                 self._cib = event.cib
                 return self._read()
@@ -199,284 +117,101 @@ class Fencer:
 
     def _read(self) -> list[Effect]:
         self._devices = devices(self._cib)
-        effects: list[Effect] = []
-        for device in self._devices.values():
-            agent = device.agent
-            if agent in self._actions or agent in self._metadata.values():
-                continue
-            try:
-                call = build_call(
-                    self.place, agent, self._resolve(agent), "metadata", device.id, {}, 10_000
-                )
-            except NotFound:
-                continue
-            token = f"meta:{agent}"
-            self._metadata[token] = agent
-            effects.append(RunAgent(
-                token, call.program, call.arguments, call.environment, call.timeout_ms, call.stdin
-            ))
-        return effects
+        return self.hands.learn({name: one for name, one in self._devices.items() if name != WATCHDOG})
+
+    def _step_timer(self, event: Event, name: str, attempt: int, wall_s: float) -> list[Effect]:
+        task = self._tasks.get(name)
+        if task is None or task.attempt != attempt:
+            return []
+        match event:
+            case Begin():
+                return self._send(task)
+            case SelfFenced():
+                return self._self_fenced(task, wall_s)
+        return self._failed(task, f"{task.asked} did not answer", wall_s)
+
+    def _task_late(self, name: str, wall_s: float) -> list[Effect]:
+        task = self._tasks.get(name)
+        if task is not None:
+            return self._finish(task, wall_s, f"no success in {task.timeout_ms} ms: {task.error}")
+        # One that another node leads, and does not end: lead it ourselves.
+        return self._lead_again(self._following.pop(name, []), wall_s)
+
+    # --- members --------------------------------------------------------------------------------
 
     def _members(self, view: View, wall_s: float) -> list[Effect]:
         before, self._view = self._view, view
-        me = next((one for one in view.members if one.name == self._node), None)
-        self._boot = me.boot if me is not None else 0
+        lives = {one.name: one.boot for one in view.members}
+        self._boot = lives.get(self._node, 0)
+        self.hands.drop(view.names)
+        self.rows = history.settle(self.rows, lives)
         effects: list[Effect] = []
-        if view.joined and before is not None and self.rows:
-            effects.append(Multicast("fencer.history", history.encode(self.rows)))
+        came_along = [one for one in view.names if before is not None and one in before.names]
+        if view.joined or before is None:
+            effects += self._tell_guard()
+            if self.rows and (came_along or [self._node])[0] == self._node:
+                # One of those who were together tells for all of them: their histories are the same.
+                effects.append(Multicast("fencer.history", history.encode(self.rows)))
         for task in list(self._tasks.values()):
             if task.asked and task.asked not in view.names:
                 effects += self._failed(task, f"{task.asked} was lost", wall_s)
+        under_way = {row.id for row in self.rows if row.state == "pending"}
+        for name in [one for one in self._following if one not in under_way]:
+            effects += self._lead_again(self._following.pop(name), wall_s)
         return effects
 
-    # --- a fencing begins -----------------------------------------------------------------------
+    def _tell_guard(self) -> list[Effect]:
+        """Let all know whether this node's watchdog can be relied on; so they know it when it is gone."""
+        return [Multicast("fencer.guarded", msgspec.msgpack.encode(Guarded(self._node, self._guarded_ms)))]
 
-    def _wanted(self, event: FencingWanted, now_ms: int, wall_s: float) -> list[Effect]:
+    # --- a fencing is wanted --------------------------------------------------------------------
+
+    def _wanted(self, event: FencingWanted, wall_s: float) -> list[Effect]:
         for task in self._tasks.values():
             if task.target == event.target and task.action == event.action:
                 task.requests.append(event.request)
                 return []
-        if len(self._tasks) >= TASKS_MAX:
-            return [Tell(FencingDone(
-                event.target, event.action, event.request, error="too many fencings at once"
-            ))]
+        if len(self._tasks) >= TASKS_MAX or self._view is None:
+            why = "this node is in no cluster" if self._view is None else "too many fencings at once"
+            return [Tell(FencingDone(event.target, event.action, event.request, error=why))]
         task = self._begin(event.target, event.action, event.timeout_ms, event.delay_ms,
-                           event.origin or "stonith_admin", now_ms)
+                           event.origin or "stonith_admin")
         task.requests.append(event.request)
-        return self._start(task, wall_s)
+        return self._lead_or_follow(task, wall_s)
 
-    def _begin(
-        self, target: str, action: str, timeout_ms: int, delay_ms: int, client: str, now_ms: int
-    ) -> _Task:
-        self._numbers += 1
-        name = f"{self._node}.{self._boot}.{self._numbers}"
-        task = _Task(
-            name, target, action, min(timeout_ms or TIMEOUT_MS, TIMEOUT_MAX_MS), delay_ms, client
-        )
-        self._tasks[name] = task
-        return task
-
-    def _start(self, task: _Task, wall_s: float) -> list[Effect]:
-        configured = topology.levels(self._cib, task.target)
-        if configured:
-            task.levels = list(configured)
-        else:
-            # Without a topology each device is a level of its own: who has priority is tried first.
-            fit = [
-                one for one in self._devices.values()
-                if one.enabled and (one.lists(task.target) or one.check != "static-list")
-            ]
-            fit.sort(key=lambda one: -one.priority)
-            task.levels = [(one.id,) for one in fit]
-            task.unsure = [
-                one.id for one in fit
-                if not one.lists(task.target) and self._check(one) in ("dynamic-list", "status")
-            ]
-        if task.action == "on":
-            task.levels = [tuple(name for level in task.levels for name in level)]
-        row = Row(
-            task.id, task.target, task.action, self._node, task.client, "pending", when_s=wall_s
-        )
-        effects: list[Effect] = [
-            Multicast("fencer.started", msgspec.msgpack.encode(row)),
-            StartTimer(f"task:{task.id}", task.timeout_ms + task.delay_ms, TaskLate(task.id)),
-        ]
-        return effects + self._next_level(task, wall_s)
-
-    def _check(self, device: Device) -> str:
-        return stonith.host_check(device.parameters, self._actions.get(device.agent))
-
-    # --- step by step ---------------------------------------------------------------------------
-
-    def _next_level(self, task: _Task, wall_s: float) -> list[Effect]:
-        while task.levels:
-            level = [
-                self._devices[name] for name in task.levels.pop(0)
-                if name in self._devices and self._devices[name].enabled
-            ]
-            if not level:
-                continue
-            if len(level) == 1 and level[0].id in task.unsure:
-                task.unsure.remove(level[0].id)
-                task.asking_hosts = True
-                word = "list" if self._check(level[0]) == "dynamic-list" else "status"
-                task.steps = [(level[0].id, word)]
-            else:
-                task.asking_hosts = False
-                task.steps = list(topology.steps(level, task.action, {
-                    one.id: "reboot" in self._actions.get(one.agent, frozenset({"reboot"}))
-                    for one in level
-                }))
-            task.tries, task.tried, task.off = 0, [], False
-            return self._step(task, wall_s)
-        return self._finish(task, wall_s, task.error)
-
-    def _step(self, task: _Task, wall_s: float) -> list[Effect]:
-        """Run the first step that is left, on the best node that was not tried for it."""
-        assert self._view is not None, "fencing begins in a view"
-        name, action = task.steps[0]
-        device = self._devices.get(name)
-        if device is None:
-            return self._failed(task, f"device {name} is gone", wall_s)
-        fit = executors(
-            device, task.target, self._node, self._view.names, running_on(self._cib, name)
-        )
-        left = [one for one in fit if one not in task.tried]
-        if not left:
-            task.error = task.error if task.tried else f"no node may run {name}"
-            return self._next_level(task, wall_s)
-        task.asked = left[0]
-        task.attempt += 1
-        delay = 0
-        if task.tries == 0 and not task.asking_hosts and action in ("off", "reboot"):
-            delay = device.delay_ms(task.target, f"{self._node}:{task.id}:{wall_s}")
-            delay += task.delay_ms
-            task.delay_ms = 0
-        if delay:
-            return [StartTimer(f"step:{task.id}", delay, Begin(task.id, task.attempt))]
-        return self._send(task)
-
-    def _send(self, task: _Task) -> list[Effect]:
-        name, action = task.steps[0]
-        device = self._devices.get(name)
-        default = interval_ms(self._option("stonith-timeout"), TIMEOUT_MS)
-        timeout = device.timeout_ms(action, default) if device is not None else default
-        run = Run(task.id, task.attempt, name, action, task.target, timeout)
-        return [
-            Send(task.asked, "fencer.run", msgspec.msgpack.encode(run)),
-            StartTimer(
-                f"step:{task.id}", timeout + SLACK_MS, StepLate(task.id, task.attempt)
-            ),
-        ]
-
-    def _option(self, name: str) -> str | None:
-        section = self._cib.section("crm_config")
-        for pair in () if section is None else section.iterfind("cluster_property_set/nvpair"):
-            if pair.get("name") in (name, name.replace("stonith-", "fencing-")):
-                return pair.get("value")
-        return None
-
-    def _ran(self, ran: Ran, origin: str, wall_s: float) -> list[Effect]:
-        task = self._tasks.get(ran.task)
-        if task is None or task.attempt != ran.attempt or task.asked != origin:
-            return []
-        if ran.error:
-            return self._failed(task, ran.error, wall_s)
-        name, action = task.steps.pop(0)
-        effects: list[Effect] = [CancelTimer(f"step:{task.id}")]
-        task.device, task.executor, task.asked = name, origin, ""
-        if task.asking_hosts:
-            device = self._devices.get(name)
-            hosts = stonith.parse_listing(ran.listing)
-            can = device is not None and (action == "status" or device.port(task.target) in hosts)
-            if can:
-                task.levels.insert(0, (name,))
-            return effects + self._next_level(task, wall_s)
-        if task.steps:
-            task.tries, task.tried = 0, []
-            if action == "off" and task.steps[0][1] == "on":
-                task.off = True
-            return effects + self._step(task, wall_s)
-        return effects + self._finish(task, wall_s)
-
-    def _failed(self, task: _Task, error: str, wall_s: float) -> list[Effect]:
-        effects: list[Effect] = [CancelTimer(f"step:{task.id}")]
-        name, action = task.steps[0]
-        if not task.asking_hosts:
-            task.error = f"{name}: {error}"
-        if task.off:
-            # It is off, which is what counts; that it does not come back is for people.
-            effects.append(Tell(Happened(
-                "fencing", "warning", f"{task.target} is off and cannot be turned on: {error}",
-                (task.target,),
-            )))
-            return effects + self._finish(task, wall_s)
-        device = self._devices.get(name)
-        task.tries += 1
-        if device is None or task.tries >= device.retries(action):
-            task.tried.append(task.asked)
-            task.tries = 0
-        return effects + self._step(task, wall_s)
-
-    def _finish(self, task: _Task, wall_s: float, error: str = "") -> list[Effect]:
+    def _lead_or_follow(self, task: Task, wall_s: float) -> list[Effect]:
+        """Two nodes that want the same at once would shoot twice, the second time at a node that is coming back."""
+        same = history.pending(self.rows, task.target, task.action)
+        if same is None or same.origin == self._node:
+            return self._start(task, wall_s)
         del self._tasks[task.id]
-        row = Row(
-            task.id, task.target, task.action, self._node, task.client,
-            "failed" if error else "done", "" if error else task.executor,
-            "" if error else task.device, error, wall_s,
-        )
-        effects: list[Effect] = [
-            CancelTimer(f"step:{task.id}"), CancelTimer(f"task:{task.id}"),
-            Multicast("fencer.done", msgspec.msgpack.encode((row, tuple(task.requests)))),
-        ]
-        for client in task.clients:
-            effects.append(Reply(client, Failure("fencing-failed", error, "see: fencing history")
-                                 if error else Done(f"{task.target} is fenced ({task.action})")))
+        self._following.setdefault(same.id, []).append(task)
+        return [StartTimer(f"task:{same.id}", TIMEOUT_MAX_MS // 12, TaskLate(same.id))]
+
+    def _lead_again(self, found: list[Task], wall_s: float) -> list[Effect]:
+        effects: list[Effect] = []
+        for task in found:
+            self._tasks[task.id] = task
+            effects += self._start(task, wall_s)
         return effects
 
-    # --- running agents for whoever leads ----------------------------------------------------------
+    # --- messages -------------------------------------------------------------------------------
 
-    def _message(self, event: MessageDirect, wall_s: float) -> list[Effect]:
+    def _message(self, event: MessageDirect, now_ms: int, wall_s: float) -> list[Effect]:
         try:
             match event.topic:
                 case "fencer.run":
                     run = msgspec.msgpack.decode(event.payload, type=Run)
-                    return self._run(run, event.origin)
+                    return self.hands.run(run, event.origin, self._devices, now_ms)
                 case "fencer.ran":
-                    ran = msgspec.msgpack.decode(event.payload, type=Ran)
-                    return self._ran(ran, event.origin, wall_s)
+                    return self._ran(msgspec.msgpack.decode(event.payload, type=Ran), event.origin, wall_s)
+                case "fencer.began":
+                    return self._began(msgspec.msgpack.decode(event.payload, type=Began), event.origin)
+                case "fencer.die":
+                    return [Tell(SelfFenceWanted(f"{event.origin} fences this node by its watchdog"))]
         except msgspec.MsgspecError as error:
             return [Log("error", f"{event.topic} of {event.origin} cannot be read: {error}")]
         return []
-
-    def _run(self, run: Run, leader: str) -> list[Effect]:
-        device = self._devices.get(run.device)
-        if device is None:
-            return self._report(leader, Ran(run.task, run.attempt, f"no device {run.device} here"))
-        try:
-            call = build_call(
-                self.place, device.agent, self._resolve(device.agent), run.action, run.device,
-                device.parameters, min(run.timeout_ms, TIMEOUT_MAX_MS), target=run.target,
-            )
-        except NotFound as error:
-            return self._report(leader, Ran(run.task, run.attempt, error.message))
-        token = f"run:{run.task}:{run.attempt}"
-        self._runs[token] = (leader, run)
-        return [RunAgent(
-            token, call.program, call.arguments, call.environment, call.timeout_ms, call.stdin
-        )]
-
-    @staticmethod
-    def _report(leader: str, ran: Ran) -> list[Effect]:
-        return [Send(leader, "fencer.ran", msgspec.msgpack.encode(ran))]
-
-    def _ended(self, event: AgentEnded, wall_s: float) -> list[Effect]:
-        agent = self._metadata.pop(event.token, None)
-        if agent is not None:
-            try:
-                described = parse_metadata(event.stdout, f"the meta-data of {agent}")
-            except BadMetadata as error:
-                return [Log("warning", error.message)]
-            self._actions[agent] = frozenset(one.name for one in described.actions)
-            return []
-        leader, run = self._runs.pop(event.token, ("", None))
-        if run is None:
-            return []
-        device = self._devices.get(run.device)
-        answer = read_answer(
-            device.agent if device is not None else AgentName("stonith", "", run.device),
-            run.action, exit_code=event.exit_code, stdout=event.stdout, stderr=event.stderr,
-            timed_out=event.timed_out, timeout_ms=run.timeout_ms, missing=event.missing,
-            error=event.error,
-        )
-        # `status` tells by 2 that the node is off: the device knows it all the same.
-        fine = answer.rc == 0 or (run.action == "status" and event.exit_code == 2)
-        listing = event.stdout[:256 * 1024] if run.action == "list" else b""
-        return self._report(leader, Ran(
-            run.task, run.attempt, "" if fine else answer.reason or "it failed", listing
-        ))
-
-    # --- what everybody hears -------------------------------------------------------------------
 
     def _ordered(self, event: MessageOrdered) -> list[Effect]:
         try:
@@ -494,7 +229,15 @@ class Fencer:
                     )
                     return self._told(row, requests, event.origin)
                 case "fencer.history":
+                    before = self.rows
                     self.rows = history.merge(self.rows, history.decode(event.payload))
+                    return self._keep() if self.rows != before else []
+                case "fencer.forget":
+                    self.rows = history.forget(self.rows, msgspec.msgpack.decode(event.payload, type=str))
+                    return self._keep()
+                case "fencer.guarded":
+                    guarded = msgspec.msgpack.decode(event.payload, type=Guarded)
+                    return self._guard(guarded, event.origin)
         except msgspec.MsgspecError as error:
             return [Log("error", f"{event.topic} of {event.origin} cannot be read: {error}")]
         return []
@@ -504,25 +247,59 @@ class Fencer:
         text = f"{row.target} is fenced ({row.action}) by {row.device} on {row.executor}"
         if row.error:
             text = f"{row.target} could not be fenced ({row.action}): {row.error}"
-        effects: list[Effect] = [Tell(Happened(
+        effects: list[Effect] = [*self._keep(), Tell(Happened(
             "fencing", "error" if row.error else "notice", text, (row.target,), history.details(row)
         ))]
+        followers = self._following.pop(row.id, [])
         # Requests mean something only on the node that made them; others hear of it without.
-        mine = requests if origin == self._node and requests else ("",)
-        for request in mine:
+        mine = [*(requests if origin == self._node else ()), *(one for task in followers for one in task.requests)]
+        for request in mine or [""]:
             effects.append(Tell(FencingDone(
                 row.target, row.action, request, row.executor, row.device, row.error, row.when_s
             )))
+        for task in followers:
+            for client in task.clients:
+                effects.append(Reply(client, Failure("fencing-failed", row.error, "see: fencing history")
+                                     if row.error else Done(f"{row.target} is fenced ({row.action})")))
         return effects
+
+    def _guard(self, guarded: Guarded, origin: str) -> list[Effect]:
+        if guarded.node != origin or self._guards.get(origin, 0) == guarded.timeout_ms:
+            return []
+        self._guards[origin] = guarded.timeout_ms
+        return [StoreValue(GUARDS, GUARDS, msgspec.msgpack.encode(self._guards))]
+
+    # --- what is kept ---------------------------------------------------------------------------
+
+    def _keep(self) -> list[Effect]:
+        return [StoreValue(HISTORY, HISTORY, history.encode(self.rows))]
+
+    def _stored(self, error: str) -> list[Effect]:
+        was, self._write_failed = self._write_failed, bool(error)
+        return [Log("error", f"the fencing history is not on disk: {error}")] if error and not was else []
 
     # --- clients --------------------------------------------------------------------------------
 
-    def _client(
-        self, client: int, user: str, body: Fence, now_ms: int, wall_s: float
-    ) -> list[Effect]:
+    def _client(self, client: int, user: str, body: object, wall_s: float) -> list[Effect]:
+        if not isinstance(body, Fence | FenceDevices | ForgetFencing):
+            return []
         if self._view is None:
             return [Reply(client, Failure("not-reachable", "this node is in no cluster yet", "", 102))]
+        match body:
+            case FenceDevices(node):
+                return [Reply(client, self._list(node))]
+            case ForgetFencing(node):
+                return [
+                    Multicast("fencer.forget", msgspec.msgpack.encode(node)),
+                    Reply(client, Done("the fencing history is forgotten" + (f" for {node}" if node else ""))),
+                ]
+        assert isinstance(body, Fence), "the only kind that is left"
+        return self._fence(client, user, body, wall_s)
+
+    def _fence(self, client: int, user: str, body: Fence, wall_s: float) -> list[Effect]:
+        assert self._view is not None, "asked of a member"
         known = {one.get("uname") for one in self._cib.root.iterfind("configuration/nodes/node")}
+        known |= {one.get("uname") for one in self._cib.root.iterfind("status/node_state")}
         if body.node not in known | set(self._view.names):
             return [Reply(client, Failure(
                 "not-found", f"no node is called {body.node!r}", "see: node list", 105
@@ -531,16 +308,49 @@ class Fencer:
             return [Reply(client, Failure(
                 "bad-usage", f"{body.action!r} is no fencing action", "use off, reboot or on", 2
             ))]
-        task = self._begin(
-            body.node, body.action, body.timeout_ms, 0, f"{user}@{self._node}", now_ms
-        )
+        task = self._begin(body.node, body.action, body.timeout_ms, 0, f"{user}@{self._node}")
         task.clients.append(client)
-        if body.confirm:
-            if body.node in self._view.names:
-                del self._tasks[task.id]
-                return [Reply(client, Failure(
-                    "refused", f"{body.node} is a member of the cluster", "it is not down"
-                ))]
-            task.device, task.executor = "a person", self._node
-            return self._finish(task, wall_s)
-        return self._start(task, wall_s)
+        if not body.confirm:
+            return self._lead_or_follow(task, wall_s)
+        if body.node in self._view.names:
+            del self._tasks[task.id]
+            return [Reply(client, Failure(
+                "refused", f"{body.node} is a member of the cluster", "it is not down"
+            ))]
+        task.device, task.executor = "a person", self._node
+        effects = self._finish(task, wall_s)
+        # What a person vouches for need not be shot any more; by the time of the shot the node may be well again.
+        for other in [one for one in self._tasks.values() if one.target == body.node and one.action != "on"]:
+            other.device, other.executor = "a person", self._node
+            effects += self._finish(other, wall_s)
+        return effects
+
+    def _list(self, node: str) -> FencingDevices:
+        """All devices, or those that may fence a node, as far as the configuration and the agents' meta-data tell."""
+        found = []
+        for one in self._devices.values():
+            ability = self.hands.ability(one)
+            check = one.check(ability)
+            if node and check == "static-list" and not one.lists(node):
+                continue
+            running = running_on(self._cib, one.id)
+            names = () if self._view is None else self._view.names
+            found.append(FencingDevice(
+                one.id, str(one.agent), check, running,
+                executors(one, "off", node, self._node, names, running, ability) if node else (),
+                tuple(sorted(ability.actions)) if ability is not None else (), one.enabled,
+            ))
+        wait, why_not = self._self_fencing(node) if node else (0, "")
+        return FencingDevices(
+            tuple(found), wait, why_not if node and watchdog.relied_on(self._cib) else "",
+        )
+
+
+def _read_guards(data: bytes) -> dict[str, int]:
+    """Empty for what cannot be read: then nobody's watchdog is relied on before it is told again."""
+    if not data:
+        return {}
+    try:
+        return msgspec.msgpack.decode(data, type=dict[str, int])
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return {}

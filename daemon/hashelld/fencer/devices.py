@@ -20,6 +20,21 @@ from hashell.values.scores import INFINITY, parse_score
 #: Seconds after which an agent is given up when nothing else is said (fencing-timeout's default).
 TIMEOUT_MS = 60_000
 RETRIES = 2
+#: Actions at once on a device that takes any number.
+AT_ONCE_MAX = 64
+#: The device that is no program: who is to die ends itself, and the others wait until it must have. Pacemaker's name.
+WATCHDOG = "watchdog"
+WATCHDOG_AGENT = "fence_watchdog"
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """What an agent says that it can do. `automatic`: turning on is part of a node's joining; `on_target`: only the
+    node itself can turn itself on."""
+
+    actions: frozenset[str] = frozenset()
+    automatic: bool = False
+    on_target: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +47,39 @@ class Device:
     priority: int = 0
     enabled: bool = True
     banned: frozenset[str] = frozenset()
+    unfences: bool = False
+    """Its meta-attribute `provides` is unfencing: nodes must be turned on with it when they join."""
+
+    def check(self, ability: Ability | None) -> str:
+        """How to learn whom it can fence: static-list, dynamic-list, status or none."""
+        return stonith.host_check(self.parameters, None if ability is None else ability.actions)
 
     @property
-    def check(self) -> str:
-        """How to learn whom it can fence: static-list, dynamic-list, status or none."""
-        return stonith.host_check(self.parameters)
+    def check_is_given(self) -> bool:
+        """Whether the configuration says how; else another way may be tried when one fails."""
+        return bool(self.parameters.get("pcmk_host_check"))
 
     def lists(self, target: str) -> bool:
         """Whether the configuration itself names a node."""
         return target in stonith.host_list(self.parameters) or target in stonith.host_ports(
             self.parameters
         )
+
+    def can(self, action: str, ability: Ability | None) -> bool:
+        """Whether its agent knows an action, or it is mapped to one; of an agent that said nothing all is believed."""
+        return ability is None or action in ability.actions or f"pcmk_{action}_action" in self.parameters
+
+    @property
+    def stays_off(self) -> bool:
+        """A reboot with it is meant to end with the node off."""
+        return self.parameters.get("pcmk_reboot_action") == "off"
+
+    @property
+    def at_once_max(self) -> int:
+        """How many actions may run on it at the same time; pcmk_action_limit, below 0: any number."""
+        text = self.parameters.get("pcmk_action_limit", "1").strip()
+        number = int(text) if text.lstrip("+-").isdigit() else 1
+        return AT_ONCE_MAX if number < 0 else max(1, number)
 
     def port(self, target: str) -> str:
         return stonith.host_ports(self.parameters).get(target, target)
@@ -60,11 +97,15 @@ class Device:
         The part is drawn from `seed`, so that two nodes that fence one another draw differently.
         """
         base = _delay_base(self.parameters.get("pcmk_delay_base", ""), target)
-        top = interval_ms(self.parameters.get("pcmk_delay_max"))
+        top = interval_ms(self.parameters.get("pcmk_delay_max")) or base
         if top <= base:
-            return base
+            return top
         draw = int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=8).digest(), "big")
         return base + draw % (top - base + 1)
+
+    def longest_delay_ms(self, target: str) -> int:
+        base = _delay_base(self.parameters.get("pcmk_delay_base", ""), target)
+        return interval_ms(self.parameters.get("pcmk_delay_max")) or base
 
 
 def devices(cib: Cib) -> dict[str, Device]:
@@ -87,6 +128,7 @@ def devices(cib: Cib) -> dict[str, Device]:
             name, AgentName("stonith", "", source.get("type", "")),
             _values(layers, "instance_attributes", cib), parse_score(meta.get("priority")),
             role != "stopped", frozenset(_banned(cib, name)),
+            meta.get("provides", "").lower() == "unfencing",
         )
     return found
 
@@ -111,14 +153,18 @@ def running_on(cib: Cib, device: str) -> tuple[str, ...]:
 
 
 def executors(
-    device: Device, target: str, here: str, members: Collection[str], running: Collection[str]
+    device: Device, action: str, target: str, here: str, members: Collection[str], running: Collection[str],
+    ability: Ability | None = None,
 ) -> tuple[str, ...]:
-    """Members that may run the device, best first: where it runs, this node, the others.
+    """Members that may run an action of the device, best first: where it is watched, this node, the others.
 
-    The target itself comes last, and only when it is alone: who kills itself cannot tell.
+    Nobody is turned off by itself but a node that is alone: who kills itself cannot tell. Some devices turn a node on
+    from that node alone.
     """
+    if action == "on" and ability is not None and ability.on_target:
+        return (target,) if target in members and target not in device.banned else ()
     fit = [name for name in members if name not in device.banned and name != target]
-    if not fit and list(members) == [target]:
+    if not fit and list(members) == [target] and action != "on":
         return (target,)
     return tuple(sorted(fit, key=lambda name: (name not in running, name != here)))
 

@@ -5,7 +5,7 @@ Every fencing is told as ordered messages, so each node writes the same rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -35,13 +35,43 @@ def add(rows: tuple[Row, ...], row: Row) -> tuple[Row, ...]:
 
 
 def merge(left: Iterable[Row], right: Iterable[Row]) -> tuple[Row, ...]:
-    """The histories of two nodes as one, by time; what is decided wins over what is pending."""
+    """The histories of two nodes as one, by time; what is done wins over what
+    somebody had to hold for failed, and that over what is pending."""
+    certainty = {"pending": 0, "failed": 1, "done": 2}
     found: dict[str, Row] = {}
     for row in (*left, *right):
         old = found.get(row.id)
-        if old is None or old.state == "pending":
+        if old is None or certainty.get(row.state, 0) > certainty.get(old.state, 0):
             found[row.id] = row
     return tuple(sorted(found.values(), key=lambda row: (row.when_s, row.id)))[-ROWS_MAX:]
+
+
+def settle(rows: Iterable[Row], lives: Mapping[str, int]) -> tuple[Row, ...]:
+    """Fencings whose leader is gone will not end: they failed, as far as anybody can know. `lives`: node → boot."""
+    return tuple(
+        row if row.state != "pending" or _leads(row, lives)
+        else msgspec.structs.replace(row, state="failed", error=f"{row.origin}, which led it, was lost")
+        for row in rows
+    )
+
+
+def pending(rows: Iterable[Row], target: str, action: str) -> Row | None:
+    """The latest fencing under way that would do just the same."""
+    return next((
+        row for row in reversed(tuple(rows))
+        if row.state == "pending" and (row.target, row.action) == (target, action)
+    ), None)
+
+
+def forget(rows: Iterable[Row], target: str) -> tuple[Row, ...]:
+    """Without what is over of one target (empty: of all); what is under way stays."""
+    return tuple(row for row in rows if row.state == "pending" or (target and row.target != target))
+
+
+def _leads(row: Row, lives: Mapping[str, int]) -> bool:
+    # A task's name is NODE.BOOT.NUMBER.
+    boot = row.id.rsplit(".", 2)[-2:-1]
+    return row.origin in lives and (not boot or boot[0] == str(lives[row.origin]))
 
 
 def details(row: Row) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from lxml import etree
 
 from hashell.cib.document import Cib
-from hashelld.fencer.devices import Device
+from hashelld.fencer.devices import WATCHDOG, Ability, Device
 
 
 def levels(cib: Cib, target: str) -> tuple[tuple[str, ...], ...]:
@@ -24,40 +24,51 @@ def levels(cib: Cib, target: str) -> tuple[tuple[str, ...], ...]:
     if section is None:
         return ()
     attributes = _attributes(cib, target)
-    for fits in (
-        lambda one: one.get("target") == target,
-        lambda one: _matches(one.get("target-pattern"), target),
-        lambda one: one.get("target-attribute") is not None
-        and attributes.get(one.get("target-attribute")) == one.get("target-value"),
-    ):
-        found: dict[int, list[str]] = {}
-        for one in section.iterfind("fencing-level"):
-            if fits(one):
-                text = one.get("index", "")
-                names = [part.strip() for part in one.get("devices", "").split(",")]
-                found.setdefault(int(text) if text.isdigit() else 0, []).extend(
-                    name for name in names if name
-                )
-        if found:
-            return tuple(tuple(found[index]) for index in sorted(found))
-    return ()
+    all_levels = section.findall("fencing-level")
+    chosen = [one for one in all_levels if one.get("target") == target]
+    if not chosen:
+        # Levels belong together by their pattern: the first that matches is the node's.
+        pattern = next((
+            one.get("target-pattern") for one in all_levels if _matches(one.get("target-pattern"), target)
+        ), None)
+        chosen = [one for one in all_levels if pattern is not None and one.get("target-pattern") == pattern]
+    if not chosen:
+        pair = next((
+            (one.get("target-attribute"), one.get("target-value")) for one in all_levels
+            if one.get("target-attribute") is not None
+            and attributes.get(one.get("target-attribute", "")) == one.get("target-value")
+        ), None)
+        chosen = [
+            one for one in all_levels
+            if pair is not None and (one.get("target-attribute"), one.get("target-value")) == pair
+        ]
+    found: dict[int, list[str]] = {}
+    for one in chosen:
+        text = one.get("index", "")
+        names = [part.strip() for part in one.get("devices", "").split(",")]
+        found.setdefault(int(text) if text.isdigit() else 0, []).extend(name for name in names if name)
+    return tuple(tuple(found[index]) for index in sorted(found))
 
 
 def steps(
-    level: Sequence[Device], action: str, reboots: Mapping[str, bool]
+    level: Sequence[Device], action: str, abilities: Mapping[str, Ability | None]
 ) -> tuple[tuple[str, str], ...]:
     """(device id, action) in order. Several devices of one level cut several supplies: all must be
     off before the first goes on again, so a reboot becomes off and on.
 
-    `reboots` says of each device whether its agent can reboot; one that cannot turns off and on.
+    `abilities` says of each device what its agent can do; one that cannot reboot turns off and on. A device that is
+    meant to leave the node off, or that cannot turn on, is not asked to turn it on.
     """
     if action != "reboot":
         return tuple((device.id, action) for device in level)
-    if len(level) == 1 and reboots.get(level[0].id, True):
+    if len(level) == 1 and level[0].can("reboot", abilities.get(level[0].id)):
         return ((level[0].id, "reboot"),)
     return (
         *((device.id, "off") for device in level),
-        *((device.id, "on") for device in level),
+        *(
+            (device.id, "on") for device in level
+            if device.id != WATCHDOG and not device.stays_off and device.can("on", abilities.get(device.id))
+        ),
     )
 
 

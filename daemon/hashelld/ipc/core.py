@@ -256,6 +256,9 @@ class Ipc:
                 return [UseArchive(ticket, getattr(body, "name", ""))]
             case messages.GetHistory() | messages.GetVersion():
                 self._access(event).check_other("the history")
+            case messages.FenceDevices():
+                self._access(event).check_other("the fence devices")
+                return [Tell(ClientAsked(ticket, event.user, body))]
         match body:
             case messages.GetHistory(limit):
                 return [ReadHistory(ticket, max(0, limit))]

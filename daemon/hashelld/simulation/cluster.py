@@ -137,7 +137,7 @@ class Node:
         ]
         if cluster.whole:
             components += [
-                AttributeManager(settings), Controller(settings), Fencer(settings, _resolve),
+                AttributeManager(settings), Controller(settings), Fencer(settings, _resolve, disk.values),
                 Executor(settings, _resolve),
             ]
         self.dispatcher = Dispatcher(components, HEARD_BY)

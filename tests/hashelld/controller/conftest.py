@@ -38,6 +38,7 @@ from hashelld.core.effects import (
     Reply,
     RunAgent,
     StartTimer,
+    StoreValue,
 )
 from hashelld.core.events import (
     ChangeAnswered,
@@ -200,6 +201,8 @@ class Cluster:
                     ))
             case AskScheduler():
                 self._later(20, node.name, component, self.scheduler(self, effect))
+            case StoreValue():
+                pass
             case Reply(client, body):
                 self.replies.append((client, body))
             case Log(level, text):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from hashell.cib.document import Cib
-from hashelld.fencer import topology
-from hashelld.fencer.devices import Device, devices, executors, running_on
-from hashelld.fencer.history import ROWS_MAX, Row, add, decode, encode, merge
+from hashelld.core.events import View
+from hashelld.fencer import topology, watchdog
+from hashelld.fencer.devices import Ability, Device, devices, executors, running_on
+from hashelld.fencer.history import ROWS_MAX, Row, add, decode, encode, forget, merge, pending, settle
 
 
 def cib(resources="", topology_xml="", constraints="", nodes="", status=""):
@@ -46,9 +47,9 @@ def test_devices_are_read_with_template_meta_and_bans():
 def test_a_device_runs_best_where_it_is_watched_and_never_on_its_target():
     one = devices(cib(device("a")))["a"]
     members = ["n1", "n2", "n3"]
-    assert executors(one, "n1", "n2", members, ["n3"]) == ("n3", "n2")
-    assert executors(one, "n3", "n2", members, ["n3"]) == ("n2", "n1")
-    assert executors(one, "n1", "n1", ["n1"], []) == ("n1",)
+    assert executors(one, "off", "n1", "n2", members, ["n3"]) == ("n3", "n2")
+    assert executors(one, "off", "n3", "n2", members, ["n3"]) == ("n2", "n1")
+    assert executors(one, "off", "n1", "n1", ["n1"], []) == ("n1",)
 
 
 def test_where_a_device_runs_is_read_from_the_history():
@@ -97,8 +98,9 @@ def test_the_topology_level_that_names_the_node_wins():
 def test_all_devices_of_a_level_are_off_before_one_is_on():
     a, b = (Device(name, None) for name in "ab")
     assert topology.steps((a, b), "reboot", {}) == (("a", "off"), ("b", "off"), ("a", "on"), ("b", "on"))
-    assert topology.steps((a,), "reboot", {"a": True}) == (("a", "reboot"),)
-    assert topology.steps((a,), "reboot", {"a": False}) == (("a", "off"), ("a", "on"))
+    assert topology.steps((a,), "reboot", {}) == (("a", "reboot"),)
+    assert topology.steps((a,), "reboot", {"a": Ability(frozenset({"off", "on"}))}) == (("a", "off"), ("a", "on"))
+    assert topology.steps((a,), "reboot", {"a": Ability(frozenset({"off"}))}) == (("a", "off"),)
     assert topology.steps((a, b), "off", {}) == (("a", "off"), ("b", "off"))
 
 
@@ -112,3 +114,100 @@ def test_history_is_bounded_merged_and_survives_a_trip():
     merged = merge(rows[-3:], (Row("507", "n", "off", "n1", "", "failed", when_s=507.0),))
     assert [row.state for row in merged if row.id == "507"] == ["failed"]
     assert decode(b"rubbish") == ()
+
+
+def test_a_device_that_leaves_nodes_off_is_not_asked_to_turn_them_on():
+    stays = Device("a", None, {"pcmk_reboot_action": "off"})
+    other = Device("b", None)
+    assert topology.steps((stays, other), "reboot", {}) == (("a", "off"), ("b", "off"), ("b", "on"))
+    # Mapped, it can do what its agent does not know.
+    assert topology.steps((stays,), "reboot", {"a": Ability(frozenset({"off"}))}) == (("a", "reboot"),)
+
+
+def test_only_the_target_itself_turns_itself_on_where_the_device_says_so():
+    one = devices(cib(device("a")))["a"]
+    ability = Ability(frozenset({"on"}), automatic=True, on_target=True)
+    assert executors(one, "on", "n1", "n2", ["n1", "n2"], [], ability) == ("n1",)
+    assert executors(one, "on", "n3", "n2", ["n1", "n2"], [], ability) == ()
+    assert executors(one, "off", "n1", "n2", ["n1", "n2"], [], ability) == ("n2",)
+    # Nobody who is off can turn itself on.
+    assert executors(one, "on", "n1", "n1", ["n1"], []) == ()
+
+
+@pytest.mark.parametrize(("text", "expected"), [("", 1), ("1", 1), ("4", 4), ("-1", 64), ("0", 1), ("many", 1)])
+def test_how_many_actions_a_device_takes_at_once(text, expected):
+    assert Device("a", None, {"pcmk_action_limit": text} if text else {}).at_once_max == expected
+
+
+def test_a_base_delay_above_the_longest_one_is_cut_to_it():
+    one = devices(cib(device("a", pcmk_delay_base="9", pcmk_delay_max="3")))["a"]
+    assert one.delay_ms("n1", "x") == 3000
+
+
+def test_the_first_pattern_that_matches_has_all_the_levels():
+    found = cib(topology_xml=(
+        '<fencing-level id="l1" target-pattern="^n" index="2" devices="b"/>'
+        '<fencing-level id="l2" target-pattern="1$" index="1" devices="c"/>'
+        '<fencing-level id="l3" target-pattern="^n" index="1" devices="a"/>'
+    ))
+    assert topology.levels(found, "n1") == (("a",), ("b",))
+    assert topology.levels(found, "x1") == (("c",),)
+
+
+def test_a_fencing_whose_leader_is_gone_has_failed_and_what_was_done_stays_done():
+    rows = tuple(
+        Row(name, "n9", "off", origin, "", state)
+        for name, origin, state in (
+            ("n1.3.1", "n1", "pending"), ("n1.2.1", "n1", "pending"),
+            ("n2.1.1", "n2", "pending"), ("n2.1.2", "n2", "done"),
+        )
+    )
+    settled = settle(rows, {"n1": 3})
+    assert [row.state for row in settled] == ["pending", "failed", "failed", "done"]
+    assert "lost" in settled[1].error
+    assert pending(settled, "n9", "off") == rows[0] and pending(settled, "n9", "on") is None
+    # Whoever knows that it was done knows better than who held it for failed.
+    done = (Row("n2.1.1", "n9", "off", "n2", "", "done"),)
+    both = (*merge(settled, done), *merge(done, settled))
+    assert {row.state for row in both if row.id == "n2.1.1"} == {"done"}
+
+
+def test_forgetting_leaves_what_is_under_way_and_other_nodes():
+    rows = (Row("a", "n1", "off", "n1", "", "done"), Row("b", "n2", "off", "n1", "", "failed"),
+            Row("c", "n1", "off", "n1", "", "pending"))
+    assert [row.id for row in forget(rows, "n1")] == ["b", "c"]
+    assert [row.id for row in forget(rows, "")] == ["c"]
+
+
+GUARDED = '<nvpair id="p1" name="stonith-watchdog-timeout" value="10s"/>'
+
+
+def guarded_cib(options=GUARDED):
+    return Cib.parse(
+        f'<cib epoch="1"><configuration><crm_config><cluster_property_set id="c">{options}</cluster_property_set>'
+        "</crm_config><nodes/><resources/><constraints/></configuration><status/></cib>"
+    )
+
+
+@pytest.mark.parametrize(("options", "unique", "guards", "why"), [
+    ("", True, {"n2": 5000}, "not switched on"),
+    (GUARDED, True, {}, "not known to have a watchdog"),
+    (GUARDED, True, {"n2": 0}, "not known to have a watchdog"),
+    (GUARDED, True, {"n2": 9500}, "too short"),
+    (GUARDED, False, {"n2": 5000}, "majority"),
+    (GUARDED + '<nvpair id="p2" name="no-quorum-policy" value="ignore"/>', True, {"n2": 5000}, "ignore"),
+])
+def test_a_nodes_own_end_is_relied_on_only_where_it_is_sure(options, unique, guards, why):
+    view = View(1, (), unique=unique)
+    assert watchdog.wait_ms(guarded_cib(), View(1, (), unique=True), "n2", {"n2": 5000}, None) == (10_000, "")
+    wait, told = watchdog.wait_ms(guarded_cib(options), view, "n2", guards, None)
+    assert wait == 0 and why in told
+
+
+def test_the_wait_for_a_watchdog_may_be_twice_its_time_and_only_some_nodes_may_be_meant():
+    auto = guarded_cib('<nvpair id="p" name="fencing-watchdog-timeout" value="-1"/>')
+    view = View(1, (), unique=True)
+    assert watchdog.wait_ms(auto, view, "n2", {"n2": 7000}, None) == (14_000, "")
+    some = Device("watchdog", None, {"pcmk_host_list": "n1 n3"})
+    assert watchdog.wait_ms(auto, view, "n2", {"n2": 7000}, some)[0] == 0
+    assert watchdog.wait_ms(auto, view, "n3", {"n3": 7000}, some)[0] == 14_000
