@@ -24,9 +24,9 @@ TOGETHER = {"entry_points", "__main__", "testing"}
 #: The daemon's components: each imports core, settings and the library's floors 0 to 5, never a neighbour.
 COMPONENTS = {
     "core", "engine", "cib_manager", "attribute_manager", "controller", "executor", "fencer",
-    "alerts", "ipc", "storage",
+    "alerts", "ipc", "storage", "remote",
 }
-DAEMON_TOGETHER = {"node", "__main__", "simulation"}
+DAEMON_TOGETHER = {"node", "remote_node", "proxy", "__main__", "simulation"}
 
 #: No clock, no chance, no I/O in a pure room …
 IMPURE = {
@@ -43,7 +43,7 @@ DRIVERS = {
     "hashelld/engine/mesh/heartbeat.py", "hashelld/engine/mesh/heartbeat_process.py",
     "hashelld/engine/mesh/keyring.py",
     "hashelld/engine/corosync", "hashelld/ipc", "hashelld/storage",
-    "hashelld/core/worker.py",
+    "hashelld/core/worker.py", "hashelld/remote/transport.py",
 }
 #: Heavy libraries, and the only rooms that may use them.
 ONLY_IN = {

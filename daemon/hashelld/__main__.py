@@ -64,7 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         except OSError as error:
             print(f"hashelld: the log {settings.log_file}: {error.strerror}", file=sys.stderr)
             return 73
-        from hashelld.node import run
+        if settings.remote:
+            from hashelld.remote_node import run
+        else:
+            from hashelld.node import run
 
         _ask_for_priority()
         return asyncio.run(run(settings))

@@ -26,6 +26,9 @@ from hashelld.core.events import (
     ChangeWanted,
     CibChanged,
     ClientAsked,
+    ConnectionAnswered,
+    ConnectionLost,
+    ConnectionWanted,
     DivergencesKept,
     Event,
     FencingDone,
@@ -53,6 +56,10 @@ from hashelld.executor.core import Executor
 from hashelld.fencer.core import Fencer
 from hashelld.ipc.core import Ipc
 from hashelld.ipc.server import IpcServer
+from hashelld.proxy import Proxied
+from hashelld.remote.core import Remotes
+from hashelld.remote.transport import RemoteTransport
+from hashelld.remote_node import RemoteKeys
 from hashelld.settings import Settings
 from hashelld.storage.edge import StorageEdge
 from hashelld.storage.files import make_folder
@@ -60,7 +67,7 @@ from hashelld.storage.restore import Restored, restore
 
 #: Everything that hears events, in the order of the path of a change.
 COMPONENTS = (
-    "engine", "cib_manager", "attribute_manager", "controller", "fencer", "executor", "alerts", "ipc",
+    "engine", "cib_manager", "attribute_manager", "controller", "fencer", "executor", "remote", "alerts", "ipc",
 )
 
 #: Event → components that hear it. MessageOrdered and MessageDirect are not here: the topic's part before the first dot
@@ -73,14 +80,17 @@ HEARD_BY: dict[type[Event], tuple[str, ...]] = {
     ),
     Blocked: ("cib_manager", "attribute_manager", "controller", "fencer", "executor"),
     MembersChanged: (
-        "cib_manager", "attribute_manager", "fencer", "executor", "controller", "alerts", "ipc",
+        "cib_manager", "attribute_manager", "fencer", "executor", "remote", "controller", "alerts", "ipc",
     ),
     ChangeWanted: ("cib_manager",),
-    ChangeAnswered: ("ipc", "executor", "controller", "attribute_manager", "fencer"),
-    CibChanged: ("executor", "fencer", "attribute_manager", "controller", "alerts", "ipc"),
+    ChangeAnswered: ("ipc", "executor", "controller", "attribute_manager", "fencer", "remote"),
+    CibChanged: ("executor", "remote", "fencer", "attribute_manager", "controller", "alerts", "ipc"),
     GraphReady: ("controller",),
     OperationWanted: ("executor",),
     OperationDone: ("controller", "alerts", "ipc"),
+    ConnectionWanted: ("remote",),
+    ConnectionAnswered: ("executor",),
+    ConnectionLost: ("executor",),
     FencingWanted: ("fencer",),
     FencingTakes: ("controller",),
     FencingDone: ("controller", "alerts", "ipc"),
@@ -91,7 +101,7 @@ HEARD_BY: dict[type[Event], tuple[str, ...]] = {
     Happened: ("ipc", "alerts"),
     DivergencesKept: ("ipc",),
     ShutdownWanted: ("controller",),
-    Leaving: ("executor", "engine"),
+    Leaving: ("executor", "remote", "engine"),
     ClientAsked: ("controller", "fencer", "attribute_manager", "engine"),
 }
 
@@ -108,6 +118,7 @@ def components(settings: Settings, restored: Restored, engine: Component) -> lis
         Controller(settings),
         Fencer(settings, kept=restored.values),
         Executor(settings),
+        Remotes(settings),
         Alerts(settings),
         Ipc(settings),
     ]
@@ -152,9 +163,12 @@ async def run(settings: Settings) -> int:
     engine, engine_edges = make_engine(settings, restored)
     storage = StorageEdge(settings.state_dir, generations, journal, keeps_record)
     ipc = IpcServer(settings)
-    storage.reply = ipc.performs[Reply]
+    links = RemoteTransport(RemoteKeys(settings.key))
+    # Behind ipc: it takes over what is for clients, and hands on what is for those of this node.
+    proxied = Proxied(ipc, links)
+    storage.reply = proxied.performs[Reply]
     dispatcher = Dispatcher(components(settings, restored, engine), HEARD_BY)
-    driver = Driver(dispatcher, [storage, ipc, *engine_edges], storage.keep_input)
+    driver = Driver(dispatcher, [storage, ipc, links, proxied, *engine_edges], storage.keep_input)
     log.info(
         "starting", cluster=settings.cluster, node=settings.node, state_dir=str(settings.state_dir),
         boot=restored.identity.boot, version=str(restored.cib.version), pid=os.getpid(),

@@ -19,6 +19,8 @@ from hashelld.engine.quorum import BadQuorumOptions, Options
 
 #: TCP port, and UDP port of the heartbeats, unless set. Source: architecture.
 PORT = 5460
+#: TCP port of a remote node unless set; that of Pacemaker Remote.
+REMOTE_PORT = 3121
 #: What a node or cluster may be called: it becomes file names, certificate-free text and XML attributes.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -62,6 +64,8 @@ class Settings:
     stall_action: str = "tell"
     resume_ms: int = 300
     flap_delay_max_ms: int = 60_000
+    remote: bool = False
+    node_given: bool = True
     settings_file: Path | None = None
 
     @property
@@ -81,13 +85,14 @@ _NUMBERS = {
 }
 _SWITCHES = {
     "zeroconf", "two_node", "wait_for_all", "auto_tie_breaker", "last_man_standing", "allow_downscale",
+    "remote",
 }
 _PATHS = {"state_dir", "run_dir", "key", "log_file"}
 _CHOICES = {
     "engine": ("mesh", "loopback"), "stall_action": ("tell", "kill"),
     "log_level": ("debug", "info", "notice", "warning", "error"),
 }
-_KEYS = tuple(field.name for field in fields(Settings) if field.name != "settings_file")
+_KEYS = tuple(field.name for field in fields(Settings) if field.name not in ("settings_file", "node_given"))
 
 
 def _default_dirs(cluster: str, node: str) -> tuple[Path, Path, Path]:
@@ -171,6 +176,12 @@ def read_file(path: Path) -> dict[str, Any]:
 def make(values: Mapping[str, Any], settings_file: Path | None = None) -> Settings:
     """Settings from checked values, with defaults for what is missing. Raises BadSetting."""
     where = str(settings_file) if settings_file else "command line"
+    if values.get("remote"):
+        # The cluster says what it is called, and what the node is called there, when it connects.
+        values = {
+            "cluster": "remote", "node": "remote", "port": REMOTE_PORT, **values,
+            "node_given": "node" in values,
+        }
     for key in ("cluster", "node"):
         if key not in values:
             raise BadSetting(
@@ -224,6 +235,8 @@ def parser() -> argparse.ArgumentParser:
     add("--expect", metavar="N", type=int, help="votes that the whole cluster has at least")
     add("--no-zeroconf", action="store_const", const=False, dest="zeroconf", help="peers only by list")
     add("--engine", metavar="E", help="mesh (default)")
+    add("--remote", action="store_const", const=True,
+        help=f"run resources for a cluster without being a member (default port {REMOTE_PORT}, any name)")
     add("--log-file", metavar="FILE", help="default: standard error")
     add("--log-level", metavar="L", help="debug, info, notice, warning, error")
     add("--settings", metavar="FILE.toml", help="all of these, and more, from a file")

@@ -121,9 +121,10 @@ class LocalCluster:
 
     def __init__(
         self, nodes: Sequence[str], *, name: str = "demo", folder: Path | None = None,
-        keep: bool = False, settings: str = "",
+        keep: bool = False, settings: str = "", remotes: Sequence[str] = (),
     ) -> None:
-        """`settings` are lines of a TOML settings file that every node gets. Nothing is started yet."""
+        """`settings` are lines of a TOML settings file that every node gets; `remotes` are remote nodes, which run
+        resources and are no members. Nothing is started yet."""
         if not 1 <= len(nodes) <= NODES_MAX or len(set(nodes)) != len(nodes):
             raise Refused(f"{len(nodes)} nodes are not 1 to {NODES_MAX} different ones")
         self.name = name
@@ -134,8 +135,11 @@ class LocalCluster:
         self._settings = settings
         self._held: list[socket.socket] = []
         self.places: dict[str, NodePlace] = {}
+        self.remotes: dict[str, NodePlace] = {}
         for node in nodes:
             self.places[node] = self._make_place(node)
+        for node in remotes:
+            self.remotes[node] = self._make_place(node)
         self._prepare()
 
     def _make_place(self, node: str) -> NodePlace:
@@ -153,7 +157,7 @@ class LocalCluster:
         key = self.folder / "key"
         if not key.exists():
             make_key(key)
-        for place in self.places.values():
+        for place in (*self.places.values(), *self.remotes.values()):
             for folder in (place.folder, place.run, place.state):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -165,14 +169,20 @@ class LocalCluster:
 
     def place(self, node: str) -> NodePlace:
         """Raises NotFound."""
-        try:
-            return self.places[node]
-        except KeyError:
-            raise NotFound(f"no node is called {node!r}", "use " + ", ".join(self.places)) from None
+        found = self.places.get(node) or self.remotes.get(node)
+        if found is None:
+            raise NotFound(f"no node is called {node!r}", "use " + ", ".join((*self.places, *self.remotes)))
+        return found
 
     def command(self, node: str, *extra: str) -> list[str]:
         """The words that start a node's daemon."""
         place = self.place(node)
+        if node in self.remotes:
+            return [
+                sys.executable, "-m", "hashelld", "--remote", "--node", node, "--state-dir", str(place.state),
+                "--run-dir", str(place.run), "--key", str(self.folder / "key"), "--address", place.address,
+                "--port", str(place.port), *extra,
+            ]
         words = [
             sys.executable, "-m", "hashelld", "--cluster", self.name, "--node", node,
             "--state-dir", str(place.state), "--run-dir", str(place.run),

@@ -33,7 +33,7 @@ def test_executable_agents_of_a_provider_are_listed_and_own_ones_too(root):
     assert find.list_agents("ocf", "test") == (AgentName("ocf", "test", "Good"),)
     own = {agent.type for agent in find.list_agents("ocf", "hashell")}
     assert own == {"Dummy", "Stateful", "VirtualIP", "WebServer", "Process"}
-    assert find.list_providers() == ("hashell", "test")
+    assert find.list_providers() == ("hashell", "pacemaker", "test"), "pacemaker: the connection to a remote node"
     assert find.list_providers("Good") == ("test",)
 
 

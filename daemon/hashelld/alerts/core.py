@@ -91,7 +91,7 @@ class Alerts:
             return []
         done = event.status == ExecStatus.DONE
         return self._tell("resource", {
-            "node": self._place.node, "rsc": event.resource, "task": event.task,
+            "node": event.node or self._place.node, "rsc": event.resource, "task": event.task,
             "interval": str(event.interval_ms), "rc": str(event.rc), "target_rc": expected,
             "status": str(event.status), "exec_time": str(event.exec_ms),
             "desc": ocf_text(event.rc) if done else exec_status_text(event.status),

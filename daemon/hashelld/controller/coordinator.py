@@ -187,9 +187,9 @@ class Coordinator:
         }
         return operations + membership.absent(self._cib, gone, polite)
 
-    def _node_gone(self, walk: Walk, node_id: str) -> list[Effect]:
+    def _node_gone(self, walk: Walk, node_id: str, name: str = "") -> list[Effect]:
         effects: list[Effect] = []
-        for number in walk.node_gone(node_id):
+        for number in walk.node_gone(node_id, name):
             action = walk.runner.action(number)
             polite = action is not None and action.task == "do_shutdown"
             effects += self._confirm(walk, number, failed=not polite)
@@ -359,13 +359,20 @@ class Coordinator:
                 if step.kind is not ActionKind.PSEUDO:
                     effects += self._announce(ActionChanged(walk.number, step.id, "running"))
             elif isinstance(step, ClusterStep):
-                effects += self._cluster_step(walk, step.action)
+                effects += self._cluster_step(walk, step.action, wall_s)
             else:
                 effects.append(step)
         return effects
 
-    def _cluster_step(self, walk: Walk, action: Action) -> list[Effect]:
+    def _cluster_step(self, walk: Walk, action: Action, wall_s: float) -> list[Effect]:
         """Actions that change the CIB or a node's life, not a resource."""
+        if action.kind is ActionKind.PSEUDO:
+            return self._write((
+                *membership.maintenance(self._cib, action.maintenance),
+                *(one for guest in action.downed for one in membership.fenced(
+                    guest, guest, remote=True, when_s=int(wall_s)
+                )),
+            ))
         effects: list[Effect] = []
         match action.task:
             case "do_shutdown":
@@ -384,13 +391,15 @@ class Coordinator:
                 effects += self._confirm(walk, action.id)
             case "lrm_delete":
                 assert action.primitive is not None, "a history belongs to a resource"
-                if self._member(action.node) is None:
+                through = action.router_node or action.node
+                if self._member(through) is None:
                     effects += self._write((
                         requests.forget_history(action.node_id, action.primitive.id),
                     ))
                     effects += self._confirm(walk, action.id)
                 else:
-                    effects.append(Send(action.node, "controller.operation", requests.operation(
+                    room = "controller" if through == action.node else "remote"
+                    effects.append(Send(through, f"{room}.operation", requests.operation(
                         action.primitive, "delete", action.node, walk.key(action)
                     )))
             case _:
@@ -464,13 +473,18 @@ class Coordinator:
         self._fence_pause_ms = ASK_AGAIN_MS
         if event.action != "on" and self._member(event.target) and event.target != self._node:
             self._fenced.add(event.target)
-        node_id = next(
+        remote = membership.remotes(self._cib).get(event.target, "")
+        node_id = remote or next(
             (i for i, name in membership.configured(self._cib).items() if name == event.target),
             action.node_id if action is not None else "",
         )
         if event.action != "on" and node_id:
             purpose = f"fenced:{action.id}:{walk.number}" if walk and action else "state"
-            effects += self._write(membership.fenced(node_id, event.target), purpose)
+            effects += self._write(membership.fenced(
+                node_id, event.target, remote=bool(remote), when_s=int(wall_s)
+            ), purpose)
+            if remote and walk is not None:
+                effects += self._node_gone(walk, node_id)
             if action is None:
                 effects += self._abort("External fencing operation")
         elif event.action == "on":

@@ -169,7 +169,7 @@ class Controller(Coordinator):
         gone = {*view.lost, *view.left}
         for node_id, name in membership.configured(self._cib).items():
             if self._walk is not None and (name in gone or self._member(name) is None):
-                effects += self._node_gone(self._walk, node_id)
+                effects += self._node_gone(self._walk, node_id, name)
         if self._walk is not None:
             effects += self._walk.again(view.names)
         self._join_over = False
@@ -196,7 +196,9 @@ class Controller(Coordinator):
         effects = []
         seen: set[tuple[str, str, str]] = set()
         for meaning in meanings(event.patch):
-            if isinstance(meaning, Result):
+            if isinstance(meaning, Joined):
+                effects += self._remote_changed(event, meaning.node_id)
+            elif isinstance(meaning, Result):
                 entry = meaning.entry
                 mark = (
                     meaning.node_id, entry.get("transition-magic", ""), entry.get("call-id", "")
@@ -210,14 +212,26 @@ class Controller(Coordinator):
                 effects += self._meaning(meaning)
         return effects + self._next(now_ms, wall_s)
 
+    def _remote_changed(self, event: CibChanged, node_id: str) -> list[Effect]:
+        """Membership is the view's business, but for remote nodes: what they can run is to be decided when they come
+        and go."""
+        before, after = (membership.states(one).get(node_id) for one in (event.before, event.after))
+        if after is None or after.get("remote_node") != "true":
+            return []
+        was, now = (None if one is None else one.get("in_ccm") for one in (before, after))
+        if was == now:
+            return []
+        if now == "true":
+            return self._abort("Pacemaker Remote node integrated")
+        if self._walk is not None and self._walk.takes_down(node_id) is not None:
+            return []
+        return self._abort("Pacemaker Remote node lost")
+
     def _meaning(self, meaning: Meaning) -> list[Effect]:
         walk = self._walk
         match meaning:
             case Reconsider(reason):
                 return self._abort(reason)
-            case Joined():
-                # Membership itself is the view's business; what counts is that all have come.
-                return []
             case NodeForgotten(node_id, reason):
                 if walk is not None and walk.takes_down(node_id) is not None:
                     return []
@@ -401,6 +415,10 @@ class Controller(Coordinator):
                 return [Tell(ShutdownWanted(f"asked for on {event.origin}"))]
             case "controller.wait":
                 return self._peer_waits(event, now_ms, wall_s)
+            case "controller.remote_lost":
+                if self.is_dc and self._walk is not None:
+                    effects = self._node_gone(self._walk, event.payload.decode("utf-8", "replace"))
+                    return effects + self._next(now_ms, wall_s)
             case "controller.idle":
                 return self._idle_told(event.payload)
             case "controller.do":

@@ -91,11 +91,38 @@ def absent(
     return tuple(found)
 
 
-def fenced(node_id: str, name: str) -> tuple[CibOperation, ...]:
+def remotes(cib: Cib) -> dict[str, str]:
+    """Remote nodes and guests that the status section has: name → id, which is the name again."""
+    return {
+        state.get("uname", ""): node_id for node_id, state in states(cib).items()
+        if state.get("remote_node") == "true"
+    }
+
+
+def maintenance(cib: Cib, wanted: Sequence[tuple[str, bool]]) -> tuple[CibOperation, ...]:
+    """Note of remote nodes whether they are in maintenance, so that who hosts their connections knows."""
+    found = []
+    there = states(cib)
+    for node_id, on in wanted:
+        state = etree.Element("node_state", id=node_id, uname=node_id, remote_node="true")
+        state.set("node_in_maintenance", "true" if on else "false")
+        old = there.get(node_id)
+        if old is not None and old.get("node_in_maintenance") != state.get("node_in_maintenance"):
+            found.append(CibOperation("modify", etree.tostring(state)))
+    return tuple(found)
+
+
+def fenced(node_id: str, name: str, *, remote: bool = False, when_s: int = 0) -> tuple[CibOperation, ...]:
     """What to write of a node that is known to be off: nothing runs there any more."""
-    state = etree.Element("node_state", id=node_id, uname=name, in_ccm="false", crmd="offline")
-    state.set("join", "down")
-    state.set("expected", "down")
+    state = etree.Element("node_state", id=node_id, uname=name, in_ccm="false")
+    if remote:
+        # Its connection may be tried again when the reconnect interval is over, counted from here.
+        state.set("remote_node", "true")
+        state.set("node_fenced", str(when_s))
+    else:
+        state.set("crmd", "offline")
+        state.set("join", "down")
+        state.set("expected", "down")
     state.set("crm-debug-origin", "send_stonith_update")
     base = f"/cib/status/node_state[@id='{node_id}']"
     return (

@@ -141,12 +141,24 @@ def _histories(cib: Cib, node: str) -> Iterator[tuple[etree._Element, etree._Ele
 def _fail(resource: str, wanted: str, cib: Cib, view: View) -> Plan:
     for state, history in _histories(cib, wanted):
         name = state.get("uname", "")
-        if _is_instance(history.get("id", ""), {resource}) and name in view.names:
-            body = operation(_reference(history), "fail", name, "")
-            return Plan((Send(name, "controller.do", body),), reply=Done())
+        if not _is_instance(history.get("id", ""), {resource}):
+            continue
+        effect = _do(state, view, operation(_reference(history), "fail", name, ""))
+        if effect is not None:
+            return Plan((effect,), reply=Done())
     return Plan(reply=Failure(
         "not-found", f"{resource} is not known on {wanted or 'any node'}", "see: resource status", 105
     ))
+
+
+def _do(state: etree._Element, view: View, xml: bytes) -> Effect | None:
+    """Have an operation done by a node, a remote one by way of its connection; None when it is not there."""
+    name = state.get("uname", "")
+    if name in view.names:
+        return Send(name, "controller.do", xml)
+    if state.get("remote_node") == "true" and state.get("in_ccm") == "true":
+        return Multicast("remote.do", xml)
+    return None
 
 
 def _clean_up(body: CleanUp, cib: Cib, view: View) -> Plan:
@@ -173,10 +185,9 @@ def _clean_up(body: CleanUp, cib: Cib, view: View) -> Plan:
             continue
         cleaned.append(f"{resource} on {name}")
         operations += [_delete_attribute(state.get("id", ""), one) for one in counts]
-        if name in view.names:
-            effects.append(Send(
-                name, "controller.do", operation(_reference(history), "delete", name, "")
-            ))
+        effect = _do(state, view, operation(_reference(history), "delete", name, ""))
+        if effect is not None:
+            effects.append(effect)
         else:
             operations.append(forget_history(state.get("id", ""), resource))
     if not cleaned:

@@ -76,17 +76,15 @@ class Walk:
 
     def _begin(self, action: Action) -> Iterator[Effect | ClusterStep]:
         if action.kind is ActionKind.PSEUDO:
+            if action.maintenance or (action.downed and action.task == "stonith"):
+                # Nothing is done, and something becomes true: of remote nodes, and of guests whose host is gone.
+                yield ClusterStep(action)
             self.runner.confirm(action.id)
-            return
-        if action.router_node and action.router_node != action.node:
-            # Done by the router, it would happen to the router itself.
-            yield Log("error", f"{action.key}: remote node {action.node} cannot be reached from here")
-            self.runner.confirm(action.id, failed=True)
             return
         wait = not is_true(action.attributes.get("CRM_meta_op_no_wait"))
         if action.kind is ActionKind.RESOURCE:
             self._count(action, 1)
-            yield Send(action.router_node or action.node, "controller.operation", self._ask(action))
+            yield Send(action.router_node or action.node, f"{_room(action)}.operation", self._ask(action))
         elif action.task in ("stonith", "fence"):
             yield from self._fence(action)
         else:
@@ -111,7 +109,7 @@ class Walk:
             if action is not None and action.kind is ActionKind.RESOURCE:
                 to = action.router_node or action.node
                 if to in names:
-                    yield Send(to, "controller.again", self._ask(action))
+                    yield Send(to, f"{_room(action)}.again", self._ask(action))
 
     def _ask(self, action: Action) -> bytes:
         mark = f'<{action.kind} transition-key="{self.key(action)}" '
@@ -163,12 +161,15 @@ class Walk:
     ) -> None:
         self.runner.abort(priority, completion, reason)
 
-    def node_gone(self, node_id: str) -> tuple[int, ...]:
-        """Ids of actions in flight that only that node could have answered; fencing is not among them."""
+    def node_gone(self, node_id: str, name: str = "") -> tuple[int, ...]:
+        """Ids of actions in flight that only that node could have answered, or (with its `name`) those which it was to
+        pass on to a remote node; fencing is not among them."""
         found = []
         for number in self.runner.in_flight:
             action = self.runner.action(number)
-            if action is not None and action.node_id == node_id and action.task != "stonith":
+            if action is None or action.task == "stonith":
+                continue
+            if action.node_id == node_id or (name and action.router_node == name):
                 found.append(number)
         return tuple(found)
 
@@ -231,6 +232,11 @@ def late(walk: Walk, action: Action) -> Log:
     return Log("error", f"nobody said what became of {action.key or action.task} on {action.node}", {
         "transition": walk.number, "action": action.id,
     })
+
+
+def _room(action: Action) -> str:
+    """Who hears of an operation where it is sent: the controller, or the room that is connected to the remote node."""
+    return "remote" if action.router_node and action.router_node != action.node else "controller"
 
 
 def _timer(transition: int, action: int) -> str:

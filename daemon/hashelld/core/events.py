@@ -6,6 +6,7 @@ Who hears which is the table HEARD_BY in node.py. Private events of a component 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -192,7 +193,8 @@ class OperationWanted(Event):
 
 @dataclass(frozen=True, slots=True)
 class OperationDone(Event):
-    """An operation on this node ended (or was recorded pending); the history entry is on its way to the CIB."""
+    """An operation on this node ended (or was recorded pending); the history entry is on its way to the CIB.
+    `node`: the remote node where it was done by way of this one; empty when it was done here."""
 
     resource: str
     task: str
@@ -202,6 +204,55 @@ class OperationDone(Event):
     transition_key: str
     reason: str = ""
     exec_ms: int = 0
+    node: str = ""
+
+
+# --- remote nodes -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionWanted(Event):
+    """The executor has an operation of a connection to do. Answered by ConnectionAnswered with the same `token`, not
+    later than `timeout_ms` from now. `parameters` are the action's, as the graph has them."""
+
+    token: str
+    remote: str
+    task: str
+    interval_ms: int
+    timeout_ms: int
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionAnswered(Event):
+    """What came of an operation of a connection, as an agent would have said it."""
+
+    token: str
+    rc: int
+    status: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLost(Event):
+    """A connection that was up is gone: whoever watches it should look now, not when the interval is over."""
+
+    remote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attached(Event):
+    """On a remote node: a member of the cluster has connected, and this is who we are there. `publish`: it must be told
+    all that is known here."""
+
+    node: str
+    node_id: str
+    cluster: str
+    dc: str
+    publish: bool
+
+
+# --- fencing and attributes -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

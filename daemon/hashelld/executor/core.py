@@ -44,11 +44,15 @@ from hashelld.core.effects import (
     Tell,
 )
 from hashelld.core.events import (
+    Attached,
     Author,
     ChangeAnswered,
     ChangeWanted,
     CibChanged,
     CibOperation,
+    ConnectionAnswered,
+    ConnectionLost,
+    ConnectionWanted,
     Event,
     MembersChanged,
     OperationDone,
@@ -169,6 +173,7 @@ class Executor:
         self._node = settings.node
         self._node_id = ""
         self._dc = ""
+        self._remote = False
         self._cib: Cib | None = None
         self._resources: dict[str, _Resource] = {}
         self._tokens: dict[str, str] = {}
@@ -230,6 +235,12 @@ class Executor:
                 self._answered_ms = now_ms - self._gather_ms
             case LookAgain():
                 return self._repair()
+            case ConnectionAnswered():
+                return self._connection_answered(event, now_ms, wall_s)
+            case ConnectionLost(remote):
+                return self._connection_lost(remote, now_ms, wall_s)
+            case Attached():
+                return self._attached(event)
             case Started():
                 self._cib = event.cib
             case _:
@@ -337,11 +348,16 @@ class Executor:
         known = None
         if operation.agent.standard == "stonith":
             known = self._device_answer(operation, resource)
-        elif operation.agent == REMOTE:
-            known = self._remote_answer(operation)
         if known is not None:
             return self._finish(name, known, now_ms, wall_s)
         token = f"op:{waiting.call_id}:{now_ms}"
+        if operation.agent == REMOTE:
+            # A connection to a remote node is no program: its agent only describes it.
+            self._tokens[token] = name
+            return [Tell(ConnectionWanted(
+                token, operation.resource, operation.task, operation.interval_ms, operation.timeout_ms,
+                operation.parameters,
+            ))]
         try:
             effect = self._call(operation, resource, token)
         except NotFound as error:
@@ -401,17 +417,31 @@ class Executor:
             return Answer(OcfCode.NOT_RUNNING, ExecStatus.DONE)
         return None
 
-    @staticmethod
-    def _remote_answer(operation: Operation) -> Answer:
-        """A connection to a remote node is no program: its agent only describes it."""
-        if operation.is_probe:
-            return Answer(OcfCode.NOT_RUNNING, ExecStatus.DONE)
-        if operation.task == "stop":
-            return Answer(OcfCode.OK, ExecStatus.DONE)
-        return Answer(
-            OcfCode.UNIMPLEMENT_FEATURE, ExecStatus.NOT_SUPPORTED,
-            "remote nodes are not supported",
-        )
+    def _connection_answered(self, event: ConnectionAnswered, now_ms: int, wall_s: float) -> list[Effect]:
+        name = self._tokens.pop(event.token, "")
+        resource = self._resources.get(name)
+        if resource is None or resource.running is None:
+            return []
+        answer = Answer(event.rc, ExecStatus(event.status), event.reason)
+        return self._finish(name, answer, now_ms, wall_s, now_ms - resource.began_ms)
+
+    def _connection_lost(self, name: str, now_ms: int, wall_s: float) -> list[Effect]:
+        """What watches the connection is due now."""
+        resource = self._resources.get(name)
+        effects: list[Effect] = []
+        for key in () if resource is None or resource.agent != REMOTE else tuple(resource.recurring):
+            effects += [CancelTimer(_timer(name, key)), *self._due(name, key, now_ms, wall_s)]
+        return effects
+
+    def _attached(self, event: Attached) -> list[Effect]:
+        """This is a remote node, and somebody connected to it: what the one before took along may be lost."""
+        self._remote = True
+        self._node, self._node_id, self._dc = event.node, event.node_id, event.dc
+        self.place = replace(self.place, node=event.node, cluster=event.cluster)
+        if not event.publish:
+            return []
+        self._published, self._in_flight = True, ""
+        return [CancelTimer("unanswered"), *self._publish()]
 
     def _ended(self, event: AgentEnded, now_ms: int, wall_s: float) -> list[Effect]:
         agent = self._asking.pop(event.token, None)
@@ -613,7 +643,7 @@ class Executor:
                 operations.append(CibOperation("modify", history.node_update(
                     self._node_id, self._node,
                     tuple(one for one in group if not isinstance(one, CibOperation)),
-                    origin="do_update_resource",
+                    origin="do_update_resource", remote=self._remote,
                 )))
             else:
                 operations += [one for one in group if isinstance(one, CibOperation)]
@@ -655,7 +685,7 @@ class Executor:
             for name, one in self._resources.items() if one.entries
         )
         # It says all that waits to be said, too.
-        self._outbox = list(republish.operations(self._node_id, self._node, elements))
+        self._outbox = list(republish.operations(self._node_id, self._node, elements, remote=self._remote))
         return []
 
     def _repair(self) -> list[Effect]:

@@ -170,10 +170,13 @@ def resource_element(
 
 
 def node_update(
-    node_id: str, node: str, resources: tuple[etree._Element, ...], *, origin: str, join: str = ""
+    node_id: str, node: str, resources: tuple[etree._Element, ...], *, origin: str, join: str = "",
+    remote: bool = False,
 ) -> bytes:
     """The `node_state` update that brings resources' entries into the status section."""
     state = etree.Element("node_state", id=node_id, uname=node)
+    if remote:
+        state.set("remote_node", "true")
     state.set("crm-debug-origin", origin)
     if join:
         state.set("join", join)

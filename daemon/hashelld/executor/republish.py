@@ -17,13 +17,13 @@ from hashelld.executor.history import node_update
 
 
 def operations(
-    node_id: str, node: str, resources: tuple[etree._Element, ...]
+    node_id: str, node: str, resources: tuple[etree._Element, ...], *, remote: bool = False
 ) -> tuple[CibOperation, ...]:
-    """One change: the old history goes, what is known here comes."""
+    """One change: the old history goes, what is known here comes. A remote node is no member, and joins nothing."""
     return (
         CibOperation("delete", path=f"/cib/status/node_state[@id='{node_id}']/lrm"),
         CibOperation("modify", node_update(
-            node_id, node, resources, origin="do_lrm_query", join="member"
+            node_id, node, resources, origin="do_lrm_query", join="" if remote else "member", remote=remote
         )),
     )
 

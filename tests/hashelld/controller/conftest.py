@@ -33,6 +33,7 @@ from hashelld.core.effects import (
     AgentEnded,
     AskScheduler,
     CancelTimer,
+    Exit,
     KillAgent,
     Log,
     Reply,
@@ -57,6 +58,10 @@ from hashelld.core.events import (
 from hashelld.executor.core import Executor
 from hashelld.fencer.core import Fencer
 from hashelld.node import HEARD_BY
+from hashelld.remote.core import Remotes
+from hashelld.remote.links import DialFailed, DialRemote, LinkDown, LinkUp, RemoteClose, RemoteSend, WordCame
+from hashelld.remote.side import RemoteSide
+from hashelld.remote_node import HEARD_BY as HEARD_BY_REMOTE
 from hashelld.settings import Settings
 
 EPOCH_S = 1_700_000_000.0
@@ -119,6 +124,7 @@ class Cluster:
         self._heap: list[tuple[int, int, str, str, Event]] = []
         self._serial = itertools.count()
         self._cancelled: set[int] = set()
+        self.links: dict[int, tuple[str, str]] = {}
         for number, name in enumerate(names, 1):
             self.nodes[name] = self._make(name, number)
         for name in self.nodes:
@@ -132,10 +138,18 @@ class Cluster:
             Edge("engine", lambda event: self._engine(name, event)),
             Edge("cib_manager", lambda event: self._manager(name, event)),
             AttributeManager(settings), Controller(settings), Fencer(settings, self._resolve),
-            Executor(settings, self._resolve), Alerts(settings),
+            Executor(settings, self._resolve), Remotes(settings), Alerts(settings),
             Edge("ipc", lambda event: self.told.append((name, event))),
         ]
         return Node(name, number, Dispatcher(components, HEARD_BY))
+
+    def add_remote(self, name: str, boot: int = 1) -> None:
+        """A machine that waits for somebody to connect to it; also for a new life of it."""
+        settings = Settings(
+            "remote", name, self.folder / name, self.folder / name / "run", self.folder / "key"
+        )
+        parts = [RemoteSide(settings, node=name), Executor(settings, self._resolve)]
+        self.nodes[name] = Node(name, 0, Dispatcher(parts, HEARD_BY_REMOTE), boot)
 
     @staticmethod
     def _resolve(agent: AgentName) -> str:
@@ -199,6 +213,17 @@ class Cluster:
                     node.agents[component, token] = self._later(0, node.name, component, AgentEnded(
                         token, 137, False, True, b"", b"", 0
                     ))
+            case DialRemote(dial, host):
+                self._dial(node, dial, host)
+            case RemoteSend(link, word):
+                ends = self.links.get(link, ())
+                for other in ends:
+                    if other != node.name:
+                        self._later(1, other, "remote", WordCame(link, word))
+            case RemoteClose(link):
+                self._cut(link, node.name)
+            case Exit():
+                self.kill(node.name)
             case AskScheduler():
                 self._later(20, node.name, component, self.scheduler(self, effect))
             case StoreValue():
@@ -210,6 +235,28 @@ class Cluster:
                 assert level != "error" or "traceback" not in effect.fields, effect.fields["traceback"]
             case _:
                 raise AssertionError(f"nobody performs {effect}")
+
+    def _dial(self, node: Node, dial: int, host: str) -> None:
+        other = self.nodes.get(host)
+        if other is None or not other.up:
+            self._later(1, node.name, "remote", DialFailed(dial, "connection refused"))
+            return
+        link = next(self._serial)
+        self.links[link] = (node.name, host)
+        self._later(1, host, "remote", LinkUp(link, 0, node.name))
+        self._later(1, node.name, "remote", LinkUp(link, dial))
+
+    def _cut(self, link: int, by: str) -> None:
+        """`by` hears nothing of it: it did it itself, or is dead."""
+        for other in self.links.pop(link, ()):
+            if other != by:
+                self._later(2, other, "remote", LinkDown(link, "closed"))
+
+    def cut_links(self, name: str) -> None:
+        """All links of a node end, and both sides live."""
+        for link, ends in list(self.links.items()):
+            if name in ends:
+                self._cut(link, "")
 
     def _agent(self, node: Node, component: str, effect: RunAgent) -> None:
         path = effect.program
@@ -330,15 +377,17 @@ class Cluster:
 
     def kill(self, name: str) -> None:
         """The whole machine dies, resources with it; its peers notice a second later."""
-        if not self.nodes[name].up:
-            return
-        self.nodes[name].up = False
+        if self.nodes[name].up:
+            self.crash(name)
         for places in (*self.active.values(), *self.promoted.values()):
             places.discard(name)
 
     def crash(self, name: str) -> None:
         """Only the daemon dies: its resources run on."""
         self.nodes[name].up = False
+        for link, ends in list(self.links.items()):
+            if name in ends:
+                self._cut(link, name)
 
     def restart(self, name: str) -> None:
         """A new life of a daemon."""

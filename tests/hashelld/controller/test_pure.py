@@ -22,7 +22,7 @@ from hashelld.controller.changes import (
     meanings,
 )
 from hashelld.controller.results import Origin, fail_count, read
-from hashelld.controller.transition import Walk
+from hashelld.controller.transition import ClusterStep, Walk
 from hashelld.core.effects import Send, StartTimer, Tell
 from hashelld.core.events import Author, CibOperation, FencingWanted, Member, View
 
@@ -199,12 +199,34 @@ def test_a_node_gets_no_more_jobs_than_its_limit():
     assert len([e for e in walk.advance() if isinstance(e, Send)]) == 1
 
 
-def test_an_operation_of_a_remote_node_fails_instead_of_happening_to_its_router():
-    remote = Action(1, ActionKind.RESOURCE, "start", "web_start_0", "remote", "remote", router_node="n1",
-                    primitive=PrimitiveRef("web", "", "ocf", "test", "Dummy"))
-    walk = Walk(Graph(1, (Synapse(0, remote),)), UUID, 0)
-    assert not [e for e in walk.advance() if isinstance(e, Send)]
-    assert walk.runner.complete and walk.runner.counts.failed == 1
+def remote_start(number=1):
+    return Action(number, ActionKind.RESOURCE, "start", "web_start_0", "remote", "remote", router_node="n1",
+                  primitive=PrimitiveRef("web", "", "ocf", "test", "Dummy"))
+
+
+def test_an_operation_of_a_remote_node_goes_to_the_room_that_is_connected_to_it_and_not_to_its_routers_executor():
+    walk = Walk(Graph(1, (Synapse(0, remote_start()),)), UUID, 0)
+    (sent,) = [e for e in walk.advance() if isinstance(e, Send)]
+    assert (sent.to, sent.topic) == ("n1", "remote.operation")
+    (again,) = walk.again(("n1",))
+    assert again.topic == "remote.again"
+
+
+def test_an_operation_of_a_remote_node_is_over_when_its_router_is_gone_or_the_remote_node_itself():
+    walk = Walk(Graph(1, (Synapse(0, remote_start(5)),)), UUID, 0)
+    list(walk.advance())
+    assert walk.node_gone("2", "n2") == ()
+    assert walk.node_gone("1", "n1") == (5,)
+    assert walk.node_gone("remote") == (5,)
+
+
+def test_a_guest_that_ends_with_its_host_is_noted_as_fenced_without_a_fencing():
+    gone = Action(3, ActionKind.PSEUDO, "stonith", "stonith-guest-off", "guest", "guest", downed=("guest",))
+    walk = Walk(Graph(1, (Synapse(0, gone),)), UUID, 0)
+    assert [e.action.id for e in walk.advance() if isinstance(e, ClusterStep)] == [3]
+    assert walk.runner.complete
+    state, *_ = membership.fenced("guest", "guest", remote=True, when_s=77)
+    assert b'remote_node="true"' in state.xml and b'node_fenced="77"' in state.xml and b"crmd" not in state.xml
 
 
 def test_a_clean_up_of_a_group_takes_its_members_and_clone_instances():

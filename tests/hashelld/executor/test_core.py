@@ -14,9 +14,13 @@ from hashell.cib.transaction import commit
 from hashelld.core.agents import AgentRunner
 from hashelld.core.effects import AgentEnded, CancelTimer, KillAgent, RunAgent, StartTimer, Tell
 from hashelld.core.events import (
+    Attached,
     ChangeAnswered,
     ChangeWanted,
     CibChanged,
+    ConnectionAnswered,
+    ConnectionLost,
+    ConnectionWanted,
     Member,
     MembersChanged,
     OperationDone,
@@ -24,7 +28,6 @@ from hashelld.core.events import (
     Started,
     View,
 )
-from hashelld.executor import history
 from hashelld.executor.core import QUEUE_MAX, Executor, RecurringDue
 from hashelld.settings import Settings
 
@@ -42,6 +45,7 @@ class Bench:
         self.timers: dict[str, StartTimer] = {}
         self.done: list[OperationDone] = []
         self.killed: list[str] = []
+        self.connections: list[ConnectionWanted] = []
         self.writes = 0
         self.answers = True
         self.asked: list[ChangeWanted] = []
@@ -64,6 +68,8 @@ class Bench:
                     self.killed.append(token)
                 case Tell(ChangeWanted() as change):
                     self.asked.append(change)
+                case Tell(ConnectionWanted() as wanted):
+                    self.connections.append(wanted)
                 case Tell(OperationDone() as done):
                     self.done.append(done)
         while self.asked and self.answers:
@@ -252,17 +258,43 @@ def test_a_fence_device_is_where_the_cluster_started_it(bench):
     assert bench.running == []
 
 
-def test_a_connection_to_a_remote_node_is_refused_in_words(bench):
-    bench.executor._resolve = None
-    root = etree.fromstring(
-        '<rsc_op id="1" operation="start" operation_key="r_start_0" on_node="node1" on_node_uuid="1"'
-        ' transition-key="1:1:0:u"><primitive id="r" class="ocf" provider="pacemaker" type="remote"/>'
-        "<attributes/></rsc_op>"
-    )
-    bench.executor._metadata[history.AgentName("ocf", "pacemaker", "remote")] = None
-    bench.send(OperationWanted(etree.tostring(root), "node1"))
+CONNECTION = (
+    '<rsc_op id="1" operation="{0}" operation_key="r_{0}_{1}" on_node="node1" on_node_uuid="1"'
+    ' transition-key="1:1:0:u">'
+    '<primitive id="r" class="ocf" provider="pacemaker" type="remote"/>'
+    '<attributes CRM_meta_interval="{1}" CRM_meta_timeout="20000" port="5"/></rsc_op>'
+)
+
+
+def test_an_operation_of_a_connection_is_asked_of_those_who_connect_and_recorded_as_they_say(bench):
+    bench.send(OperationWanted(CONNECTION.format("start", 0).encode(), "node1"))
+    (asked,) = bench.connections
+    assert (asked.remote, asked.task, asked.timeout_ms, asked.parameters["port"]) == ("r", "start", 20_000, "5")
+    bench.send(ConnectionAnswered(asked.token, 1, 2, "nobody answers"))
     entry = bench.entry("r_last_failure_0")
-    assert (entry["op-status"], entry["exit-reason"]) == ("3", "remote nodes are not supported")
+    assert (entry["op-status"], entry["rc-code"], entry["exit-reason"]) == ("2", "1", "nobody answers")
+
+
+def test_a_lost_connection_is_looked_at_before_its_interval_is_over(bench):
+    bench.send(OperationWanted(CONNECTION.format("monitor", 60_000).encode(), "node1"))
+    bench.send(ConnectionAnswered(bench.connections[0].token, 0, 0))
+    assert len(bench.connections) == 1
+    bench.send(ConnectionLost("r"))
+    assert len(bench.connections) == 2
+    bench.send(ConnectionAnswered(bench.connections[1].token, 1, 4, "lost"))
+    assert bench.entry("r_last_failure_0")["exit-reason"] == "lost"
+
+
+def test_on_a_remote_node_the_history_is_told_to_whoever_connects_also_when_the_one_before_left_it_unanswered(tmp_path):
+    bench = Bench(tmp_path)
+    bench.answers = False
+    bench.send(Attached("r1", "r1", "c", "node1", publish=True))
+    assert len(bench.asked) >= 1
+    bench.asked.clear()
+    bench.send(Attached("r1", "r1", "c", "node2", publish=True))
+    (again,) = bench.asked
+    assert b'uname="r1"' in again.operations[-1].xml and b'remote_node="true"' in again.operations[-1].xml
+    assert b"join" not in again.operations[-1].xml
 
 
 def test_a_cib_that_lost_this_nodes_history_gets_it_again(bench):
