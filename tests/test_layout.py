@@ -24,7 +24,7 @@ TOGETHER = {"entry_points", "__main__", "testing"}
 #: The daemon's components: each imports core, settings and the library's floors 0 to 5, never a neighbour.
 COMPONENTS = {
     "core", "engine", "cib_manager", "attribute_manager", "controller", "executor", "fencer",
-    "alerts", "ipc", "storage", "remote",
+    "alerts", "ipc", "storage", "remote", "watchdog",
 }
 DAEMON_TOGETHER = {"node", "remote_node", "proxy", "__main__", "simulation"}
 
@@ -44,6 +44,7 @@ DRIVERS = {
     "hashelld/engine/mesh/keyring.py",
     "hashelld/engine/corosync", "hashelld/ipc", "hashelld/storage",
     "hashelld/core/worker.py", "hashelld/remote/transport.py",
+    "hashelld/watchdog/edge.py", "hashelld/watchdog/guard.py",
 }
 #: Heavy libraries, and the only rooms that may use them.
 ONLY_IN = {

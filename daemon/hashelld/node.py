@@ -40,10 +40,14 @@ from hashelld.core.events import (
     MembersChanged,
     OperationDone,
     OperationWanted,
+    SelfFenceWanted,
+    ServicesEnded,
+    ServicesKilled,
     ShutdownWanted,
     Started,
     TransitionEnded,
     TransitionStarted,
+    WatchdogReady,
 )
 from hashelld.engine.engine import Me
 from hashelld.engine.loopback import LoopbackEngine
@@ -64,10 +68,13 @@ from hashelld.settings import Settings
 from hashelld.storage.edge import StorageEdge
 from hashelld.storage.files import make_folder
 from hashelld.storage.restore import Restored, restore
+from hashelld.watchdog.core import Watchdog
+from hashelld.watchdog.edge import WatchdogEdge
 
 #: Everything that hears events, in the order of the path of a change.
 COMPONENTS = (
-    "engine", "cib_manager", "attribute_manager", "controller", "fencer", "executor", "remote", "alerts", "ipc",
+    "engine", "cib_manager", "attribute_manager", "controller", "fencer", "executor", "remote", "watchdog", "alerts",
+    "ipc",
 )
 
 #: Event → components that hear it. MessageOrdered and MessageDirect are not here: the topic's part before the first dot
@@ -75,16 +82,16 @@ COMPONENTS = (
 HEARD_BY: dict[type[Event], tuple[str, ...]] = {
     # The engine last: the view that it may tell at once finds everybody started.
     Started: (
-        "cib_manager", "attribute_manager", "controller", "fencer", "executor", "alerts", "ipc",
-        "engine",
+        "cib_manager", "attribute_manager", "controller", "fencer", "executor", "watchdog",
+        "alerts", "ipc", "engine",
     ),
     Blocked: ("cib_manager", "attribute_manager", "controller", "fencer", "executor"),
     MembersChanged: (
-        "cib_manager", "attribute_manager", "fencer", "executor", "remote", "controller", "alerts", "ipc",
+        "watchdog", "cib_manager", "attribute_manager", "fencer", "executor", "remote", "controller", "alerts", "ipc",
     ),
     ChangeWanted: ("cib_manager",),
     ChangeAnswered: ("ipc", "executor", "controller", "attribute_manager", "fencer", "remote"),
-    CibChanged: ("executor", "remote", "fencer", "attribute_manager", "controller", "alerts", "ipc"),
+    CibChanged: ("executor", "remote", "fencer", "attribute_manager", "controller", "watchdog", "alerts", "ipc"),
     GraphReady: ("controller",),
     OperationWanted: ("executor",),
     OperationDone: ("controller", "alerts", "ipc"),
@@ -100,8 +107,12 @@ HEARD_BY: dict[type[Event], tuple[str, ...]] = {
     TransitionEnded: ("ipc", "alerts"),
     Happened: ("ipc", "alerts"),
     DivergencesKept: ("ipc",),
-    ShutdownWanted: ("controller",),
-    Leaving: ("executor", "remote", "engine"),
+    ShutdownWanted: ("controller", "watchdog"),
+    WatchdogReady: ("watchdog", "fencer", "controller"),
+    SelfFenceWanted: ("watchdog",),
+    ServicesKilled: ("executor",),
+    ServicesEnded: ("watchdog",),
+    Leaving: ("executor", "remote", "watchdog", "engine"),
     ClientAsked: ("controller", "fencer", "attribute_manager", "engine"),
 }
 
@@ -119,6 +130,7 @@ def components(settings: Settings, restored: Restored, engine: Component) -> lis
         Fencer(settings, kept=restored.values),
         Executor(settings),
         Remotes(settings),
+        Watchdog(settings),
         Alerts(settings),
         Ipc(settings),
     ]
@@ -168,7 +180,8 @@ async def run(settings: Settings) -> int:
     proxied = Proxied(ipc, links)
     storage.reply = proxied.performs[Reply]
     dispatcher = Dispatcher(components(settings, restored, engine), HEARD_BY)
-    driver = Driver(dispatcher, [storage, ipc, links, proxied, *engine_edges], storage.keep_input)
+    guard = WatchdogEdge(settings)
+    driver = Driver(dispatcher, [storage, ipc, links, proxied, guard, *engine_edges], storage.keep_input)
     log.info(
         "starting", cluster=settings.cluster, node=settings.node, state_dir=str(settings.state_dir),
         boot=restored.identity.boot, version=str(restored.cib.version), pid=os.getpid(),

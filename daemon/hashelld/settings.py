@@ -66,6 +66,9 @@ class Settings:
     flap_delay_max_ms: int = 60_000
     remote: bool = False
     node_given: bool = True
+    watchdog: str = ""
+    watchdog_timeout_ms: int = 5000
+    panic_action: str = "processes"
     settings_file: Path | None = None
 
     @property
@@ -82,6 +85,7 @@ _NUMBERS = {
     "last_man_standing_window_ms": (1, 3_600_000),
     "join_window_ms": (0, 600_000), "jitter_cap_ms": (200, 60_000), "stall_limit_ms": (1000, 600_000),
     "resume_ms": (0, 5000), "flap_delay_max_ms": (0, 600_000),
+    "watchdog_timeout_ms": (1000, 600_000),
 }
 _SWITCHES = {
     "zeroconf", "two_node", "wait_for_all", "auto_tie_breaker", "last_man_standing", "allow_downscale",
@@ -89,6 +93,7 @@ _SWITCHES = {
 }
 _PATHS = {"state_dir", "run_dir", "key", "log_file"}
 _CHOICES = {
+    "panic_action": ("processes", "reboot", "off", "crash"),
     "engine": ("mesh", "loopback"), "stall_action": ("tell", "kill"),
     "log_level": ("debug", "info", "notice", "warning", "error"),
 }

@@ -387,6 +387,16 @@ class SelfFenceWanted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ServicesKilled(Event):
+    """This node is ending itself, and the processes of its resources are dead: stop what is more than a process."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServicesEnded(Event):
+    """What could be stopped is stopped: the node may end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Leaving(Event):
     """All is stopped here (or the time for it is up): say goodbye and end."""
 
