@@ -183,9 +183,11 @@ def make(values: Mapping[str, Any], settings_file: Path | None = None) -> Settin
     where = str(settings_file) if settings_file else "command line"
     if values.get("remote"):
         # The cluster says what it is called, and what the node is called there, when it connects.
+        # In a container of a bundle, the environment says where to listen.
+        told = os.environ.get("PCMK_remote_port", "")  # noqa: SIM112 - Pacemaker's spelling
+        port = int(told) if told.isdigit() and 0 < int(told) < 65536 else REMOTE_PORT
         values = {
-            "cluster": "remote", "node": "remote", "port": REMOTE_PORT, **values,
-            "node_given": "node" in values,
+            "cluster": "remote", "node": "remote", "port": port, **values, "node_given": "node" in values,
         }
     for key in ("cluster", "node"):
         if key not in values:

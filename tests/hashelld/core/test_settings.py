@@ -56,3 +56,13 @@ def test_a_missing_name_is_said():
 def test_an_unknown_option_is_bad_usage():
     with pytest.raises(BadUsage, match="unrecognized arguments: --frobnicate"):
         from_command_line([*NEEDED, "--frobnicate"])
+
+
+def test_a_remote_node_needs_no_name_and_listens_where_its_container_says(monkeypatch):
+    made = from_command_line(["--remote"])
+    assert (made.remote, made.node_given, made.port) == (True, False, 3121)
+    monkeypatch.setenv("PCMK_remote_port", "9999")
+    assert from_command_line(["--remote", "--node", "r1"]).port == 9999
+    assert from_command_line(["--remote", "--node", "r1"]).node_given
+    assert from_command_line(["--remote", "--port", "5"]).port == 5
+    assert from_command_line(["--cluster", "c", "--node", "n"]).port == 5460
