@@ -157,6 +157,9 @@ class Controller(Coordinator):
             effects.append(Tell(Happened(
                 "dc", "notice", f"{view.dc} coordinates the cluster now", (view.dc,)
             )))
+        if self._leaving == "asked":
+            # Those who had lost this node have taken its wish out of the CIB.
+            effects += self._ask_to_leave(wall_s)
         if not self.is_dc:
             self.state = "S_NOT_DC" if not self._leaving else "S_STOPPING"
             effects += self._give_up("another node coordinates") if was_dc else []
@@ -446,12 +449,16 @@ class Controller(Coordinator):
             self.state = "S_STOPPING"
         return [
             Log("notice", f"leaving the cluster: {reason}"),
-            Tell(AttributeWanted(self._node, "shutdown", str(int(wall_s)))),
+            *self._ask_to_leave(wall_s),
             StartTimer(
                 "escalation", self._option_ms("shutdown-escalation", ESCALATION_MS),
                 TimeIsUp("escalation"),
             ),
         ]
+
+    def _ask_to_leave(self, wall_s: float) -> list[Effect]:
+        """By this the scheduler knows that everything here is to be stopped first."""
+        return [Tell(AttributeWanted(self._node, "shutdown", str(int(wall_s))))]
 
     # --- clients --------------------------------------------------------------------------------------
 
