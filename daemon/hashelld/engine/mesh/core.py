@@ -295,7 +295,8 @@ class MeshEngine(Viewing):
         if isinstance(frame, Resume):
             self._resume_came(link, known, frame, now_ms, out)
             return
-        if peer and peer.link != link and known.hello and known.hello.boot == peer.boot:
+        is_spare = peer and peer.link != link and known.hello and known.hello.boot == peer.boot
+        if peer and is_spare and not self._is_past(peer, frame):
             # It speaks on what was a spare: it has begun anew there.
             self._begin_anew(link, known, now_ms, out)
             peer = self._peers.get(known.name)

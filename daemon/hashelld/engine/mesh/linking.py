@@ -17,7 +17,7 @@ from hashelld.engine.mesh.codec import Ack, Beat, Frame, Hello, Refuse, Resume
 from hashelld.engine.mesh.links import Address, Dial, LinkClose, LinkSend
 from hashelld.engine.mesh.peers import Link, Peer
 from hashelld.engine.mesh.sessions import Session
-from hashelld.engine.mesh.state import State, is_counted
+from hashelld.engine.mesh.state import State, highest_in, is_counted
 from hashelld.engine.mesh.welcome import refusal
 
 #: Addresses of a peer that count, besides that of its link.
@@ -283,6 +283,19 @@ class Linking(State):
         self._early = [(name, link if number == old else number, frame) for name, number, frame in self._early]
         self._doubtful = [(name, link if number == old else number, frame) for name, number, frame in self._doubtful]
         out.append(CancelTimer(f"resume:{peer.name}"))
+
+    def _is_past(self, peer: Peer, frame: Frame) -> bool:
+        """Whether a frame on a spare was said before our connection began: one connection may be slower than another.
+
+        Whoever is in our view, or has promised it, knows of its number; so what tells of lower ones alone is older.
+        Were it newer after all, the next beat would tell.
+        """
+        members, number = self._members, highest_in(frame)
+        if number is None:
+            return False
+        return number < (members.promised if members.is_between else members.view).n and (
+            members.is_between or peer.name in members.names
+        )
 
     def _begin_anew(self, link: int, known: Link, now_ms: int, out: list[Effect]) -> None:
         """What went over the old connection is lost: the spare is a new one."""

@@ -18,7 +18,11 @@ from hashelld.engine.mesh.codec import (
     Goodbye,
     Got,
     Hello,
+    Install,
+    Nack,
     Order,
+    Promise,
+    Propose,
     Refuse,
     Resume,
     Roster,
@@ -107,6 +111,18 @@ def is_counted(frame: Frame) -> bool:
 
 
 _UNCOUNTED = frozenset({Hello, Refuse, Beat, Goodbye, Ack, Resume})
+
+
+def highest_in(frame: Frame) -> int | None:
+    """The highest number of a ballot that a frame tells of; None where it tells of none."""
+    match frame:
+        case Beat(highest=highest) | Nack(highest=highest):
+            return highest
+        case Propose(ballot=ballot) | Promise(ballot=ballot) | Install(ballot=ballot):
+            return ballot.n
+        case Submit(view=view) | Order(view=view) | Got(view=view) | Direct(view=view):
+            return view.n
+    return None
 
 
 def _remembered(values: Mapping[str, bytes]) -> tuple[int, Roster]:
