@@ -42,6 +42,7 @@ class Checker:
     _acknowledged_in: dict[str, int] = field(default_factory=dict)
     _versions: dict[tuple[str, int], tuple[int, int, int]] = field(default_factory=dict)
     _heads: dict[tuple[str, int], int] = field(default_factory=dict)
+    _ready_in: dict[tuple[str, int], View] = field(default_factory=dict)
     _checked_views: set[tuple[str, ViewKey]] = field(default_factory=set)
 
     def watch(self, cluster: Cluster) -> None:
@@ -69,11 +70,7 @@ class Checker:
                 if error_id:
                     self.refused[request] = error
                     return
-                current = self._cluster.nodes[node].cib_manager.view
-                assert current is not None
-                self.acknowledged[request] = current.unique
-                self._acknowledged_in[request] = current.number
-                self._acknowledged_by[request] = current.names
+                self._acknowledge(node, request)
             case CibChanged(_, after):
                 self.changes += 1
                 version = after.version
@@ -82,6 +79,23 @@ class Checker:
                 if now < self._versions.get(life, now):
                     self.fail(f"the version of {node} went back from {self._versions[life]} to {now} [B3]")
                 self._versions[life] = now
+
+    def _acknowledge(self, node: str, request: str) -> None:
+        """Note what was promised: that it is held by a majority of a view, or by a branch alone.
+
+        What is known to be committed when a view ends is answered when the next one has begun. And a node that took a
+        copy answers what is in it already: who committed that is not known, so it is counted as a branch's.
+        """
+        manager = self._cluster.nodes[node].cib_manager
+        view = manager.view
+        assert view is not None, "only members acknowledge"
+        applied = manager.ledger.applied
+        if manager.phase == "gathering":
+            view = self._ready_in.get((node, self._cluster.nodes[node].life), view)
+        known = (applied.view, applied.proposer) == (view.number, view.proposer)
+        self.acknowledged[request] = view.unique and known
+        self._acknowledged_in[request] = view.number
+        self._acknowledged_by[request] = view.names
 
     def _view(self, node: str, view: View) -> None:
         """[A1] A view is the same for all its members."""
@@ -114,6 +128,7 @@ class Checker:
         if view is None or manager.phase != "ready":
             return
         key = (view.number, view.proposer)
+        self._ready_in[life] = view
         applied = ledger.applied
         if (applied.view, applied.proposer) == key and (node.name, key) not in self._checked_views:
             self._checked_views.add((node.name, key))

@@ -35,7 +35,16 @@ from hashelld.core.effects import (
     Store,
     StoreValue,
 )
-from hashelld.core.events import Author, ChangeWanted, CibOperation, Event, GraphReady, Started
+from hashelld.core.events import (
+    Author,
+    ChangeAnswered,
+    ChangeWanted,
+    CibOperation,
+    Event,
+    GraphReady,
+    MembersChanged,
+    Started,
+)
 from hashelld.engine.engine import Me
 from hashelld.engine.mesh.core import MeshEngine
 from hashelld.engine.mesh.links import Dial, LinkClose, LinkSend
@@ -133,7 +142,7 @@ class Node:
         components: list[Component] = [
             MeshEngine(settings, Me(self.name, f"uuid-{self.name}-{disk.identity}", disk.boot, "sim"), values),
             self.cib_manager,
-            Watcher(self.name, cluster.hear),
+            Watcher(self.name, cluster.heard),
         ]
         if cluster.whole:
             components += [
@@ -285,22 +294,37 @@ class Cluster:
             world, self._to_engine,
             lambda node: node in self.nodes and self.nodes[node].up,
         )
+        #: For faults: something happens at a node just now: acknowledged, view, starts, stops, fences.
+        self.moment: Callable[[str, str], None] = lambda kind, node: None
         #: For the checkers: after every event of a node; a service starts; somebody is fenced; a node ends by itself.
         self.after_event: Callable[[Node], None] = lambda node: None
         self.left: Callable[[Node], None] = lambda node: None
         self.service_started: Callable[[str, str], None] = lambda node, resource: None
         self.node_fenced: Callable[[str, str, str], None] = lambda executor, target, action: None
         self.machines = Machines(
-            world, self.names, self._service_started, self._node_fenced, self._power
+            world, self.names, self._service_started, self._service_stopped, self._node_fenced, self._power
         )
 
     def _to_engine(self, node: str, event: Event) -> None:
         self.nodes[node].feed("engine", event)
 
+    def heard(self, node: str, event: Event) -> None:
+        """A node's watcher has heard something."""
+        if isinstance(event, MembersChanged):
+            self.moment("view", node)
+        elif isinstance(event, ChangeAnswered) and not event.error_id and ":" not in event.request:
+            self.moment("acknowledged", node)
+        self.hear(node, event)
+
     def _service_started(self, node: str, resource: str) -> None:
+        self.moment("starts", node)
         self.service_started(node, resource)
 
+    def _service_stopped(self, node: str) -> None:
+        self.moment("stops", node)
+
     def _node_fenced(self, executor: str, target: str, action: str) -> None:
+        self.moment("fences", executor)
         self.node_fenced(executor, target, action)
 
     def _power(self, name: str, on: bool) -> None:

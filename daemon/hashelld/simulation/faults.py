@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hashelld.core.events import CibOperation, ShutdownWanted
 from hashelld.simulation.cluster import Cluster, Node
@@ -37,8 +37,14 @@ KINDS: dict[str, tuple[int, int, bool]] = {
     "loss": (4, 0, False), "delay": (3, 0, False), "disk_stall": (4, 1, False), "disk_full": (3, 1, False),
     "wall_jump": (4, 1, False), "blackout": (1, 0, False), "crash_two": (4, 2, False), "wipe": (2, 1, False),
     "service_dies": (5, 1, True), "agent": (7, 1, True), "fencing": (8, 0, True), "standby": (5, 1, True),
-    "leave": (6, 1, True),
+    "leave": (6, 1, True), "moment": (12, 0, False), "torn": (4, 0, False),
+    "unreachable": (6, 1, True),
 }
+#: What a fault may wait for, so that it comes just then; the later ones happen in whole clusters alone.
+MOMENTS = ("acknowledged", "view", "starts", "starts", "stops", "fences")
+#: What may then befall the node at which it happens, within how many milliseconds.
+BLOWS = ("crash", "power", "pause", "alone")
+SOON_MS = (0.0, 1.0, 25.0)
 #: Faults of one life.
 FAULTS_MIN, FAULTS_MAX = 2, 9
 
@@ -55,14 +61,15 @@ def plan(
         count = KINDS[kind][1]
         nodes = tuple(chance.sample(list(names), count or chance.randint(1, len(names) - 1)))
         lasts_ms = chance.choice((5.0, 80.0, 400.0, 1_300.0, 2_500.0, 4_000.0)) * chance.uniform(0.7, 1.3)
-        found.append((chance.uniform(0, life_ms), number, kind, nodes, lasts_ms, _how(chance, kind, resources)))
+        how = _how(chance, kind, resources, whole=whole)
+        found.append((chance.uniform(0, life_ms), number, kind, nodes, lasts_ms, how))
     return tuple(
         Fault(number, at_ms, kind, nodes, lasts_ms, how)
         for number, (at_ms, _, kind, nodes, lasts_ms, how) in enumerate(sorted(found))
     )
 
 
-def _how(chance: random.Random, kind: str, resources: Sequence[str]) -> str:
+def _how(chance: random.Random, kind: str, resources: Sequence[str], *, whole: bool) -> str:
     match kind:
         case "crash_in_event":
             return str(chance.randint(0, 120))
@@ -77,6 +84,13 @@ def _how(chance: random.Random, kind: str, resources: Sequence[str]) -> str:
         case "agent":
             action = chance.choice(("start", "stop", "stop", "monitor"))
             return f"{chance.choice(list(resources))} {action} {chance.choice(('fail', 'hang'))}"
+        case "moment":
+            moment = chance.choice(MOMENTS) if whole else chance.choice(MOMENTS[:2])
+            return f"{moment} {chance.choice(BLOWS)} {chance.uniform(0.0, chance.choice(SOON_MS)):.3f}"
+        case "unreachable":
+            return f"{chance.choice(('fail', 'fail', 'hang'))} {chance.choice(BLOWS)}"
+        case "torn":
+            return f"{chance.uniform(0.0, chance.choice(SOON_MS[:2])):.3f}"
         case "fencing":
             return chance.choice(("fail", "fail", "hang", "lie"))
     return ""
@@ -91,6 +105,17 @@ class Doer:
         self.suspects: set[str] = set()
         self.active = 0
         self.wiped: set[str] = set()
+        #: What waits for a moment of some kind: it is told at which node that came.
+        self._armed: list[tuple[str, Callable[[str], None]]] = []
+        cluster.moment = self._now
+
+    def _now(self, kind: str, node: str) -> None:
+        """The next fault that waits for this comes now."""
+        for place, (awaited, act) in enumerate(self._armed):
+            if awaited == kind:
+                del self._armed[place]
+                act(node)
+                return
 
     def do(self, fault: Fault) -> None:
         getattr(self, "_" + fault.kind)(fault)
@@ -175,6 +200,34 @@ class Doer:
         node.wall_offset_s += float(fault.how)
         self._later(fault, lambda: setattr(node, "wall_offset_s", 0.0))
 
+    # --- just then
+
+    def _moment(self, fault: Fault) -> None:
+        """Something befalls the node at which something happens next."""
+        kind, blow, soon_ms = fault.how.split()
+        do = getattr(self, "_" + blow)
+
+        def now(node: str) -> None:
+            self._cluster.world.after(float(soon_ms), do, replace(fault, nodes=(node,)))
+
+        self._armed.append((kind, now))
+
+    def _torn(self, fault: Fault) -> None:
+        """The disks of some are slow, and all lose their power when something is acknowledged next: what counts on
+        writes that were under way is lost."""
+        self.suspects.update(self._cluster.names)
+        for node in self._nodes(fault):
+            node.disk.stall(fault.lasts_ms)
+
+        def now(node: str) -> None:
+            self._cluster.world.after(float(fault.how), self._blackout, fault)
+
+        self._armed.append(("acknowledged", now))
+
+    def _alone(self, fault: Fault) -> None:
+        """A node is cut off from all others."""
+        self._partition(fault)
+
     # --- network
 
     def _partition(self, fault: Fault) -> None:
@@ -251,6 +304,13 @@ class Doer:
         machines.fencing = fault.how
         self._later(fault, lambda: setattr(machines, "fencing", "work"))
 
+    def _unreachable(self, fault: Fault) -> None:
+        """Something befalls a node, and no device can fence it as long as that lasts: nothing of it may run
+        elsewhere."""
+        how, blow = fault.how.split()
+        self._fencing(replace(fault, how=how))
+        getattr(self, "_" + blow)(fault)
+
     # --- people
 
     def _standby(self, fault: Fault) -> None:
@@ -279,6 +339,7 @@ class Doer:
     def heal(self) -> None:
         """Everything works again from now on; what is down is started."""
         cluster = self._cluster
+        self._armed.clear()
         cluster.network.heal()
         cluster.machines.fencing = "work"
         for name, machine in cluster.machines.all.items():

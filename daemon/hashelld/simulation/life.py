@@ -79,7 +79,7 @@ def live(
         _begin(cluster)
         for fault in planned:
             if only is None or fault.number in only:
-                world.after(fault.at_ms, lambda fault=fault: doer.do(fault))
+                world.after(fault.at_ms, doer.do, fault)
         _write_for(cluster, checker, life_ms, 0.25 if whole else 0.6)
         rest_ms = _come_to_rest(cluster, checker, doer)
         checker.at_the_end()

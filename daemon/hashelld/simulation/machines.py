@@ -44,14 +44,16 @@ class Machine:
 
 
 class Machines:
-    """All of them, and the fence devices that reach each. `started` is told of each service that begins to run."""
+    """All of them, and the fence devices that reach each. `started` is told of each service that begins to run,
+    `stopped` of each node that has stopped one."""
 
     def __init__(
         self, world: World, names: tuple[str, ...], started: Callable[[str, str], None],
-        fenced: Callable[[str, str, str], None], power: Callable[[str, bool], None],
+        stopped: Callable[[str], None], fenced: Callable[[str, str, str], None], power: Callable[[str, bool], None],
     ) -> None:
         self._world = world
         self._started = started
+        self._stopped = stopped
         self._fenced = fenced
         self._power = power
         self.all = {name: Machine(name) for name in names}
@@ -131,6 +133,7 @@ class Machines:
                 code = 143
             elif action == "stop":
                 machine.services.discard(resource)
+                self._stopped(machine.name)
             elif action == "monitor":
                 code = 0 if resource in machine.services else 7
             elif action == "start" and resource not in machine.services:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import pytest
 
-from hashelld.core.events import Leaving
+from hashelld.core.events import Leaving, ShutdownWanted
 from hashelld.engine.mesh import core as mesh_core
 from hashelld.engine.mesh.sessions import Session
 from hashelld.simulation.checkers import Broken, Checker
 from hashelld.simulation.cluster import Cluster
 from hashelld.simulation.life import configuration, live, write
+from hashelld.simulation.network import Network
 from hashelld.simulation.shrink import fewest
 from hashelld.simulation.world import World
 
@@ -220,6 +221,29 @@ def test_while_no_device_can_fence_a_frozen_node_its_service_stays_where_it_is()
     assert cluster.machines.running("r1") not in ([], [home])
 
 
+def test_a_node_that_was_lost_while_it_wanted_to_leave_leaves_when_it_is_back():
+    """Those that lost it took its wish out of the CIB, and nobody else would say it again."""
+    world, cluster, checker = whole(3)
+    (home,) = cluster.machines.running("r1")
+    checker.suspects = {home}
+    cluster.machines.fencing = "fail"
+    cluster.machines.all[home].broken["r1", "stop"] = "hang"
+    cluster.nodes[home].feed("", ShutdownWanted("test"))
+    world.run_for(30)
+    cluster.nodes[home].pause()
+    world.run_for(2_000)
+    cluster.machines.all[home].broken.clear()
+    cluster.nodes[home].resume()
+    world.run_for(200)
+    cluster.machines.fencing = "work"
+    world.run_for(8_000)
+
+    assert not cluster.nodes[home].up
+    assert checker.fenced == []
+    (now,) = cluster.machines.running("r1")
+    assert now != home
+
+
 def test_a_node_that_joins_never_makes_a_healthy_member_lost():
     """Its connections come up one after the other, and a proposal of its without a member would be a loss."""
     for seed in range(1, 9):
@@ -322,3 +346,28 @@ def test_a_link_that_stays_torn_ends_the_view():
     world.run_for(1500)
 
     assert "node2" not in view(cluster, "node1").names or "node1" not in view(cluster, "node2").names
+
+
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_what_a_slow_connection_brings_late_is_no_sign_that_a_peer_has_begun_anew(seed, monkeypatch):
+    """Both dial, the lower name chooses; what it had said before on the other connection comes when a view is there."""
+    send = Network._send
+
+    def slow(self, wire, side, frame):
+        if wire.ends[0].node == "node2" and wire.ends[side].node == "node2":
+            wire.ends[side].arrives_ms = max(wire.ends[side].arrives_ms, 1_400.0)
+        send(self, wire, side, frame)
+
+    monkeypatch.setattr(Network, "_send", slow)
+    world = World(seed)
+    checker = Checker(seed)
+    cluster = Cluster(world, 2, checker.hear, keep_log=True)
+    checker.watch(cluster)
+    for name in cluster.names:
+        cluster.nodes[name].start()
+    world.run_for(300)
+    assert {view(cluster, name).names for name in cluster.names} == {("node1", "node2")}
+    views = len(checker.views)
+    world.run_for(2_000)
+
+    assert len(checker.views) == views
