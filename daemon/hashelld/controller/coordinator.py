@@ -58,6 +58,10 @@ RETRY_MS = 300
 SCHEDULER_MS = 120_000
 #: Pause after a question that had no answer; doubled each time, up to the last.
 ASK_AGAIN_MS, ASK_AGAIN_MAX_MS = 1000, 60_000
+#: After a decision that nothing is to be done, changes of these kinds wait until so long after the question: who
+#: writes without end what changes nothing for the resources must not keep every core busy with decisions.
+DECIDE_AGAIN_MS = 100
+PATIENT = frozenset({"Configuration change", "Transient attribute change"})
 #: Questions in a row without an answer after which a DC that is told to leave just leaves.
 FAILURES_MAX = 3
 #: Answers in a row that may be thrown away because the CIB had changed meanwhile. Then the newest
@@ -72,7 +76,7 @@ SENT_DIRECTLY = frozenset({"notify", "cancel", "delete", "lrm_delete"})
 
 @dataclass(frozen=True, slots=True)
 class TimeIsUp(Event):
-    """A timer ended; `what` is join, grace, retry, recheck, ask, escalation or wait:NUMBER."""
+    """A timer ended; `what` is join, grace, retry, recheck, ask, pause, escalation or wait:NUMBER."""
 
     what: str
 
@@ -96,6 +100,8 @@ class Coordinator:
         self._need = ""
         self._asked = 0
         self._asks = 0
+        self._asked_ms = 0
+        self._nothing_to_do = False
         self._notices: list[Event] = []
         self._failures = 0
         self._stale = 0
@@ -205,7 +211,8 @@ class Coordinator:
             effects += self._announce(TransitionEnded(self._walk.number, "aborted", reason))
             self._walk = None
         self._need, self._asked, self._stale, self._retrying = "", 0, 0, False
-        effects += [CancelTimer(one) for one in ("join", "retry", "recheck", "ask")]
+        self._nothing_to_do = False
+        effects += [CancelTimer(one) for one in ("join", "retry", "recheck", "ask", "pause")]
         return effects
 
     # --- the one next step ----------------------------------------------------------------------------
@@ -215,7 +222,7 @@ class Coordinator:
         if not self.is_dc:
             return []
         if completion is Completion.RESTART:
-            self._need = self._need or reason
+            self._need = reason if self._need in PATIENT else self._need or reason
         if self._walk is not None:
             self._walk.abort(reason, completion=completion)
         return []
@@ -238,7 +245,7 @@ class Coordinator:
                 self.state = "S_INTEGRATION"
                 return effects + self._retry_later()
             if not self._asked:
-                effects += self._ask(wall_s)
+                effects += self._pause(now_ms) or self._ask(now_ms, wall_s)
             self.state = "S_POLICY_ENGINE"
             return effects
         if self._asked:
@@ -277,8 +284,16 @@ class Coordinator:
         devices = resources is not None and resources.find(".//primitive[@class='stonith']")
         return enabled is not False and startup is not False and devices is not None
 
-    def _ask(self, wall_s: float) -> list[Effect]:
+    def _pause(self, now_ms: int) -> list[Effect]:
+        """A timer to wait for before the next question, where it can wait."""
+        left_ms = self._asked_ms + DECIDE_AGAIN_MS - now_ms
+        if not self._nothing_to_do or self._need not in PATIENT or left_ms <= 0:
+            return []
+        return [StartTimer("pause", left_ms, TimeIsUp("pause"))]
+
+    def _ask(self, now_ms: int, wall_s: float) -> list[Effect]:
         self._need = ""
+        self._asked_ms = now_ms
         self._asks += 1
         self._asked = self._asks
         self._number += 1
@@ -307,6 +322,7 @@ class Coordinator:
         jobs = int(limit) if limit.isdigit() and int(limit) else NODE_JOBS_MAX
         walk = self._walk = Walk(graph, self._uuid, now_ms, jobs)
         self.transition = walk.number
+        self._nothing_to_do = not graph.synapses
         effects = self._recheck(event.recheck_at_s, wall_s)
         if self._need:
             walk.abort(self._need)

@@ -43,8 +43,9 @@ from hashelld.storage.journal import TRIM_ABOVE, Journal
 
 #: Effects that may wait in one lane; the CIB manager bounds what it has in flight far below this.
 WAITING_MAX = 20_000
-#: Seconds for which a CIB waits for newer ones: what the journal has is safe already.
-GATHER_S = 0.1
+#: Seconds for which a CIB waits for newer ones (what the journal has is safe already), and seconds between two where
+#: they come without end: each costs four syncs that the journal's own would have to wait for.
+GATHER_S, BETWEEN_S = 0.1, 1.0
 
 Feed = Callable[[str, Event], None]
 Perform = Callable[[str, Effect], None]
@@ -55,10 +56,14 @@ Answers = list[tuple[str, Event]]
 class _Lane:
     """A thread, what waits for it, and whether its disk works."""
 
-    def __init__(self, name: str, perform: Callable[[Work], Answers], gather_s: float = 0.0) -> None:
+    def __init__(
+        self, name: str, perform: Callable[[Work], Answers], gather_s: float = 0.0, between_s: float = 0.0
+    ) -> None:
         self.name = name
         self._perform = perform
         self._gather_s = gather_s
+        self._between_s = between_s
+        self._last_s = 0.0
         self._waiting: Work = []
         self._wake = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -90,12 +95,14 @@ class _Lane:
         while True:
             await self._wake.wait()
             if self._gather_s and not self._urgent.is_set():
+                wait_s = max(self._gather_s, self._last_s + self._between_s - loop.time())
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._urgent.wait(), self._gather_s)
+                    await asyncio.wait_for(self._urgent.wait(), wait_s)
             self._wake.clear()
             self._urgent.clear()
             batch, self._waiting = self._waiting, []
             if batch:
+                self._last_s = loop.time()
                 for component, event in await loop.run_in_executor(self.thread, self._perform, batch):
                     feed(component, event)
             if self._ended and not self._waiting:
@@ -112,7 +119,7 @@ class StorageEdge:
         keeps: Callable[[bytes, Mapping[str, Any]], bool],
     ) -> None:
         self._quick = _Lane("journal", self._write_quickly)
-        self._slow = _Lane("storage", self._write_slowly, GATHER_S)
+        self._slow = _Lane("storage", self._write_slowly, GATHER_S, BETWEEN_S)
         self.performs: dict[type[Effect], Perform] = {
             JournalAppend: self._quick.put, StoreValue: self._quick.put,
             Store: self._queue_store, Archive: self._slow.put, ReadHistory: self._slow.put,

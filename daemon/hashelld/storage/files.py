@@ -25,8 +25,11 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Put `data` at `path`: afterwards the file is the old one or the new one, never a part. Raises StorageFailed."""
+def write_whole(path: Path, data: bytes, mode: int = 0o600, *, durable: bool = True) -> None:
+    """Put `data` at `path`: afterwards the file is the old one or the new one, never a part. Raises StorageFailed.
+
+    Not `durable`: after a power cut it may be gone, or empty. For what nobody's promise hangs on.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
@@ -34,11 +37,13 @@ def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
             view = memoryview(data)
             while view:
                 view = view[os.write(handle, view) :]
-            os.fsync(handle)
+            if durable:
+                os.fsync(handle)
         finally:
             os.close(handle)
         temporary.replace(path)
-        sync_folder(path.parent)
+        if durable:
+            sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise StorageFailed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import bz2
 import re
+from collections import deque
 from pathlib import Path
 
 from hashelld.storage.files import make_folder, sweep, write_whole
@@ -21,8 +22,8 @@ class Inputs:
         self.folder = folder
         make_folder(folder)
         sweep(folder)
-        numbers = self._numbers()
-        self._next = numbers[-1] + 1 if numbers else 0
+        self._there = deque(self._numbers())
+        self._next = self._there[-1] + 1 if self._there else 0
         self._last = b""
 
     def keep(self, cib: bytes) -> str:
@@ -30,11 +31,13 @@ class Inputs:
         if cib == self._last and self._next:
             return f"pe-input-{self._next - 1}.bz2"
         name = f"pe-input-{self._next}.bz2"
-        write_whole(self.folder / name, bz2.compress(cib, 1), 0o640)
+        # Not synced: they are written for every decision, and each sync would hold up those that somebody waits for.
+        write_whole(self.folder / name, bz2.compress(cib, 1), 0o640, durable=False)
+        self._there.append(self._next)
         self._next += 1
         self._last = cib
-        for number in self._numbers()[:-KEPT]:
-            (self.folder / f"pe-input-{number}.bz2").unlink(missing_ok=True)
+        while len(self._there) > KEPT:
+            (self.folder / f"pe-input-{self._there.popleft()}.bz2").unlink(missing_ok=True)
         return name
 
     def _numbers(self) -> list[int]:

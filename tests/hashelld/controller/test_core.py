@@ -52,6 +52,33 @@ def test_standby_moves_the_resource_and_the_monitor_with_it(make_cluster):
     assert {c[0] for c in cluster.calls[before:]} == {now}
 
 
+def test_a_stream_of_changes_that_matter_to_nobody_is_decided_about_ten_times_a_second(make_cluster):
+    cluster = make_cluster(DUMMY)
+    asked = len(cluster.summaries)
+    for number in range(100):
+        cluster.change("modify", STANDBY.format(1, "off").replace("standby", f"x{number % 7}"), "nodes")
+        cluster.run(0.01)
+    assert 5 <= len(cluster.summaries) - asked <= 12
+    # What follows on it is not forgotten.
+    (home,) = cluster.where("web")
+    cluster.change("modify", STANDBY.format(home[-1], "on"), "nodes")
+    cluster.run(5)
+    assert cluster.where("web") != {home}
+
+
+def test_the_loss_of_a_node_is_decided_about_at_once_whatever_was_decided_just_before(make_cluster):
+    cluster = make_cluster(DUMMY)
+    (home,) = cluster.where("web")
+    cluster.change("modify", STANDBY.format(1, "off").replace("standby", "x"), "nodes")
+    cluster.run(0.05)
+    cluster.change("modify", STANDBY.format(1, "off").replace("standby", "y"), "nodes")
+    cluster.nodes[home].up = False
+    cluster.active["web"].discard(home)
+    cluster.meet(*(name for name in cluster.nodes if name != home))
+    cluster.run(0.09)
+    assert len(cluster.where("web")) == 1
+
+
 def test_a_failed_start_moves_the_resource_for_good(make_cluster):
     cluster = make_cluster(DUMMY, meet=False)
     cluster.broken["node1", "web", "start"] = 1

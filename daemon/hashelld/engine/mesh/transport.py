@@ -43,6 +43,8 @@ DIAL_S = 3.0
 WAITING_MAX = 64 * 1024 * 1024
 #: Addresses of this machine that peers are told.
 ADDRESSES_MAX = 4
+#: Bytes of frames for one peer that wait until the loop's pass is over, so that they leave in one write.
+TOGETHER_BYTES = 32 * 1024
 #: Seconds for what was sent last to leave when a connection is closed.
 LINGER_S = 0.5
 
@@ -104,6 +106,8 @@ class _Connection(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.reader = Reader()
         self.closing = False
+        self.unsent: list[bytes] = []
+        self.unsent_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -133,12 +137,26 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.owner.closed(self, _reason(exc))
 
+    def put(self, data: bytes) -> None:
+        """To be sent with the next flush, or now when that is much."""
+        self.unsent.append(data)
+        self.unsent_bytes += len(data)
+        if self.unsent_bytes > TOGETHER_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """What waits leaves now."""
+        unsent, self.unsent, self.unsent_bytes = self.unsent, [], 0
+        if unsent and self.transport is not None and not self.transport.is_closing():
+            self.transport.write(b"".join(unsent))
+
     def close(self) -> None:
         """End it after what was sent; once only.
 
         A TLS transport that is closed twice forgets its protocol, and to abort it raises; this holds for Python
         3.11.2 (asyncio/sslproto.py), which Debian 12 has.
         """
+        self.flush()
         if self.transport and not self.transport.is_closing():
             self.transport.close()
 
@@ -165,6 +183,7 @@ class Transport:
         self.is_busy = is_busy
         self.feed: Feed = lambda component, event: None
         self._links: dict[int, _Connection] = {}
+        self._waiting: dict[int, _Connection] = {}
         self._next = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._socket: socket.socket | None = None
@@ -314,10 +333,18 @@ class Transport:
             connection = self._links.get(link)
             if connection is None or connection.transport is None or connection.closing:
                 continue
-            connection.transport.write(data)
+            connection.put(data)
+            if not self._waiting:
+                asyncio.get_running_loop().call_soon(self._flush)
+            self._waiting[link] = connection
             if connection.transport.get_write_buffer_size() > WAITING_MAX:
                 self.closed(connection, "it does not read what it is sent", faulty=True)
                 connection.abort()
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for connection in waiting.values():
+            connection.flush()
 
     def _close(self, name: str, effect: Effect) -> None:
         assert isinstance(effect, LinkClose)
