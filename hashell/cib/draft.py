@@ -50,6 +50,8 @@ class Draft:
         self._histories: set[etree._Element] = set()
         self._touched = Touched()
         self._root: etree._Element | None = None
+        #: Attributes of <cib> that are not set yet: nobody sees them before a path is looked up, or the end.
+        self._due: dict[str, str] = {}
 
     def apply(self, operations: Sequence[Operation], stamp: Mapping[str, str]) -> bool:
         """Carry out a transaction; `version` is then what it led to. False when it must stand in a draft after this
@@ -62,6 +64,8 @@ class Draft:
             return self._commit(operations, stamp)
         if self._root is None:
             self._root = self.before.copy_root()
+        if any(operation.path.startswith("/") for operation in operations):
+            self._set_due()
         touched = Touched()
         try:
             _carry_out(self._root, operations, touched)
@@ -89,6 +93,7 @@ class Draft:
             return self._alone
         if not self._done or self._root is None:
             return Drafted(self.before, None, changed=False, configuration_changed=False)
+        self._set_due()
         after = Cib(self._root)
         patch = make_patch(self.before, after, self._touched)
         return Drafted(after, patch, changed=True, configuration_changed=self.configuration_changed)
@@ -108,15 +113,21 @@ class Draft:
     ) -> None:
         assert self._root is not None, "it was just changed"
         self.version = self.version.after(configuration_changed=places.configuration)
-        self.version.write_to(self._root)
-        for name, value in stamp.items():
-            self._root.set(name, value)
+        self._due.update(stamp)
         self.configuration_changed = self.configuration_changed or places.configuration
         self.closed = places.alone
         self._done.append((operations, stamp))
         self._histories |= places.histories
         self._touched.parts |= touched.parts
         self._touched.wholes |= touched.wholes
+
+    def _set_due(self) -> None:
+        assert self._root is not None, "there is a copy"
+        if self._done:
+            self.version.write_to(self._root)
+        for name, value in self._due.items():
+            self._root.set(name, value)
+        self._due.clear()
 
     def _rebuild(self) -> None:
         """As before the last transaction: all that went well once more, on a new copy."""
@@ -126,10 +137,13 @@ class Draft:
         self._done = []
         self._histories = set()
         self._touched = Touched()
+        self._due.clear()
         self.configuration_changed = False
         for operations, stamp in done:
             assert self._root is not None, "it was copied above"
             touched = Touched()
+            if any(operation.path.startswith("/") for operation in operations):
+                self._set_due()
             _carry_out(self._root, operations, touched)
             deletes = any(operation.kind == "delete" for operation in operations)
             self._keep(operations, stamp, touched, _Places(self._root, touched, deletes))

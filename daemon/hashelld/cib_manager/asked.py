@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -80,6 +81,13 @@ class Asked:
             if pending:
                 pending.delivered = True
 
+    def request(self, write: Write | None) -> str:
+        """Who waits for this write here; empty for nobody."""
+        if write is None or (write.origin, write.boot) != (self.node, self.boot):
+            return ""
+        pending = self._pending.get(write.counter)
+        return pending.request if pending else ""
+
     def take(self, write: Write) -> Pending | None:
         """What waits for this write here, once."""
         if write.origin != self.node or write.boot != self.boot:
@@ -127,9 +135,13 @@ def check_epochs(version: Version, write: Write) -> None:
 
 def stamp(write: Write) -> dict[str, str]:
     """Who wrote when, as Pacemaker notes it in <cib>; the same on every node because the asker says the time."""
-    when = datetime.fromtimestamp(write.when_s, UTC)
     return {
-        "cib-last-written": when.strftime("%a %b %e %H:%M:%S %Y"),
+        "cib-last-written": _written(write.when_s),
         "update-origin": write.node, "update-client": (write.command or "hashell").split(" ")[0],
         "update-user": write.user or "root",
     }
+
+
+@lru_cache(maxsize=16)
+def _written(when_s: int) -> str:
+    return datetime.fromtimestamp(when_s, UTC).strftime("%a %b %e %H:%M:%S %Y")

@@ -63,6 +63,7 @@ from hashelld.core.events import (
     Author,
     Blocked,
     ChangeAnswered,
+    ChangeCommitted,
     ChangeWanted,
     CibChanged,
     Event,
@@ -628,6 +629,10 @@ class CibManager:
             self.applied.add(result)
         if done.changed:
             self.cib = done.after
+            for entry, result in zip(taken, done.results, strict=True):
+                request = "" if result.error_id else self._asked.request(entry.write)
+                if request:
+                    out.append(Tell(ChangeCommitted(request, result.version)))
             self._changed(taken, before, done, out)
         for entry, result in zip(taken, done.results, strict=True):
             if entry.write:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import traceback
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hashelld.core.component import Component
@@ -67,8 +67,12 @@ class Dispatcher:
     ) -> list[Performed]:
         """Let `component` (empty: all that hear this kind) hear an event, and all what components tell one another
         then."""
+        return list(self.delivering(component, event, now_ms, wall_s))
+
+    def delivering(self, component: str, event: Event, now_ms: int, wall_s: float) -> Iterator[Performed]:
+        """As `deliver`, each effect as soon as it is asked for: what peers and clients wait for leaves before the rest
+        is worked out. To be taken to its end."""
         queue: deque[tuple[str, Event]] = deque([(component, event)])
-        out: list[Performed] = []
         steps = 0
         while queue:
             steps += 1
@@ -77,14 +81,13 @@ class Dispatcher:
             for name in (to,) if to else self._listeners(current):
                 for effect in self._receive(name, current, now_ms, wall_s):
                     if not isinstance(effect, _INSIDE):
-                        out.append((name, effect))
+                        yield name, effect
                     elif isinstance(effect, Tell):
                         queue.append(("", effect.event))
                     elif isinstance(effect, Multicast):
                         queue.append(("engine", MulticastWanted(effect.topic, effect.payload)))
                     else:
                         queue.append(("engine", SendWanted(effect.to, effect.topic, effect.payload)))
-        return out
 
     def _receive(self, name: str, event: Event, now_ms: int, wall_s: float) -> list[Effect]:
         component = self.components.get(name)

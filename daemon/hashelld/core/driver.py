@@ -7,10 +7,15 @@ Out: nothing; it ends with an exit code when a component asks for Exit, or the e
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -36,6 +41,10 @@ WAITING_HIGH = 2_000
 PASS_MS = 20
 #: Milliseconds of one event's work above which the log says so. Source: the budget of one callback.
 SLOW_MS = 100
+#: Threads for what blocks now and then.
+OTHER_THREADS = 4
+#: Seconds after which a thread gives way to one that waits: what is durable must be told soon.
+SWITCH_S = 0.0005
 #: Seconds that edges get to end.
 STOP_S = 5.0
 
@@ -51,6 +60,13 @@ class Edge(Protocol):
     async def start(self, feed: Feed) -> None: ...
 
     async def stop(self) -> None: ...
+
+
+def as_main_thread() -> None:
+    """Give the calling thread the main thread's priority. Threads do not inherit it (what a daemon starts shall run as
+    everybody else does), and one that waits for the processor while it holds the interpreter's lock holds up all."""
+    with suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, os.getpid()))
 
 
 class Driver:
@@ -83,6 +99,8 @@ class Driver:
     async def run(self, first: Iterable[Event]) -> int:
         """Start edges, tell `first` to all that hear it, go on until Exit; the exit code. Raises HashellError."""
         loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(OTHER_THREADS, "other", initializer=as_main_thread))
+        sys.setswitchinterval(SWITCH_S)
         self._end = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
@@ -130,7 +148,7 @@ class Driver:
         while self._waiting:
             component, event = self._waiting.popleft()
             before = time.monotonic()
-            for name, effect in self._dispatcher.deliver(
+            for name, effect in self._dispatcher.delivering(
                 component, event, int(before * 1000), time.time()
             ):
                 self._do(name, effect)

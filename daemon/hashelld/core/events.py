@@ -155,6 +155,15 @@ class ChangeAnswered(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeCommitted(Event):
+    """A change has its version and can no more be lost. Told before CibChanged, to who answers clients: they need not
+    wait until every room has heard of it. ChangeAnswered follows, after CibChanged."""
+
+    request: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class CibChanged(Event):
     """The CIB of this node has a new version (`patch` is the change in Pacemaker's format, empty after a whole
     transfer)."""

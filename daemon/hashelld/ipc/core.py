@@ -25,6 +25,7 @@ from hashelld.core.events import (
     AttributeWanted,
     Author,
     ChangeAnswered,
+    ChangeCommitted,
     ChangeWanted,
     CibChanged,
     CibOperation,
@@ -146,6 +147,8 @@ class Ipc:
                 return [Notify(messages.MembersNotice(self._info()))]
             case MessageOrdered(topic=topic, origin=origin, payload=payload):
                 return self._socket_told(origin, payload) if topic == SOCKET_TOPIC else []
+            case ChangeCommitted(request, version) if request.startswith(_REQUEST):
+                return [Reply(int(request.removeprefix(_REQUEST)), messages.Applied(version))]
             case ChangeAnswered(request) if request.startswith(_REQUEST):
                 return self._change_answered(event)
         return []

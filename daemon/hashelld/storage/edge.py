@@ -23,6 +23,7 @@ from hashell.cib.versions import Version
 from hashell.errors import HashellError, NotFound
 from hashell.wire import messages
 from hashell.wire.failures import failure_of
+from hashelld.core.driver import as_main_thread
 from hashelld.core.effects import (
     Archive,
     Effect,
@@ -68,7 +69,7 @@ class _Lane:
         self._wake = asyncio.Event()
         self._urgent = asyncio.Event()
         self._ended = False
-        self.thread = ThreadPoolExecutor(1, name)
+        self.thread = ThreadPoolExecutor(1, name, initializer=as_main_thread)
         self._task: asyncio.Task[None] | None = None
 
     def start(self, feed: Feed) -> None:

@@ -43,7 +43,7 @@ DIAL_S = 3.0
 WAITING_MAX = 64 * 1024 * 1024
 #: Addresses of this machine that peers are told.
 ADDRESSES_MAX = 4
-#: Bytes of frames for one peer that wait until the loop's pass is over, so that they leave in one write.
+#: Bytes of frames for one peer that wait until the loop's pass is over, so that all but the first leave in one write.
 TOGETHER_BYTES = 32 * 1024
 #: Seconds for what was sent last to leave when a connection is closed.
 LINGER_S = 0.5
@@ -333,10 +333,14 @@ class Transport:
             connection = self._links.get(link)
             if connection is None or connection.transport is None or connection.closing:
                 continue
-            connection.put(data)
-            if not self._waiting:
-                asyncio.get_running_loop().call_soon(self._flush)
-            self._waiting[link] = connection
+            if link in self._waiting:
+                connection.put(data)
+            else:
+                # The first of a pass leaves at once: often it is all that somebody waits for.
+                if not self._waiting:
+                    asyncio.get_running_loop().call_soon(self._flush)
+                self._waiting[link] = connection
+                connection.transport.write(data)
             if connection.transport.get_write_buffer_size() > WAITING_MAX:
                 self.closed(connection, "it does not read what it is sent", faulty=True)
                 connection.abort()
