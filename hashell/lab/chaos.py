@@ -1,6 +1,8 @@
 """`hashell chaos`: faults by chance from a seed against a cluster on this machine, and an audit after each.
 
     hashell chaos --seed 7 --faults 20
+    hashell chaos --live --list            (live.py: fault by fault, with a table of outages)
+    hashell chaos --simulate --seeds 1-100 (the daemon's own room: whole clusters in one process)
 
 A run is a story (scenario.py) that a seed makes up: each fault is done, the service must be there on exactly one node,
 the fault is healed, and the nodes must agree again on view, coordinator and CIB. At most one node is away at a time, so
@@ -82,6 +84,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """The command; 0 when every audit held."""
+    if "--live" in argv:
+        from hashell.lab.live import main as live
+
+        return live([word for word in argv if word != "--live"])
     try:
         options = parser().parse_args(argv)
         if not 3 <= options.nodes <= 8 or not 1 <= options.faults <= FAULTS_MAX:

@@ -204,6 +204,9 @@ class LocalCluster:
         env = {name: value for name, value in os.environ.items() if not name.startswith(gone)}
         env[processes.MARK] = str(self.place(node).run)
         env["PYTHONPATH"] = import_path()
+        if env.pop("PYTHONDONTWRITEBYTECODE", ""):
+            # An installed daemon is compiled: one that compiles itself at each start takes seconds for it.
+            env["PYTHONPYCACHEPREFIX"] = str(self.folder / "compiled")
         return env
 
     def start_node(self, node: str, *extra: str) -> None:

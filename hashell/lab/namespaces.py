@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -121,6 +122,7 @@ class Network:
         self._folder = folder
         self._machines: dict[str, Machine] = {}
         self._ports = itertools.count(1)
+        self._cables: dict[str, subprocess.Popen[bytes]] = {}
         self._bridge = self._hold("bridge", folder / "bridge", "")
         for number in range(bridges):
             name = f"br{number}"
@@ -179,6 +181,47 @@ class Network:
         """Pull a machine's cable (`link` counts from 0), or plug it in again. Raises NotFound."""
         self._bridge.do("ip", "link", "set", self.machine(name).ports[link], "down" if cut else "up")
 
+    def replace_cable(self, name: str, delay_ms: float, jitter_ms: float, loss: float, duplicates: float) -> None:
+        """Put a bad cable (cable.py) between a machine's first interface and the bridge. Raises NoNamespaces."""
+        program = [sys.executable, "-I", "-S", str(Path(__file__).with_name("cable.py"))]
+        machine = self.machine(name)
+        self.mend_cable(name)
+        # Checksums and segments must be as on a wire: the kernel would leave them to hardware that is not there.
+        for place in self._machines.values():
+            place.do(*program, "--plain", "eth0")
+        one, other = f"{machine.ports[0]}a", f"{machine.ports[0]}b"
+        self._bridge.do("ip", "link", "add", one, "type", "veth", "peer", "name", other)
+        self._bridge.do("ip", "link", "set", machine.ports[0], "nomaster")
+        self._bridge.do("ip", "link", "set", other, "master", "br0", "up")
+        self._bridge.do("ip", "link", "set", one, "up")
+        process = subprocess.Popen(
+            [
+                *self._bridge.words(), *program, machine.ports[0], one, str(delay_ms), str(jitter_ms), str(loss),
+                str(duplicates), "1",
+            ],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env={"PATH": os.environ.get("PATH", ""), processes.MARK: str(self._bridge.run)},
+        )
+        self._cables[name] = process
+        assert process.stdout is not None
+        if process.stdout.readline() != b"carries\n":
+            raise NoNamespaces(f"the cable of {name} does not carry")
+
+    def mend_cable(self, name: str) -> None:
+        """A good cable again; harmless where it is good."""
+        process = self._cables.pop(name, None)
+        if process is None:
+            return
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.close()
+        process.wait(TOOL_TIMEOUT_S)
+        process.stdout.close()
+        if name in self._machines:
+            port = self._machines[name].ports[0]
+            with contextlib.suppress(NoNamespaces):  # A machine that was fenced took its port away.
+                self._bridge.do("ip", "link", "del", f"{port}a")
+                self._bridge.do("ip", "link", "set", port, "master", "br0")
+
     def power_off(self, name: str) -> None:
         """At once and without a word, as by a power cut. Harmless for one that is off.
 
@@ -186,6 +229,7 @@ class Network:
         """
         if name not in self._machines:
             return
+        self.mend_cable(name)
         made = self._machines.pop(name)
         for port in made.ports:
             with contextlib.suppress(NoNamespaces):  # Whoever fenced it took the namespace and its cables away.

@@ -2,16 +2,18 @@
 
     python -m hashell.lab.probe ADDRESS PORT      one JSON object a line, on every change
 
-What it measures is the outage as a user would feel it: from the last answer before a gap to the first after it. It
-also looks at the kernel's table of listening sockets: two that stand for the same address and port are two owners,
-and so are answers that alternate between nodes without a gap.
+What it measures is the outage as a user would feel it: from the last answer before a gap to the first after it. Each
+question has a connection of its own and does not wait for those before it: what a dead machine leaves unanswered costs
+no time. It also looks at the kernel's table of listening sockets: two that stand for the same address and port are two
+owners, and so are answers that alternate between nodes without a gap.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import select
+import selectors
 import socket
 import subprocess
 import sys
@@ -29,8 +31,12 @@ ANSWER_TIMEOUT_S = 0.25
 STILL_S = 0.5
 #: Seconds between two looks at the table of listening sockets.
 OWNERS_S = 0.1
+#: So many questions that stay without an answer between two good ones are a gap; fewer are a slow answer.
+UNANSWERED_GAP = 5
 #: Gaps kept.
 GAPS_MAX = 10_000
+#: Bytes of one answer.
+ANSWER_MAX = 4096
 _LISTEN = "0A"
 
 
@@ -67,16 +73,21 @@ class Tally:
         self.answering = False
         self.gaps: list[Gap] = []
         self.doubles: list[str] = []
+        self._asked_s = float("-inf")
         self._changes: list[tuple[float, str, str]] = []
 
-    def answered(self, node: str, asked_s: float, answered_s: float) -> bool:
-        """Take an answer; whether it changed anything worth telling."""
-        news = not self.answering or node != self.node
-        if self.node and (not self.answering or node != self.node):
+    def answered(self, node: str, asked_s: float, answered_s: float, open_before: int = 0) -> bool:
+        """Take an answer; whether it changed anything worth telling. `open_before`: how many earlier questions have no
+        answer yet. An answer to a question older than one that was answered already says nothing new."""
+        if asked_s < self._asked_s:
+            return False
+        self._asked_s = asked_s
+        news = not self.answering or node != self.node or open_before >= UNANSWERED_GAP
+        if self.node and news:
             # A change of node within one period is a gap too, of the length of that period.
             self.gaps.append(Gap(self.last_s, answered_s, self.node, node))
             del self.gaps[:-GAPS_MAX]
-            if self.answering:
+            if self.answering and node != self.node:
                 self._changed(self.node, node, asked_s)
         self.node, self.last_s, self.answering = node, answered_s, True
         return news
@@ -90,8 +101,10 @@ class Tally:
         self._changes = [change for change in self._changes if at_s - change[0] < 1.0]
         self._changes.append((at_s, before, after))
 
-    def failed(self) -> bool:
-        """Nobody answered; whether that is news."""
+    def failed(self, asked_s: float = float("inf")) -> bool:
+        """Nobody answered a question; whether that is news. It is none when a later question was answered."""
+        if asked_s < self._asked_s:
+            return False
         news, self.answering = self.answering, False
         return news
 
@@ -119,7 +132,7 @@ def ask(address: str, port: int, timeout_s: float = ANSWER_TIMEOUT_S) -> str:
         with socket.create_connection((address, port), timeout=timeout_s) as connection:
             connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
             data = b""
-            while len(data) < 4096:
+            while len(data) < ANSWER_MAX:
                 connection.settimeout(max(0.001, deadline - time.monotonic()))
                 more = connection.recv(4096)
                 if not more:
@@ -127,6 +140,76 @@ def ask(address: str, port: int, timeout_s: float = ANSWER_TIMEOUT_S) -> str:
                 data += more
     except OSError:
         return ""
+    return _answer(data)
+
+
+class Questions:
+    """Questions under way, oldest first; each is a connection that never blocks."""
+
+    def __init__(self, address: str, port: int) -> None:
+        self._where = (address, port)
+        self._selector = selectors.DefaultSelector()
+        self._asked: dict[socket.socket, float] = {}
+        self._said: dict[socket.socket, bytes] = {}
+
+    def listen(self, descriptor: int) -> None:
+        """`turn` returns early when this can be read."""
+        self._selector.register(descriptor, selectors.EVENT_READ)
+
+    def older(self, asked_s: float) -> int:
+        """How many questions asked before have no answer yet."""
+        return sum(1 for other_s in self._asked.values() if other_s < asked_s)
+
+    def ask(self, now_s: float) -> bool:
+        """Begin one; False when it failed at once."""
+        connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        connection.setblocking(False)
+        if connection.connect_ex(self._where) not in (0, errno.EINPROGRESS):
+            connection.close()
+            return False
+        self._asked[connection] = now_s
+        self._selector.register(connection, selectors.EVENT_WRITE)
+        return True
+
+    def turn(self, wait_s: float, now: Callable[[], float]) -> tuple[list[tuple[str, float, float]], bool]:
+        """Wait for answers: (node or empty text for a failure, when asked, when it ended) of each question that ended,
+        in the order in which they were asked; and whether what `listen` was given can be read."""
+        ended: list[tuple[str, float, float]] = []
+        other = False
+        for key, events in self._selector.select(max(0.0, wait_s)):
+            if not isinstance(key.fileobj, socket.socket):
+                other = True
+                continue
+            said = self._advance(key.fileobj, events)
+            if said is not None:
+                ended.append((said, self._drop(key.fileobj), now()))
+        late_s = now() - ANSWER_TIMEOUT_S
+        for connection in [one for one, asked_s in self._asked.items() if asked_s < late_s]:
+            ended.append(("", self._drop(connection), now()))
+        return sorted(ended, key=lambda one: one[1]), other
+
+    def _advance(self, connection: socket.socket, events: int) -> str | None:
+        """What came of it: a node, an empty text when it failed, None while it is under way."""
+        try:
+            if events & selectors.EVENT_WRITE:
+                connection.send(b"GET / HTTP/1.0\r\n\r\n")
+                self._selector.modify(connection, selectors.EVENT_READ)
+                return None
+            more = connection.recv(4096)
+        except OSError:
+            return ""
+        said = self._said[connection] = self._said.get(connection, b"") + more
+        return _answer(said) if not more or len(said) >= ANSWER_MAX else None
+
+    def _drop(self, connection: socket.socket) -> float:
+        self._selector.unregister(connection)
+        self._said.pop(connection, None)
+        connection.close()
+        return self._asked.pop(connection)
+
+
+def _answer(data: bytes) -> str:
+    """The last word of a good answer, which is the node's name; empty for any other."""
     head, _, body = data.partition(b"\r\n\r\n")
     words = body.decode(errors="replace").split()
     return words[-1] if head.startswith(b"HTTP/1.0 200") and words else ""
@@ -136,14 +219,27 @@ def main(argv: list[str]) -> int:
     """Ask until standard input ends (its other end is the lab's)."""
     address, port = argv[0], int(argv[1])
     tally = Tally()
-    told_gaps = told_doubles = 0
-    spoke_s = looked_s = 0.0
-    owners = 0
+    questions = Questions(address, port)
+    questions.listen(0)
+    told_gaps = told_doubles = owners = 0
+    spoke_s = looked_s = next_s = 0.0
     while True:
         now_s = time.monotonic()
-        node = ask(address, port)
+        news = False
+        if now_s >= next_s:
+            # Who was not run for a while does not ask the missed questions all at once.
+            next_s = max(next_s, now_s - PERIOD_S) + PERIOD_S
+            if not questions.ask(now_s):
+                news = tally.failed(now_s)
+        ended, over = questions.turn(next_s - time.monotonic(), time.monotonic)
+        if over and not os.read(0, 1):
+            return 0
+        for node, asked_s, ended_s in ended:
+            if node:
+                news = tally.answered(node, asked_s, ended_s, questions.older(asked_s)) or news
+            else:
+                news = tally.failed(asked_s) or news
         done_s = time.monotonic()
-        news = tally.answered(node, now_s, done_s) if node else tally.failed()
         if done_s - looked_s > OWNERS_S:
             looked_s = done_s
             table = Path("/proc/net/tcp").read_text(encoding="ascii", errors="replace")
@@ -163,10 +259,6 @@ def main(argv: list[str]) -> int:
                 sys.stdout.flush()
             except BrokenPipeError:
                 return 0
-        left_s = max(0.0, now_s + PERIOD_S - time.monotonic())
-        readable, _, _ = select.select([0], [], [], left_s)
-        if readable and not os.read(0, 1):
-            return 0
 
 
 @dataclass

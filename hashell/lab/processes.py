@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 #: The variable that every program of a node has in its environment; its value is the node's run folder.
@@ -84,12 +84,17 @@ def freeze(folder: Path) -> None:
 
 
 def end(folder: Path) -> None:
+    """Kill all that belongs to a node. Raises Leftover."""
+    end_all(lambda: belonging(folder))
+
+
+def end_all(look: Callable[[], Iterable[int]]) -> None:
     """Kill until a whole look finds nobody: a process may fork while we look. Raises Leftover."""
     deadline = time.monotonic() + PATIENCE_S
-    while found := belonging(folder):
+    while found := tuple(look()):
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         if time.monotonic() > deadline:
-            raise Leftover(f"processes {found} of {folder} do not end")
+            raise Leftover(f"processes {found} do not end")
         time.sleep(0.01)

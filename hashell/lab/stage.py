@@ -176,6 +176,9 @@ class ServiceStage:
 
     # --- what differs
 
+    #: Whether the service runs on the first node when all is well.
+    prefers_home = True
+
     @property
     def service(self) -> str:
         """Where the service is, for people."""
@@ -206,12 +209,12 @@ class ServiceStage:
         self.configure()
         self.timeline.add("step", f"configured; the service is to be at {self.service}")
         self.cluster.wait_until(
-            lambda: not self.complaint("answers", "", self.home, ""),
+            lambda: not self.complaint("answers", "", self.home if self.prefers_home else "", ""),
             f"the service does not answer on {self.home}", timeout_s,
         )
         self.serving_s = time.monotonic() - began
         self.timeline.add(
-            "service", f"the service answers on {self.home}, {self.serving_s:.1f} s after the start"
+            "service", f"the service answers on {self.owner()}, {self.serving_s:.1f} s after the start"
         )
 
     def close(self) -> None:
@@ -248,6 +251,11 @@ class ServiceStage:
         """Who answered last, if that is not long ago."""
         sight = self.probe.sight
         return sight.node if time.monotonic() - sight.alive_s < FRESH_S + 0.4 else ""
+
+    @property
+    def watcher(self) -> Watcher | None:
+        """Who watches, once the stage is built."""
+        return self._watcher
 
     def info(self) -> Info | None:
         return self._watcher.info if self._watcher is not None else None
@@ -380,14 +388,16 @@ class LoopbackStage(ServiceStage):
     """Nodes on loopback with the demo's service: an address of 127.0.0.0/8 and a web server on it."""
 
     def __init__(
-        self, nodes: int = 3, *, folder: Path | None = None, keep: bool = False, timeline: Timeline | None = None
+        self, nodes: int = 3, *, folder: Path | None = None, keep: bool = False, timeline: Timeline | None = None,
+        settings: str = "",
     ) -> None:
         if not 2 <= nodes <= 8:
             raise Refused(f"a demo has 2 to 8 nodes, not {nodes}")
         names = tuple(f"node{number}" for number in range(1, nodes + 1))
         self.address, self.port = free_service()
         self._claim_port = self._other_port()
-        super().__init__(LocalCluster(names, folder=folder, keep=keep), Probe(self.address, self.port), timeline)
+        cluster = LocalCluster(names, folder=folder, keep=keep, settings=settings)
+        super().__init__(cluster, Probe(self.address, self.port), timeline)
 
     def _other_port(self) -> int:
         while True:

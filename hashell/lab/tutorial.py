@@ -10,16 +10,15 @@ import sys
 from pathlib import Path
 
 from hashell.agents.call import OWN
-from hashell.errors import HashellError, NotFound, Refused
-from hashell.lab.cluster import LocalCluster, NodePlace, import_path
-from hashell.lab.namespaces import Machine, Network, bind_folder
+from hashell.errors import HashellError, Refused
+from hashell.lab.cluster import import_path
+from hashell.lab.machines import MachineCluster
+from hashell.lab.namespaces import Machine, bind_folder
 from hashell.lab.probe import Probe
 from hashell.lab.scenario import Plan
 from hashell.lab.stage import ServiceStage
 from hashell.lab.timeline import Timeline
 
-#: The port of a node; each has an address of its own, so all may have the same.
-PORT = 5460
 #: Seconds for one pcs line.
 LINE_TIMEOUT_S = 60.0
 
@@ -58,44 +57,17 @@ esac
 """
 
 
-class NamespaceCluster(LocalCluster):
-    """Each node on a machine of its own. A kill is a power cut; a start switches the machine on first."""
+class NamespaceCluster(MachineCluster):
+    """Each node on a machine of its own, with the plan's init script. A kill is a power cut; a start switches the
+    machine on first."""
 
     def __init__(self, plan: Plan, *, folder: Path | None = None, keep: bool = False) -> None:
         self._plan = plan
-        self._network: Network | None = None
-        super().__init__(plan.nodes, name=plan.cluster, folder=folder, keep=keep)
-        try:
-            self._network = Network(self.folder / "network")
-            self.client_machine = self._network.power_on("client", plan.client, self.folder / "network" / "client")
-        except BaseException:
-            self.close()
-            raise
+        super().__init__(plan.nodes, plan.addresses, plan.client, name=plan.cluster, folder=folder, keep=keep)
 
-    def _make_place(self, node: str) -> NodePlace:
-        address = self._plan.addresses[self._plan.nodes.index(node)].partition("/")[0]
-        return NodePlace(node, self.folder / node, PORT, address)
-
-    def machine(self, node: str) -> Machine:
-        """Raises NotFound when it is switched off."""
-        assert self._network is not None
-        return self._network.machine(node)
-
-    def prefix(self, node: str) -> list[str]:
-        return self.machine(node).words()
-
-    def start_node(self, node: str, *extra: str) -> None:
-        try:
-            self.machine(node)
-        except NotFound:
-            self._power_on(node)
-        super().start_node(node, *extra)
-
-    def _power_on(self, node: str) -> None:
-        assert self._network is not None
+    def power_on(self, node: str) -> Machine:
+        machine = super().power_on(node)
         place = self.place(node)
-        address = self._plan.addresses[self._plan.nodes.index(node)]
-        machine = self._network.power_on(node, address, place.run)
         scripts = place.folder / "init.d"
         scripts.mkdir(exist_ok=True)
         script = scripts / self._plan.script
@@ -107,21 +79,7 @@ class NamespaceCluster(LocalCluster):
         script.write_text(text, encoding="utf-8")
         script.chmod(0o755)
         bind_folder(machine, scripts, "/etc/init.d")
-
-    def cut(self, node: str, *, cut: bool = True) -> None:
-        """Pull a node's cable, or plug it in again."""
-        assert self._network is not None
-        self._network.cut(node, cut=cut)
-
-    def kill(self, node: str) -> None:
-        assert self._network is not None
-        self._network.power_off(node)
-        self._reap(node)
-
-    def close(self) -> None:
-        if self._network is not None:
-            self._network.close()
-        super().close()
+        return machine
 
 
 class TutorialStage(ServiceStage):

@@ -160,3 +160,26 @@ def test_the_process_ends_with_its_lab():
     )
     process.stdin.close()
     assert process.wait(60) == 0
+
+
+def test_a_question_that_stays_open_is_no_gap_while_later_ones_are_answered():
+    tally = Tally()
+    tally.answered("node1", 1.0, 1.001)
+    tally.answered("node1", 1.02, 1.021, open_before=1)
+    assert not tally.failed(1.01)
+    assert tally.answering and tally.gaps == []
+
+
+def test_many_questions_without_an_answer_between_two_good_ones_are_a_gap():
+    tally = Tally()
+    tally.answered("node1", 1.0, 1.001)
+    tally.answered("node1", 1.1, 1.101, open_before=9)
+    assert tally.gaps == [Gap(1.001, 1.101, "node1", "node1")]
+
+
+def test_a_late_answer_of_the_old_owner_to_an_old_question_is_no_second_owner():
+    tally = Tally()
+    tally.answered("node1", 1.0, 1.001)
+    tally.answered("node2", 1.02, 1.021)
+    tally.answered("node1", 1.01, 1.03)
+    assert tally.node == "node2" and tally.doubles == []
