@@ -145,8 +145,13 @@ def make_engine(settings: Settings, restored: Restored) -> tuple[Component, list
     me = Me(identity.name, identity.uuid, identity.boot, settings.cluster)
     if settings.engine == "loopback":
         return LoopbackEngine(me), []
-    keyring = Keyring(settings.key)
     values = {**restored.values, "ballot": str(_highest_view(restored)).encode()}
+    if settings.engine == "corosync":
+        from hashelld.engine.corosync.core import CorosyncEngine
+        from hashelld.engine.corosync.edge import CorosyncEdge
+
+        return CorosyncEngine(settings, me, values), [CorosyncEdge(settings)]
+    keyring = Keyring(settings.key)
     # The heartbeat's port first: the first Hello tells it.
     heartbeat = HeartbeatProcess(settings, me, lambda: keyring.trusts)
     transport = Transport(settings, lambda: keyring.trusts, refused=keyring.show_other)

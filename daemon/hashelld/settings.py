@@ -15,12 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from hashell.errors import BadInput, BadUsage
+from hashell.values.corosync_conf import parse
 from hashelld.engine.quorum import BadQuorumOptions, Options
 
 #: TCP port, and UDP port of the heartbeats, unless set. Source: architecture.
 PORT = 5460
 #: TCP port of a remote node unless set; that of Pacemaker Remote.
 REMOTE_PORT = 3121
+#: Where corosync has its configuration. Source: corosync.conf(5).
+COROSYNC_CONF = Path("/etc/corosync/corosync.conf")
+#: Settings that corosync.conf has, where corosync is the engine.
+_COROSYNC_SAYS = frozenset({
+    "expect", "votes", "two_node", "wait_for_all", "auto_tie_breaker", "auto_tie_breaker_node", "last_man_standing",
+    "last_man_standing_window_ms", "allow_downscale",
+})
 #: What a node or cluster may be called: it becomes file names, certificate-free text and XML attributes.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -44,6 +52,7 @@ class Settings:
     expect: int = 0
     zeroconf: bool = True
     engine: str = "mesh"
+    corosync_conf: Path | None = None
     log_file: Path | None = None
     log_level: str = "info"
     votes: int = 1
@@ -91,10 +100,10 @@ _SWITCHES = {
     "zeroconf", "two_node", "wait_for_all", "auto_tie_breaker", "last_man_standing", "allow_downscale",
     "remote",
 }
-_PATHS = {"state_dir", "run_dir", "key", "log_file"}
+_PATHS = {"state_dir", "run_dir", "key", "log_file", "corosync_conf"}
 _CHOICES = {
     "panic_action": ("processes", "reboot", "off", "crash"),
-    "engine": ("mesh", "loopback"), "stall_action": ("tell", "kill"),
+    "engine": ("mesh", "corosync", "loopback"), "stall_action": ("tell", "kill"),
     "log_level": ("debug", "info", "notice", "warning", "error"),
 }
 _KEYS = tuple(field.name for field in fields(Settings) if field.name not in ("settings_file", "node_given"))
@@ -178,8 +187,42 @@ def read_file(path: Path) -> dict[str, Any]:
     return checked
 
 
+def _with_corosync(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Where corosync is the engine, its file says what the cluster and this node are called, and all of quorum.
+
+    Raises BadSetting for what contradicts it, BadCorosyncConf for a file that cannot be used.
+    """
+    path = values.get("corosync_conf", COROSYNC_CONF)
+    try:
+        conf = parse(path.read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        raise BadSetting(
+            f"{path}: {error.strerror}", "write it (see corosync.conf(5)), give --corosync-conf, or use --engine mesh"
+        ) from None
+    except UnicodeDecodeError:
+        raise BadSetting(f"{path} is no text in UTF-8", "write it anew") from None
+    said = dict(values)
+    for key in sorted(_COROSYNC_SAYS & set(values)):
+        raise BadSetting(f"{where}: {key} is corosync's to say with --engine corosync", f"set it in {path}")
+    if said.setdefault("cluster", conf.cluster_name) != conf.cluster_name:
+        raise BadSetting(
+            f"{where}: cluster is {said['cluster']!r}, {path} has cluster_name {conf.cluster_name!r}", "use one of them"
+        )
+    name = said.setdefault("node", os.uname().nodename)
+    if conf.node_called(name) is None:
+        names = ", ".join(node.name or node.addresses[0] for node in conf.nodes)
+        raise BadSetting(f"{where}: {path} has no node {name!r}", f"its nodes: {names}; give --node, or add the name")
+    own = conf.node_called(name)
+    return {
+        **said, "corosync_conf": path, "expect": min(64, conf.votes), "votes": own.votes if own else 1,
+        "two_node": conf.two_node, "wait_for_all": conf.wait_for_all, "auto_tie_breaker": conf.auto_tie_breaker,
+        "auto_tie_breaker_node": conf.auto_tie_breaker_node, "last_man_standing": conf.last_man_standing,
+        "last_man_standing_window_ms": conf.last_man_standing_window_ms, "allow_downscale": conf.allow_downscale,
+    }
+
+
 def make(values: Mapping[str, Any], settings_file: Path | None = None) -> Settings:
-    """Settings from checked values, with defaults for what is missing. Raises BadSetting."""
+    """Settings from checked values, with defaults for what is missing. Raises BadSetting, BadCorosyncConf."""
     where = str(settings_file) if settings_file else "command line"
     if values.get("remote"):
         # The cluster says what it is called, and what the node is called there, when it connects.
@@ -189,6 +232,8 @@ def make(values: Mapping[str, Any], settings_file: Path | None = None) -> Settin
         values = {
             "cluster": "remote", "node": "remote", "port": port, **values, "node_given": "node" in values,
         }
+    elif values.get("engine") == "corosync":
+        values = _with_corosync(values, where)
     for key in ("cluster", "node"):
         if key not in values:
             raise BadSetting(
@@ -241,7 +286,8 @@ def parser() -> argparse.ArgumentParser:
     add("--peer", metavar="HOST:PORT", action="append", dest="peers", help="where a peer may be")
     add("--expect", metavar="N", type=int, help="votes that the whole cluster has at least")
     add("--no-zeroconf", action="store_const", const=False, dest="zeroconf", help="peers only by list")
-    add("--engine", metavar="E", help="mesh (default)")
+    add("--engine", metavar="E", help="mesh (default), or corosync: the one that runs on this machine")
+    add("--corosync-conf", metavar="FILE", help=f"with --engine corosync (default {COROSYNC_CONF})")
     add("--remote", action="store_const", const=True,
         help=f"run resources for a cluster without being a member (default port {REMOTE_PORT}, any name)")
     add("--log-file", metavar="FILE", help="default: standard error")

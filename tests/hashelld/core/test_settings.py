@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hashell.errors import BadUsage
+from hashell.errors import BadInput, BadUsage
 from hashelld.settings import BadSetting, from_command_line
 
 NEEDED = ["--cluster", "c", "--node", "n"]
@@ -66,3 +66,56 @@ def test_a_remote_node_needs_no_name_and_listens_where_its_container_says(monkey
     assert from_command_line(["--remote", "--node", "r1"]).node_given
     assert from_command_line(["--remote", "--port", "5"]).port == 5
     assert from_command_line(["--cluster", "c", "--node", "n"]).port == 5460
+
+
+CONF = """totem {
+  version: 2
+  cluster_name: web
+}
+nodelist {
+  node {
+    nodeid: 1
+    name: a
+    ring0_addr: 10.0.0.1
+  }
+  node {
+    nodeid: 2
+    name: b
+    ring0_addr: 10.0.0.2
+    quorum_votes: 2
+  }
+}
+quorum {
+  provider: corosync_votequorum
+  last_man_standing: 1
+}
+"""
+
+
+def with_corosync(tmp_path, text, *words):
+    file = tmp_path / "corosync.conf"
+    file.write_text(text)
+    return from_command_line(["--engine", "corosync", "--corosync-conf", str(file), *words])
+
+
+def test_with_corosync_its_file_says_what_cluster_and_quorum_are(tmp_path):
+    settings = with_corosync(tmp_path, CONF, "--node", "b")
+
+    assert (settings.cluster, settings.node, settings.votes, settings.expect) == ("web", "b", 2, 3)
+    assert settings.last_man_standing and not settings.two_node
+
+
+@pytest.mark.parametrize(("words", "text", "said"), [
+    (["--node", "c"], CONF, r"has no node 'c' \(its nodes: a, b"),
+    (["--node", "a", "--cluster", "other"], CONF, "cluster is 'other', .* has cluster_name 'web'"),
+    (["--node", "a", "--expect", "3"], CONF, "expect is corosync's to say"),
+    (["--node", "a"], CONF.replace("cluster_name: web", ""), "line 1: totem.cluster_name is missing"),
+])
+def test_what_contradicts_corosyncs_file_is_said(tmp_path, words, text, said):
+    with pytest.raises(BadInput, match=said):
+        with_corosync(tmp_path, text, *words)
+
+
+def test_a_missing_corosync_conf_names_the_ways_out(tmp_path):
+    with pytest.raises(BadSetting, match=r"--corosync-conf, or use --engine mesh"):
+        from_command_line(["--engine", "corosync", "--corosync-conf", str(tmp_path / "none"), *NEEDED])

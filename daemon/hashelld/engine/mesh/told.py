@@ -1,10 +1,10 @@
-"""Told: an agreed view as the components and as people hear of it. Pure."""
+"""Told: an agreed view as the components hear of it. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 
-from hashelld.core.events import Happened, Member, View
+from hashelld.core.events import Member, View
 from hashelld.engine.mesh.codec import Install
 
 
@@ -28,17 +28,3 @@ def view_of(install: Install, before: Mapping[str, int], goodbyes: Collection[st
         quorum=install.quorum, reason=install.reason, unique=install.unique,
         proposer=f"{install.ballot.proposer}:{install.ballot.boot}",
     )
-
-
-def lines_of(view: View, quorate_before: bool | None) -> Iterator[Happened]:
-    """Who came and went, and what became of the quorum."""
-    for name in view.lost:
-        yield Happened("member", "warning", f"{name} was lost", (name,))
-    for name in view.left:
-        yield Happened("member", "notice", f"{name} left", (name,))
-    for name in view.joined:
-        yield Happened("member", "notice", f"{name} joined", (name,))
-    if quorate_before != view.quorate:
-        text = "quorum reached" if view.quorate else "no quorum"
-        level = "notice" if view.quorate else "warning"
-        yield Happened("quorum", level, f"{text}: {view.votes} of {view.expected_votes} votes")

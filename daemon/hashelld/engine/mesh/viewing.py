@@ -15,7 +15,8 @@ from hashelld.engine.mesh.alarms import InstallOverdue, ProposeNow, RoundOverdue
 from hashelld.engine.mesh.cliques import wanted_members
 from hashelld.engine.mesh.codec import Install, Nack, Ordered, Promise, Propose, ViewId
 from hashelld.engine.mesh.linking import Linking
-from hashelld.engine.mesh.told import lines_of, view_of
+from hashelld.engine.mesh.told import view_of
+from hashelld.engine.news import lines_of
 
 #: Milliseconds by which each later name waits longer before it proposes: a proposal takes less.
 RANK_MS = 250
