@@ -8,6 +8,7 @@ step by step, and the outage that a client saw.
     cluster.py     N hashelld on loopback: start, kill, freeze, restart
     namespaces.py  nodes with a network of their own (root): bridge, cables, addresses
     peer.py        the original beside us: a real Pacemaker and corosync on such nodes
+    corosync.py    N hashelld on such nodes, on a real corosync each (or on the mesh engine, to compare)
     probe.py       a client in a process of its own: who answers, since when, and the gaps
     scenario.py    a story as data: steps, and what must hold after each
     stage.py       a cluster, a service and a probe together; performs the steps of a story

@@ -109,6 +109,8 @@ class CorosyncCluster(LocalCluster):
         """The machine alone; nothing runs on it yet."""
         assert self._network is not None
         place = self.place(node)
+        # As a /run in memory is after a power cut: what agents keep there until the next boot is gone.
+        shutil.rmtree(place.run / "rsctmp", ignore_errors=True)
         machine = self._network.power_on(node, f"{place.address}/24", place.run)
         kept = place.folder / "var-lib-corosync"
         kept.mkdir(exist_ok=True)
@@ -125,6 +127,7 @@ class CorosyncCluster(LocalCluster):
 
     def start_corosync(self, node: str) -> None:
         """Start it; `wait_corosync` waits until it answers."""
+        self._reap_corosync(node)
         place = self.place(node)
         with (place.folder / "corosync.out").open("ab") as log:
             self._corosyncs[node] = subprocess.Popen(
@@ -181,8 +184,11 @@ class CorosyncCluster(LocalCluster):
     def start_machine(self, node: str, *extra: str) -> None:
         """All of a node that was switched off."""
         try:
-            self.machine(node)
+            on = self.machine(node).holder.poll() is None
         except NotFound:
+            on = False
+        if not on:  # switched off by us, or by a fence agent
+            self._reap(node)
             self.power_on(node)
         if self.engine == "corosync":
             self.start_corosync(node)
@@ -193,6 +199,9 @@ class CorosyncCluster(LocalCluster):
         assert self._network is not None
         self._network.power_off(node)
         self._reap(node)
+        self._reap_corosync(node)
+
+    def _reap_corosync(self, node: str) -> None:
         running = self._corosyncs.pop(node, None)
         if running is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -201,9 +210,8 @@ class CorosyncCluster(LocalCluster):
     def close(self) -> None:
         if self._network is not None:
             self._network.close()
-        for running in self._corosyncs.values():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                running.wait(5)
+        for node in list(self._corosyncs):
+            self._reap_corosync(node)
         with contextlib.suppress(processes.Leftover):
             processes.end(self.folder)
         super().close()
