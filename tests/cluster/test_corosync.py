@@ -83,7 +83,7 @@ def members(cluster: CorosyncCluster, node: str) -> set[str]:
 
 
 def whole_again(cluster: CorosyncCluster) -> None:
-    """When all fencing is done, whoever was fenced or killed is started; then all are one, and the service runs once."""
+    """After all fencing, whoever was fenced or killed is started; then all are one, and the service runs once."""
     idle(cluster)
     for node in THREE:
         if not cluster.alive(node):
