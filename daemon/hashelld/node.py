@@ -188,8 +188,8 @@ async def run(settings: Settings) -> int:
     proxied = Proxied(ipc, links)
     storage.reply = proxied.performs[Reply]
     dispatcher = Dispatcher(components(settings, restored, engine), HEARD_BY)
-    guard = WatchdogEdge(settings)
-    driver = Driver(dispatcher, [storage, ipc, links, proxied, guard, *engine_edges], storage.keep_input)
+    guard, agents = WatchdogEdge(settings), settings.run_dir / "agents"
+    driver = Driver(dispatcher, [storage, ipc, links, proxied, guard, *engine_edges], storage.keep_input, agents)
     log.info(
         "starting", cluster=settings.cluster, node=settings.node, state_dir=str(settings.state_dir),
         boot=restored.identity.boot, version=str(restored.cib.version), pid=os.getpid(),

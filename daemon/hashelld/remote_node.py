@@ -89,7 +89,7 @@ async def run(settings: Settings) -> int:
     links = RemoteTransport(keys, listen=(settings.address, settings.port))
     side = RemoteSide(settings, node=settings.node if settings.node_given else "")
     dispatcher = Dispatcher([side, Executor(settings), ProxyIpc(side)], HEARD_BY)
-    driver = Driver(dispatcher, [_Answering(ipc), ipc, links])
+    driver = Driver(dispatcher, [_Answering(ipc), ipc, links], agents=settings.run_dir / "agents")
     log.info(
         "starting a remote node", node=settings.node if settings.node_given else "(as the cluster says)",
         address=settings.address, port=settings.port, pid=os.getpid(),

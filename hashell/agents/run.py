@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from hashell.agents import find, lsb, systemd
 from hashell.agents.call import Answer, Call, Place, metadata_call, read_answer
@@ -107,11 +108,9 @@ def _talk(
     end = os.pidfd_open(process.pid)
     try:
         with selectors.DefaultSelector() as selector, process.stdin, process.stdout, process.stderr:
-            try:
-                process.stdin.write(stdin)
-                process.stdin.close()
-            except BrokenPipeError:
-                pass
+            given = memoryview(stdin)
+            os.set_blocking(process.stdin.fileno(), False)
+            selector.register(process.stdin, selectors.EVENT_WRITE, "stdin")
             for name, stream in (("stdout", process.stdout), ("stderr", process.stderr)):
                 os.set_blocking(stream.fileno(), False)
                 selector.register(stream, selectors.EVENT_READ, name)
@@ -119,7 +118,7 @@ def _talk(
             linger = None
             while True:
                 now = time.monotonic()
-                if linger is not None and (now >= linger or len(selector.get_map()) == 0):
+                if linger is not None and (now >= linger or not _reads(selector)):
                     return False, {name: bytes(data) for name, data in kept.items()}
                 if linger is None and now >= deadline:
                     return True, {name: bytes(data) for name, data in kept.items()}
@@ -129,12 +128,34 @@ def _talk(
                         linger = time.monotonic() + LINGER_S
                         selector.unregister(end)
                         continue
+                    if key.data == "stdin":
+                        given = _give(process.stdin, given)
+                        if not given:
+                            selector.unregister(key.fileobj)
+                            with suppress(OSError):
+                                process.stdin.close()
+                        continue
                     data = os.read(key.fd, 65536)
                     if not data:
                         selector.unregister(key.fileobj)
                     kept[key.data] += data[: OUTPUT_MAX - len(kept[key.data])]
     finally:
         os.close(end)
+
+
+def _reads(selector: selectors.BaseSelector) -> bool:
+    """Whether there is output to wait for; input that nobody took is none."""
+    return any(key.data in ("stdout", "stderr") for key in selector.get_map().values())
+
+
+def _give(stdin: IO[bytes], given: memoryview) -> memoryview:
+    """Write what the pipe takes; what is left. A program need not read what it is given, or may read it late."""
+    try:
+        return given[os.write(stdin.fileno(), given) :] if given else given
+    except BlockingIOError:
+        return given
+    except OSError:
+        return given[:0]
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

@@ -121,6 +121,15 @@ def test_an_agent_that_does_not_read_its_input_does_no_harm(script):
     assert go(script("exit 3"), stdin=b"x" * 500_000).exit_code == 3
 
 
+def test_an_agent_that_never_reads_its_input_and_hangs_is_ended_at_its_time(script):
+    ended = go(script("sleep 60"), stdin=b"x" * 500_000, timeout_ms=1_500)
+    assert ended.timed_out and ended.duration_ms < 20_000
+
+
+def test_an_agent_that_reads_late_gets_all_of_its_input(script):
+    assert go(script("sleep 0.3; wc -c"), stdin=b"x" * 500_000).stdout.strip() == b"500000"
+
+
 def test_own_agents_describe_themselves_completely():
     for kind in ("Dummy", "Stateful", "VirtualIP", "WebServer", "Process"):
         found = run.read_metadata(AgentName("ocf", "hashell", kind))

@@ -1,6 +1,7 @@
 """Running agents: programs in process groups of their own, with a timeout and bounded output. Part of the driver.
 
-An operation ends when the agent itself ends, also while a child that it left behind keeps the pipes open.
+An operation ends when the agent itself ends, also while a child that it left behind keeps the pipes open. Each agent
+that runs is noted in a folder: a daemon that died leaves agents behind, which would go on while the next one looks.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from hashelld.core.effects import AgentEnded, RunAgent
 from hashelld.core.events import Event
@@ -24,6 +26,8 @@ RUNNING_MAX = 200
 #: Seconds between SIGTERM and SIGKILL of a timed out agent. Source: lib/services, services_linux.c kills at once;
 #: a little grace lets an agent remove its lock files.
 GRACE_S = 1.0
+#: Seconds for agents of an earlier daemon to be gone after SIGKILL.
+ORPHANS_S = 5.0
 #: Bytes of standard input: fence agents' arguments.
 STDIN_MAX = 60 * 1024
 
@@ -44,16 +48,49 @@ class _Run:
         self.dropped = 0
         self.timed_out = False
         self.killed = False
+        self.left = False
         self.timer: asyncio.TimerHandle | None = None
 
 
 class AgentRunner:
-    """Feeds AgentEnded to the component that asked."""
+    """Feeds AgentEnded to the component that asked. `folder` is where running agents are noted."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, folder: Path | None = None) -> None:
         self._feed = feed
+        self._folder = folder
         self._running: dict[tuple[str, str], _Run] = {}
         self._waiting: deque[_Run] = deque()
+
+    def end_orphans(self) -> int:
+        """Kill the agents that an earlier daemon of this node left behind, each with its group; how many there were.
+
+        Whatever they were at is looked at afresh; a start that went on now would be found by nobody.
+        """
+        if self._folder is None:
+            return 0
+        self._folder.mkdir(mode=0o755, exist_ok=True)
+        found = []
+        for note in self._folder.iterdir():
+            with suppress(OSError, ValueError):
+                pid = int(note.name)
+                if _born(pid) == note.read_text(encoding="ascii") != "":
+                    os.killpg(pid, signal.SIGKILL)
+                    found.append(pid)
+            note.unlink(missing_ok=True)
+        until = time.monotonic() + ORPHANS_S
+        while any(_born(pid) for pid in found) and time.monotonic() < until:
+            time.sleep(0.01)
+        return len(found)
+
+    def _note(self, pid: int) -> None:
+        if self._folder is not None:
+            with suppress(OSError):
+                (self._folder / str(pid)).write_text(_born(pid), encoding="ascii")
+
+    def _strike(self, pid: int) -> None:
+        if self._folder is not None:
+            with suppress(OSError):
+                (self._folder / str(pid)).unlink(missing_ok=True)
 
     def run(self, component: str, effect: RunAgent) -> None:
         run = _Run(component, effect)
@@ -106,6 +143,7 @@ class AgentRunner:
             self._ended(run, 1, error=f"{effect.program} cannot be started: {error}")
             return
         run.process = process
+        self._note(process.pid)
         run.pidfd = os.pidfd_open(process.pid)
         self._running[(run.component, effect.token)] = run
         loop = asyncio.get_running_loop()
@@ -175,10 +213,12 @@ class AgentRunner:
         stderr.close()
         if run.timer:
             run.timer.cancel()
-        if run.timed_out or run.killed:
+        self._strike(run.process.pid)
+        ended = run.timed_out or run.killed
+        with suppress(ProcessLookupError, PermissionError):
             # Children of a killed agent must not go on working behind our back.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(run.process.pid, signal.SIGKILL)
+            os.killpg(run.process.pid, signal.SIGKILL if ended else 0)
+            run.left = not ended
         code = run.process.returncode
         del self._running[(run.component, run.effect.token)]
         note = f"{run.dropped} bytes of output were dropped" if run.dropped else ""
@@ -192,5 +232,14 @@ class AgentRunner:
     ) -> None:
         took_ms = int((time.monotonic() - run.started) * 1000)
         self._feed(run.component, AgentEnded(
-            run.effect.token, code, run.timed_out, run.killed, out, err, took_ms, missing, error,
+            run.effect.token, code, run.timed_out, run.killed, out, err, took_ms, missing, error, run.left,
         ))
+
+
+def _born(pid: int) -> str:
+    """When a process began, in ticks since boot; empty when there is none, or it is dead and only not yet buried."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()
+    except OSError:
+        return ""
+    return fields[19].decode("ascii") if len(fields) > 19 and fields[0] not in (b"Z", b"X") else ""

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -74,15 +75,16 @@ class Driver:
 
     def __init__(
         self, dispatcher: Dispatcher, edges: Iterable[Edge],
-        keep_input: Callable[[bytes], asyncio.Future[str] | object] | None = None,
+        keep_input: Callable[[bytes], asyncio.Future[str] | object] | None = None, agents: Path | None = None,
     ) -> None:
+        """`agents`: a folder where those that run are noted, for the daemon that comes after this one."""
         self._dispatcher = dispatcher
         self._edges = tuple(edges)
         self._log = structlog.get_logger("hashelld")
         self._waiting: deque[tuple[str, Event]] = deque()
         self._scheduled = False
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
-        self._agents = AgentRunner(self.feed)
+        self._agents = AgentRunner(self.feed, agents)
         self._scheduler = SchedulerProcess(self._graph_ready, keep_input)
         self._end: asyncio.Future[int] | None = None
         self._signals = 0
@@ -106,6 +108,10 @@ class Driver:
             loop.add_signal_handler(number, self._signalled, number)
         loop.add_signal_handler(signal.SIGHUP, lambda: None)
         started: list[Edge] = []
+        # Before anybody looks what runs here: what an earlier daemon began must not end after the look.
+        orphans = self._agents.end_orphans()
+        if orphans:
+            self._log.warning("agents of an earlier daemon are ended", count=orphans)
         try:
             for edge in self._edges:
                 await edge.start(self.feed)

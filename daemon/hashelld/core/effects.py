@@ -77,7 +77,8 @@ class KillAgent(Effect):
 
 @dataclass(frozen=True, slots=True)
 class AgentEnded(Event):
-    """How a program ended. `exit_code` is 128+n for a signal n; `duration_ms` is by the monotonic clock."""
+    """How a program ended. `exit_code` is 128+n for a signal n; `duration_ms` is by the monotonic clock. `left`:
+    processes of its own group outlived it."""
 
     token: str
     exit_code: int
@@ -88,6 +89,7 @@ class AgentEnded(Event):
     duration_ms: int
     missing: bool = False
     error: str = ""
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

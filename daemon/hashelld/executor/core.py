@@ -10,13 +10,10 @@ is soft: whenever it lacks or contradicts what is known here, it is written agai
 
 from __future__ import annotations
 
-import itertools
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
-
-from lxml import etree
 
 from hashell.agents import find
 from hashell.agents.call import (
@@ -24,13 +21,11 @@ from hashell.agents.call import (
     Place,
     UnknownStandard,
     build_call,
-    metadata_call,
     read_answer,
 )
-from hashell.agents.metadata import AgentMetadata, BadMetadata, parse_metadata
-from hashell.cib.document import Cib, parse_xml
+from hashell.agents.metadata import AgentMetadata
+from hashell.cib.document import Cib
 from hashell.errors import BadInput, NotFound
-from hashell.transition.xml import action_from_element
 from hashell.values.agent_names import AgentName
 from hashell.values.outcomes import ExecStatus, OcfCode
 from hashelld.core.effects import (
@@ -45,9 +40,7 @@ from hashelld.core.effects import (
 )
 from hashelld.core.events import (
     Attached,
-    Author,
     ChangeAnswered,
-    ChangeWanted,
     CibChanged,
     CibOperation,
     ConnectionAnswered,
@@ -57,35 +50,26 @@ from hashelld.core.events import (
     MembersChanged,
     OperationDone,
     OperationWanted,
+    ServicesEnded,
+    ServicesKilled,
     Started,
 )
-from hashelld.executor import history, republish
+from hashelld.executor import ending, history, republish
+from hashelld.executor.descriptions import Descriptions
 from hashelld.executor.history import PENDING, Operation, Outcome
+from hashelld.executor.orders import read_order
+from hashelld.executor.outbox import REPAIR_MS, Gathered, LookAgain, Outbox, Unanswered
+from hashelld.executor.resources import Recurring, RecurringDue, Resource, Waiting
 
 if TYPE_CHECKING:
     from hashelld.settings import Settings
 
 #: Operations of one resource that may wait; more means that something asks without end.
 QUEUE_MAX = 32
-#: Bounds for what a CIB may ask for: an operation without a timeout gets Pacemaker's default.
-TIMEOUT_DEFAULT_MS = 20_000
-TIMEOUT_MAX_MS = 24 * 3600 * 1000
 #: Operations by transition key whose result is kept, should it be asked for again.
 ANSWERS_MAX = 1_000
-#: An agent that does not describe itself in this time is run without knowing what it can.
-METADATA_TIMEOUT_MS = 5000
-#: How soon to look again whether the cluster knows what it should know of this node.
-REPAIR_MS = 500
-#: A write is answered in milliseconds, or when a view has ended and another begun.
-UNANSWERED_MS = 10_000
-#: Right after a write more is likely to come: the next one waits this long for company, and longer
-#: (half of what the last one took) where writes are slow.
-GATHER_MS, GATHER_MAX_MS = 5, 100
 #: A recurring operation that starts later than this is confirmed at once, as Pacemaker does.
 DELAY_FAKED_MS = 5 * 60 * 1000
-#: Bytes of a CIB's parameter that an agent's environment takes; the kernel's limit for one string.
-VALUE_MAX = 128 * 1024 - 1
-
 #: What a resource that connects to a remote node claims to be run by.
 REMOTE = AgentName("ocf", "pacemaker", "remote")
 #: Operations that change something, so that a new DC must know that they have begun. That somebody
@@ -93,68 +77,11 @@ REMOTE = AgentName("ocf", "pacemaker", "remote")
 _PENDING = frozenset({
     "start", "stop", "promote", "demote", "migrate_to", "migrate_from", "reload", "reload-agent",
 })
+#: After these a resource runs with the parameters that they were given.
+_RUNS_WITH = frozenset({"start", "migrate_from", "reload", "reload-agent"})
+#: What they begin is over when they are.
+_LEAVES_NOTHING = frozenset({"monitor", "stop", "notify", "demote", "migrate_to"})
 _REAL = {"reload-agent", "reload"}
-_METADATA = {"start", "monitor", "promote", "demote", "reload", "reload-agent",
-             "migrate_to", "migrate_from", "notify"}
-
-
-@dataclass(frozen=True, slots=True)
-class RecurringDue(Event):
-    """The interval of a recurring operation is over."""
-
-    resource: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Gathered(Event):
-    """What came right after a write has been waited for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unanswered(Event):
-    """A write got no answer; what it said is compared with the CIB."""
-
-    request: str
-
-
-@dataclass(frozen=True, slots=True)
-class LookAgain(Event):
-    """Time to compare the status section with what is known here."""
-
-
-@dataclass(slots=True)
-class _Waiting:
-    operation: Operation
-    since_ms: int
-    call_id: int
-    first: bool = True
-
-
-@dataclass(slots=True)
-class _Recurring:
-    operation: Operation
-    call_id: int
-    last: Outcome | None = None
-
-
-@dataclass(slots=True)
-class _Resource:
-    agent: AgentName
-    queue: deque[_Waiting] = field(default_factory=deque)
-    running: _Waiting | None = None
-    began_ms: int = 0
-    held: AgentEnded | None = None
-    """An end whose history entry waits for the agent's meta-data."""
-    recurring: dict[str, _Recurring] = field(default_factory=dict)
-    started: bool = False
-    """For fence devices: whether the cluster started it here; there is nothing else to ask."""
-    start_parameters: dict[str, str] | None = None
-    entries: dict[str, dict[str, str]] = field(default_factory=dict)
-    """What the status section should hold, by the entry's id."""
-    shutdown_lock: int = 0
-    removed: Operation | None = None
-    """Forget it when the running operation has ended."""
 
 
 class Executor:
@@ -175,18 +102,13 @@ class Executor:
         self._dc = ""
         self._remote = False
         self._cib: Cib | None = None
-        self._resources: dict[str, _Resource] = {}
+        self._resources: dict[str, Resource] = {}
         self._tokens: dict[str, str] = {}
         self._calls = 0
-        self._requests = 0
-        self._outbox: list[CibOperation | etree._Element] = []
-        self._in_flight = ""
-        self._sent_ms, self._answered_ms = 0, -GATHER_MS
-        self._gather_ms = GATHER_MS
-        self._gathering = False
+        self._outbox = Outbox()
+        self._stopping: set[str] | None = None
         self._answers: OrderedDict[tuple[str, str, str, int], OperationDone | None] = OrderedDict()
-        self._metadata: dict[AgentName, AgentMetadata | None] = {}
-        self._asking: dict[str, AgentName] = {}
+        self._about = Descriptions(resolve)
         self._published = False
 
     # --- events ---------------------------------------------------------------------------------
@@ -194,14 +116,7 @@ class Executor:
     def receive(self, event: Event, now_ms: int, wall_s: float) -> Iterable[Effect]:
         """One event; what it has to be written goes out together with what waited for its turn."""
         effects = list(self._react(event, now_ms, wall_s))
-        if self._outbox and not self._in_flight:
-            if now_ms - self._answered_ms >= self._gather_ms:
-                self._sent_ms = now_ms
-                effects += self._flush()
-            elif not self._gathering:
-                self._gathering = True
-                effects.append(StartTimer("gather", self._gather_ms, Gathered()))
-        return effects
+        return effects + self._outbox.send(now_ms, self._node_id, self._node, remote=self._remote)
 
     def _react(self, event: Event, now_ms: int, wall_s: float) -> Iterable[Effect]:
         match event:
@@ -218,21 +133,13 @@ class Executor:
                 # Only a whole transfer can have lost what this node wrote.
                 return [] if event.patch else self._repair()
             case ChangeAnswered(request, _, error_id):
-                if request == self._in_flight:
-                    self._in_flight, self._answered_ms = "", now_ms
-                    took_ms = now_ms - self._sent_ms
-                    self._gather_ms = min(max(GATHER_MS, took_ms // 2), GATHER_MAX_MS)
-                    effects: list[Effect] = [CancelTimer("unanswered")]
-                    if error_id:
-                        effects.append(StartTimer("look", REPAIR_MS, LookAgain()))
-                    return effects
+                return self._outbox.answered(request, error_id, now_ms)
             case Unanswered(request):
-                if request == self._in_flight:
-                    self._in_flight = ""
-                    return [StartTimer("look", REPAIR_MS, LookAgain())]
+                return self._outbox.unanswered(request)
             case Gathered():
-                self._gathering = False
-                self._answered_ms = now_ms - self._gather_ms
+                self._outbox.gathered(now_ms)
+            case ServicesKilled():
+                return self._stop_all()
             case LookAgain():
                 return self._repair()
             case ConnectionAnswered():
@@ -251,38 +158,21 @@ class Executor:
 
     def _wanted(self, action_xml: bytes, dc: str, again: bool, now_ms: int, wall_s: float) -> list[Effect]:
         try:
-            root = parse_xml(action_xml, "an action")
-            action, key = action_from_element(root), root.get("transition-key", "")
+            operation = read_order(action_xml)
         except BadInput as error:
             return [Log("error", f"an operation that cannot be read: {error}")]
-        if action.primitive is None:
-            return [Log("error", f"operation {action.key} names no resource")]
-        if dc != self._dc:
-            return [Log("warning", f"{action.key} refused: {dc} does not coordinate")]
-        name = (key, action.primitive.id, action.task, action.interval_ms)
+        if dc != self._dc or self._stopping is not None:
+            why = f"{dc} does not coordinate" if dc != self._dc else "this node is ending itself"
+            return [Log("warning", f"{operation.key} refused: {why}")]
+        name = (operation.transition_key, operation.resource, operation.task, operation.interval_ms)
         if again and name in self._answers:
             # Asked for again in a new view: it is done once, and what came of it may have been lost on its way.
             done = self._answers[name]
             return [Tell(done)] if done is not None else []
-        if key:
+        if operation.transition_key:
             self._answers[name] = None
             while len(self._answers) > ANSWERS_MAX:
                 self._answers.popitem(last=False)
-        parameters = {
-            name: value for name, value in action.attributes.items() if len(value) < VALUE_MAX
-        }
-        agent = AgentName(
-            action.primitive.standard, action.primitive.provider, action.primitive.type
-        )
-        operation = Operation(
-            resource=action.primitive.id, agent=agent, task=action.task,
-            interval_ms=action.interval_ms,
-            timeout_ms=min(action.timeout_ms or TIMEOUT_DEFAULT_MS, TIMEOUT_MAX_MS),
-            transition_key=key, target_rc=_number(parameters.get("CRM_meta_op_target_rc")),
-            parameters=parameters,
-            start_delay_ms=_number(parameters.get("CRM_meta_start_delay")),
-            shutdown_lock=action.shutdown_lock,
-        )
         match operation.task:
             case "cancel":
                 return self._cancel(operation)
@@ -295,7 +185,7 @@ class Executor:
     def _enqueue(self, operation: Operation, now_ms: int, wall_s: float) -> list[Effect]:
         resource = self._resources.get(operation.resource)
         if resource is None:
-            resource = self._resources[operation.resource] = _Resource(operation.agent)
+            resource = self._resources[operation.resource] = Resource(operation.agent)
         resource.agent = operation.agent
         effects: list[Effect] = []
         if operation.interval_ms == 0 and operation.task not in ("monitor", "notify"):
@@ -308,7 +198,7 @@ class Executor:
                 f"{QUEUE_MAX} operations wait already", when_s=int(wall_s),
             )
             return effects + self._record(operation, busy, None)
-        effects += self._ask_metadata(operation)
+        effects += self._about.ask(self.place, operation)
         if operation.task in _PENDING:
             effects += self._record(operation, replace(PENDING, when_s=int(wall_s)), None)
         if operation.interval_ms:
@@ -317,11 +207,11 @@ class Executor:
                 resource.queue = deque(
                     one for one in resource.queue if one.call_id != old.call_id
                 )
-            resource.recurring[operation.key] = _Recurring(operation, self._calls)
+            resource.recurring[operation.key] = Recurring(operation, self._calls)
             if operation.start_delay_ms:
                 effects += self._delay(operation, wall_s)
                 return effects
-        resource.queue.append(_Waiting(operation, now_ms, self._calls))
+        resource.queue.append(Waiting(operation, now_ms, self._calls))
         return effects + self._run_next(operation.resource, now_ms, wall_s)
 
     def _delay(self, operation: Operation, wall_s: float) -> list[Effect]:
@@ -373,9 +263,10 @@ class Executor:
         self._tokens[token] = name
         return [effect]
 
-    def _call(self, operation: Operation, resource: _Resource, token: str) -> RunAgent:
+    def _call(self, operation: Operation, resource: Resource, token: str) -> RunAgent:
         parameters = dict(operation.parameters)
-        if operation.task == "start":
+        if operation.task in _RUNS_WITH or (operation.task == "monitor" and resource.start_parameters is None):
+            # A probe after this daemon's restart finds what runs with the parameters of now, as far as anybody knows.
             resource.start_parameters = parameters
         elif operation.task == "stop" and resource.start_parameters is not None:
             # What was started with old parameters is stopped with them, meta ones apart.
@@ -385,7 +276,7 @@ class Executor:
             }
         task = operation.task
         if task in _REAL:
-            task = self._reload_word(operation.agent)
+            task = self._about.reload_word(operation.agent)
         agent = operation.agent
         if agent.standard == "service":
             agent = AgentName(find.standard_of(agent), "", agent.type)
@@ -399,14 +290,8 @@ class Executor:
             token, call.program, call.arguments, call.environment, call.timeout_ms, call.stdin
         )
 
-    def _reload_word(self, agent: AgentName) -> str:
-        known = self._metadata.get(agent)
-        if known is not None and not known.supports("reload-agent") and known.supports("reload"):
-            return "reload"
-        return "reload-agent"
-
     @staticmethod
-    def _device_answer(operation: Operation, resource: _Resource) -> Answer | None:
+    def _device_answer(operation: Operation, resource: Resource) -> Answer | None:
         """Fence devices are not processes: they are started where the cluster said so."""
         if operation.task == "stop":
             return Answer(OcfCode.OK, ExecStatus.DONE)
@@ -440,24 +325,30 @@ class Executor:
         self.place = replace(self.place, node=event.node, cluster=event.cluster)
         if not event.publish:
             return []
-        self._published, self._in_flight = True, ""
-        return [CancelTimer("unanswered"), *self._publish()]
+        self._published = True
+        return [*self._outbox.forget(), *self._publish()]
 
     def _ended(self, event: AgentEnded, now_ms: int, wall_s: float) -> list[Effect]:
-        agent = self._asking.pop(event.token, None)
+        if self._stopping is not None:
+            self._stopping.discard(event.token)
+            return [] if self._stopping else [Tell(ServicesEnded())]
+        agent, effects = self._about.told(event)
         if agent is not None:
-            return self._described(agent, event, now_ms, wall_s)
+            return effects + self._described(agent, now_ms, wall_s)
         name = self._tokens.pop(event.token, "")
         resource = self._resources.get(name)
         if resource is None or resource.running is None:
             return []
-        if resource.running.operation.agent in self._asking.values():
+        operation = resource.running.operation
+        if event.left and operation.task in _LEAVES_NOTHING:
+            effects.append(Log("warning", f"{operation.key} left processes behind, which nobody watches"))
+        if self._about.awaited(resource.running.operation.agent):
             resource.held = event
-            return []
-        return self._answered(name, resource, event, now_ms, wall_s)
+            return effects
+        return effects + self._answered(name, resource, event, now_ms, wall_s)
 
     def _answered(
-        self, name: str, resource: _Resource, event: AgentEnded, now_ms: int, wall_s: float
+        self, name: str, resource: Resource, event: AgentEnded, now_ms: int, wall_s: float
     ) -> list[Effect]:
         assert resource.running is not None, "an answer belongs to what runs"
         operation = resource.running.operation
@@ -496,26 +387,27 @@ class Executor:
         elif answer.status is ExecStatus.CANCELLED:
             effects += self._tell_done(operation, outcome)
         else:
-            effects += self._record(operation, outcome, self._metadata.get(operation.agent))
+            effects += self._record(operation, outcome, self._about.of(operation.agent))
         return effects + self._run_next(name, now_ms, wall_s)
 
     # --- recurring operations -------------------------------------------------------------------
 
     def _recurred(
-        self, name: str, resource: _Resource, operation: Operation, outcome: Outcome, call_id: int
+        self, name: str, resource: Resource, operation: Operation, outcome: Outcome, call_id: int
     ) -> list[Effect]:
         recurring = resource.recurring.get(operation.key)
         if recurring is None or recurring.call_id != call_id:
             return []
+        pause = recurring.pause_ms()
         effects: list[Effect] = [
             StartTimer(
-                _timer(name, operation.key), operation.interval_ms,
+                _timer(name, operation.key), pause,
                 RecurringDue(name, operation.key),
             )
         ]
         last, recurring.last = recurring.last, outcome
         if last is None or (last.rc, last.status) != (outcome.rc, outcome.status):
-            effects += self._record(operation, outcome, self._metadata.get(operation.agent))
+            effects += self._record(operation, outcome, self._about.of(operation.agent))
         return effects
 
     def _due(self, name: str, key: str, now_ms: int, wall_s: float) -> list[Effect]:
@@ -526,11 +418,11 @@ class Executor:
         if any(one.call_id == recurring.call_id for one in resource.queue):
             return []
         resource.queue.append(
-            _Waiting(recurring.operation, now_ms, recurring.call_id, first=False)
+            Waiting(recurring.operation, now_ms, recurring.call_id, first=False)
         )
         return self._run_next(name, now_ms, wall_s)
 
-    def _stop_recurring(self, name: str, resource: _Resource) -> list[Effect]:
+    def _stop_recurring(self, name: str, resource: Resource) -> list[Effect]:
         effects: list[Effect] = [CancelTimer(_timer(name, key)) for key in resource.recurring]
         calls = {one.call_id for one in resource.recurring.values()}
         resource.queue = deque(one for one in resource.queue if one.call_id not in calls)
@@ -551,7 +443,7 @@ class Executor:
             )
         if resource is not None:
             resource.entries.pop(target.key, None)
-        self._outbox.append(CibOperation(
+        self._outbox.put(CibOperation(
             "delete", path=f"{self._history_path(operation.resource)}"
             f"/lrm_rsc_op[@id='{_safe(target.key)}']",
         ))
@@ -580,8 +472,8 @@ class Executor:
         resource = self._resources.pop(operation.resource, None)
         if resource is not None and resource.agent.standard == "stonith" and resource.started:
             # A device stays started: looking afresh must find it so.
-            self._resources[operation.resource] = _Resource(resource.agent, started=True)
-        self._outbox.append(CibOperation("delete", path=self._history_path(operation.resource)))
+            self._resources[operation.resource] = Resource(resource.agent, started=True)
+        self._outbox.put(CibOperation("delete", path=self._history_path(operation.resource)))
         return self._tell_done(operation, Outcome(OcfCode.OK, ExecStatus.DONE, 0))
 
     def _fail(self, operation: Operation, wall_s: float) -> list[Effect]:
@@ -596,7 +488,7 @@ class Executor:
             operation.parameters.get("CRM_meta_reason", "Simulated failure"), when_s=int(wall_s),
         )
         if operation.resource not in self._resources:
-            self._resources[operation.resource] = _Resource(operation.agent)
+            self._resources[operation.resource] = Resource(operation.agent)
         return self._record(made, outcome, None)
 
     # --- recording ------------------------------------------------------------------------------
@@ -614,7 +506,7 @@ class Executor:
             for attributes in found:
                 # As in the CIB, where an update merges: what it does not name stays.
                 resource.entries.setdefault(attributes["id"], {}).update(attributes)
-            self._outbox.append(history.resource_element(
+            self._outbox.put(history.resource_element(
                 operation.resource, operation.agent, found, lock
             ))
         if outcome.status is not ExecStatus.PENDING:
@@ -630,31 +522,6 @@ class Executor:
         if name in self._answers:
             self._answers[name] = done
         return [Tell(done)]
-
-    def _flush(self) -> list[Effect]:
-        """Write all that waits as one change. There is one at a time: while it is on its way more
-        gathers, so that a thousand results cost far fewer than a thousand writes.
-        """
-        operations: list[CibOperation] = []
-        for is_element, group in itertools.groupby(
-            self._outbox, lambda one: not isinstance(one, CibOperation)
-        ):
-            if is_element:
-                operations.append(CibOperation("modify", history.node_update(
-                    self._node_id, self._node,
-                    tuple(one for one in group if not isinstance(one, CibOperation)),
-                    origin="do_update_resource", remote=self._remote,
-                )))
-            else:
-                operations += [one for one in group if isinstance(one, CibOperation)]
-        self._outbox.clear()
-        self._requests += 1
-        self._in_flight = f"executor:{self._requests}"
-        author = Author("hashelld", self._node, "executor")
-        return [
-            Tell(ChangeWanted(tuple(operations), author, self._in_flight)),
-            StartTimer("unanswered", UNANSWERED_MS, Unanswered(self._in_flight)),
-        ]
 
     def _history_path(self, resource: str) -> str:
         return (
@@ -684,8 +551,7 @@ class Executor:
             )
             for name, one in self._resources.items() if one.entries
         )
-        # It says all that waits to be said, too.
-        self._outbox = list(republish.operations(self._node_id, self._node, elements, remote=self._remote))
+        self._outbox.replace(republish.operations(self._node_id, self._node, elements, remote=self._remote))
         return []
 
     def _repair(self) -> list[Effect]:
@@ -694,41 +560,15 @@ class Executor:
         known = {
             name: one.entries for name, one in self._resources.items() if one.entries
         }
-        if self._in_flight or self._outbox:
+        if not self._outbox.idle:
             return [StartTimer("look", REPAIR_MS, LookAgain())]
         if republish.agrees(self._cib, self._node_id, known):
             return []
         return [*self._publish(), StartTimer("look", 4 * REPAIR_MS, LookAgain())]
 
-    # --- meta-data ------------------------------------------------------------------------------
-
-    def _ask_metadata(self, operation: Operation) -> list[Effect]:
-        agent = operation.agent
-        wanted = agent.standard == "ocf" and operation.task in _METADATA
-        if not wanted or agent in self._metadata or agent in self._asking.values():
-            return []
-        try:
-            call = metadata_call(
-                self.place, agent, self._resolve(agent), METADATA_TIMEOUT_MS
-            )
-        except NotFound:
-            return []
-        assert call is not None, "OCF agents describe themselves"
-        token = f"meta:{agent}"
-        self._asking[token] = agent
-        return [RunAgent(
-            token, call.program, call.arguments, call.environment, call.timeout_ms, call.stdin
-        )]
-
-    def _described(
-        self, agent: AgentName, event: AgentEnded, now_ms: int, wall_s: float
-    ) -> list[Effect]:
+    def _described(self, agent: AgentName, now_ms: int, wall_s: float) -> list[Effect]:
+        """What waited for an agent's description can be recorded."""
         effects: list[Effect] = []
-        try:
-            self._metadata[agent] = parse_metadata(event.stdout, f"the meta-data of {agent}")
-        except BadMetadata as error:
-            self._metadata[agent] = None
-            effects.append(Log("warning", error.message))
         for name in list(self._resources):
             resource = self._resources.get(name)
             if resource is None or resource.agent != agent or resource.held is None:
@@ -737,17 +577,25 @@ class Executor:
             effects += self._answered(name, resource, held, now_ms, wall_s)
         return effects
 
+    # --- the end --------------------------------------------------------------------------------
+
+    def _stop_all(self) -> list[Effect]:
+        """This node ends itself. Nobody is told what comes of it: whatever this node says, it is not to be believed."""
+        found = ending.stops(self.place, self._resources, self._resolve)
+        effects: list[Effect] = [KillAgent(token) for token in (*self._tokens, *self._about.tokens)]
+        for name, resource in self._resources.items():
+            effects += self._stop_recurring(name, resource)
+            resource.queue.clear()
+        self._stopping = {one.token for one in found} | {*self._tokens, *self._about.tokens}
+        return [*effects, *found] if self._stopping else [*effects, Tell(ServicesEnded())]
+
     def kill_all(self) -> list[Effect]:
         """End all programs that run: the node goes down without waiting for them."""
-        return [KillAgent(token) for token in (*self._tokens, *self._asking)]
+        return [KillAgent(token) for token in (*self._tokens, *self._about.tokens)]
 
 
 def _timer(resource: str, key: str) -> str:
     return f"recurring:{resource}:{key}"
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isdigit() else 0
 
 
 def _safe(text: str) -> str:

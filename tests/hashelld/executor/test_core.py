@@ -25,10 +25,13 @@ from hashelld.core.events import (
     MembersChanged,
     OperationDone,
     OperationWanted,
+    ServicesEnded,
+    ServicesKilled,
     Started,
     View,
 )
-from hashelld.executor.core import QUEUE_MAX, Executor, RecurringDue
+from hashelld.executor.core import QUEUE_MAX, Executor
+from hashelld.executor.resources import JITTER_PERCENT, RecurringDue
 from hashelld.settings import Settings
 
 METADATA = b'<resource-agent name="x"><parameters/><actions/></resource-agent>'
@@ -47,6 +50,7 @@ class Bench:
         self.killed: list[str] = []
         self.connections: list[ConnectionWanted] = []
         self.writes = 0
+        self.ended = 0
         self.answers = True
         self.asked: list[ChangeWanted] = []
         self.send(Started("node1", "c", self.cib))
@@ -70,6 +74,8 @@ class Bench:
                     self.asked.append(change)
                 case Tell(ConnectionWanted() as wanted):
                     self.connections.append(wanted)
+                case Tell(ServicesEnded()):
+                    self.ended += 1
                 case Tell(OperationDone() as done):
                     self.done.append(done)
         while self.asked and self.answers:
@@ -148,8 +154,9 @@ def test_a_recurring_monitor_runs_again_and_is_recorded_only_when_it_changes(ben
     bench.want("monitor", interval=10_000)
     bench.end(0)
     writes = bench.writes
-    for _ in range(3):
-        assert bench.timers["recurring:web:web_monitor_10000"].delay_ms == 10_000
+    for times in range(3):
+        delay_ms = bench.timers["recurring:web:web_monitor_10000"].delay_ms
+        assert delay_ms == 10_000 if times else 9_000 <= delay_ms <= 10_000
         bench.send(RecurringDue("web", "web_monitor_10000"))
         bench.end(0)
     assert bench.writes == writes
@@ -160,6 +167,60 @@ def test_a_recurring_monitor_runs_again_and_is_recorded_only_when_it_changes(ben
     bench.send(RecurringDue("web", "web_monitor_10000"))
     bench.end(7)
     assert bench.writes == writes + 1
+
+
+def test_monitors_that_began_together_do_not_stay_together_and_none_is_watched_less_often(bench):
+    pauses = set()
+    for number in range(40):
+        bench.want("monitor", f"r{number}", interval=60_000)
+        bench.end(0)
+        pauses.add(bench.timers[f"recurring:r{number}:r{number}_monitor_60000"].delay_ms)
+    assert len(pauses) > 20
+    assert max(pauses) <= 60_000 and min(pauses) >= 60_000 * (100 - JITTER_PERCENT) // 100
+
+
+def test_a_node_that_ends_itself_stops_what_may_be_active_and_nothing_else(bench):
+    bench.want("start", "ip", ip="10.0.0.1")
+    bench.end(0)
+    bench.want("start", "gone")
+    bench.end(0)
+    bench.want("stop", "gone")
+    bench.end(0)
+    bench.want("monitor", "probed", rc=7)
+    bench.end(7)
+    bench.want("start", "dev", standard="stonith")
+    bench.end(0)
+    bench.want("monitor", "ip", interval=10_000)
+    hung = bench.running.pop()
+    bench.send(ServicesKilled())
+    assert bench.killed == [hung.token]
+    (stop,) = bench.running
+    assert stop.arguments[-1] == "stop"
+    assert stop.environment["OCF_RESOURCE_INSTANCE"] == "ip" and stop.environment["OCF_RESKEY_ip"] == "10.0.0.1"
+    done = len(bench.done)
+    bench.want("start", "new")
+    assert len(bench.running) == 1
+    bench.send(AgentEnded(hung.token, 137, False, True, b"", b"", 1))
+    assert bench.ended == 0
+    bench.end(0)
+    assert bench.ended == 1
+    assert len(bench.done) == done
+
+
+def test_a_stop_after_a_reload_is_given_what_the_reload_was_given(bench):
+    bench.want("start", colour="red")
+    bench.end(0)
+    bench.want("reload-agent", colour="blue")
+    bench.end(0)
+    bench.want("stop", colour="green")
+    assert bench.running[0].environment["OCF_RESKEY_colour"] == "blue"
+
+
+def test_what_a_probe_finds_after_a_restart_of_the_daemon_is_stopped_with_the_parameters_of_the_probe(bench):
+    bench.want("monitor", rc=7, colour="red")
+    bench.end(0)
+    bench.want("stop", colour="green")
+    assert bench.running[0].environment["OCF_RESKEY_colour"] == "red"
 
 
 def test_a_stop_ends_the_monitors_before_it_runs(bench):

@@ -1,0 +1,117 @@
+"""Outbox: what is to be written into the status section, gathered so that a thousand results cost few writes.
+
+There is one write at a time: while it is on its way more gathers.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+from lxml import etree
+
+from hashelld.core.effects import CancelTimer, Effect, StartTimer, Tell
+from hashelld.core.events import Author, ChangeWanted, CibOperation, Event
+from hashelld.executor import history
+
+#: How soon to look again whether the cluster knows what it should know of this node.
+REPAIR_MS = 500
+#: A write is answered in milliseconds, or when a view has ended and another begun.
+UNANSWERED_MS = 10_000
+#: Right after a write more is likely to come: the next one waits this long for company, and longer
+#: (half of what the last one took) where writes are slow.
+GATHER_MS, GATHER_MAX_MS = 5, 100
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered(Event):
+    """What came right after a write has been waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered(Event):
+    """A write got no answer; what it said is compared with the CIB."""
+
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain(Event):
+    """Time to compare the status section with what is known here."""
+
+
+class Outbox:
+    """Entries and operations in their order."""
+
+    def __init__(self) -> None:
+        self._waiting: list[CibOperation | etree._Element] = []
+        self._requests = 0
+        self._in_flight = ""
+        self._sent_ms, self._answered_ms = 0, -GATHER_MS
+        self._gather_ms = GATHER_MS
+        self._gathering = False
+
+    @property
+    def idle(self) -> bool:
+        return not self._in_flight and not self._waiting
+
+    def put(self, one: CibOperation | etree._Element) -> None:
+        """An operation, or the lrm_resource element of new entries."""
+        self._waiting.append(one)
+
+    def replace(self, operations: tuple[CibOperation, ...]) -> None:
+        """These say all that waits to be said, too."""
+        self._waiting = list(operations)
+
+    def forget(self) -> list[Effect]:
+        """Whoever was to answer is gone."""
+        self._in_flight = ""
+        return [CancelTimer("unanswered")]
+
+    def send(self, now_ms: int, node_id: str, node: str, *, remote: bool) -> list[Effect]:
+        """Send what waits, if it is time."""
+        if self._in_flight or not self._waiting:
+            return []
+        if now_ms - self._answered_ms < self._gather_ms:
+            if self._gathering:
+                return []
+            self._gathering = True
+            return [StartTimer("gather", self._gather_ms, Gathered())]
+        self._sent_ms = now_ms
+        operations: list[CibOperation] = []
+        for is_element, group in itertools.groupby(self._waiting, lambda one: not isinstance(one, CibOperation)):
+            if is_element:
+                operations.append(CibOperation("modify", history.node_update(
+                    node_id, node, tuple(one for one in group if not isinstance(one, CibOperation)),
+                    origin="do_update_resource", remote=remote,
+                )))
+            else:
+                operations += [one for one in group if isinstance(one, CibOperation)]
+        self._waiting.clear()
+        self._requests += 1
+        self._in_flight = f"executor:{self._requests}"
+        author = Author("hashelld", node, "executor")
+        return [
+            Tell(ChangeWanted(tuple(operations), author, self._in_flight)),
+            StartTimer("unanswered", UNANSWERED_MS, Unanswered(self._in_flight)),
+        ]
+
+    def gathered(self, now_ms: int) -> None:
+        self._gathering = False
+        self._answered_ms = now_ms - self._gather_ms
+
+    def answered(self, request: str, error_id: str, now_ms: int) -> list[Effect]:
+        if request != self._in_flight:
+            return []
+        self._in_flight, self._answered_ms = "", now_ms
+        self._gather_ms = min(max(GATHER_MS, (now_ms - self._sent_ms) // 2), GATHER_MAX_MS)
+        effects: list[Effect] = [CancelTimer("unanswered")]
+        if error_id:
+            effects.append(StartTimer("look", REPAIR_MS, LookAgain()))
+        return effects
+
+    def unanswered(self, request: str) -> list[Effect]:
+        if request != self._in_flight:
+            return []
+        self._in_flight = ""
+        return [StartTimer("look", REPAIR_MS, LookAgain())]
