@@ -46,14 +46,16 @@ from hashelld.core.events import (
     Started,
 )
 from hashelld.engine.engine import Me
+from hashelld.engine.mesh import beats, pulse
 from hashelld.engine.mesh.core import MeshEngine
-from hashelld.engine.mesh.links import Dial, LinkClose, LinkSend
+from hashelld.engine.mesh.links import Dial, HeartbeatPort, LinkClose, LinkSend, TellHeartbeat
 from hashelld.executor.core import Executor
 from hashelld.fencer.core import Fencer
 from hashelld.node import HEARD_BY
 from hashelld.settings import make
 from hashelld.simulation.disk import Disk
 from hashelld.simulation.documents import SharedDocuments
+from hashelld.simulation.heart import Heart
 from hashelld.simulation.machines import Machines
 from hashelld.simulation.network import Network
 from hashelld.simulation.world import Due, World
@@ -63,6 +65,8 @@ EPOCH_S = 1.6e9
 #: Milliseconds of a decision.
 DECIDE_MS = (3.0, 40.0)
 _HERE = Path("/nowhere")
+#: Tag and key, as a node with one cluster key has them.
+HEARTBEAT_KEYS = ((b"sim-key-", b"k" * 32),)
 
 Hear = Callable[[str, Event], None]
 TimerKey = tuple[str, str]
@@ -105,6 +109,7 @@ class Node:
         self._waiting: list[tuple[str, Event]] = []
         self._timers: dict[TimerKey, Due] = {}
         self.dispatcher: Dispatcher | None = None
+        self.heart: Heart | None = None
         #: That of this life; of the last one while the node is down.
         self.cib_manager: CibManager
 
@@ -151,9 +156,40 @@ class Node:
             ]
         self.dispatcher = Dispatcher(components, HEARD_BY)
         self.feed("", Started(self.name, "sim", cib))
+        if cluster.hearts and self.up:
+            self.feed("engine", HeartbeatPort(1))
+            ident = beats.mark(self.name, f"uuid-{self.name}-{disk.identity}")
+            self._begin_to_beat(pulse.Configure(
+                ident, disk.boot, HEARTBEAT_KEYS, settings.heartbeat_ms, settings.detect_ms, settings.jitter_cap_ms,
+                settings.stall_limit_ms, settings.stall_action == "kill",
+            ))
 
-    def crash(self, *, power: bool = False) -> None:
-        """As kill -9, and a power cut for the disk. With `power` nobody hears its connections end."""
+    def _begin_to_beat(self, configure: pulse.Configure) -> None:
+        cluster, life = self.cluster, self.life
+
+        def feed(event: Event) -> None:
+            if life == self.life:
+                self.feed("engine", event)
+
+        def kill() -> None:
+            if self.up and life == self.life:
+                self.crash()
+
+        self.heart = Heart(
+            cluster.world, configure, self.rate,
+            lambda to, data: cluster.network.datagram(self.name, to, data), feed, kill,
+        )
+        self.heart.start()
+
+    def crash(self, *, power: bool = False, politely: bool = False) -> None:
+        """As kill -9, and a power cut for the disk. With `power` nobody hears its connections end; `politely`: the daemon
+        ended by itself."""
+        if self.heart:
+            if power:
+                self.heart.cut_off()
+            else:
+                self.heart.bereaved(politely=politely)
+            self.heart = None
         self.up, self.paused, self.crash_in = False, False, -1
         self._waiting.clear()
         for due in self._timers.values():
@@ -166,14 +202,21 @@ class Node:
         self.disk.crash()
         self.dispatcher = None
 
-    def pause(self) -> None:
+    def pause(self, *, whole: bool = True) -> None:
+        """The machine stands still; not `whole`: the daemon alone, its heart beats on."""
         self.paused = True
+        if whole and self.heart:
+            self.heart.freeze()
 
     def resume(self) -> None:
         self.paused = False
+        if self.heart and self.cluster.world.chance.random() < 0.5:
+            self.heart.thaw()
         waiting, self._waiting = self._waiting, []
         for component, event in waiting:
             self.feed(component, event)
+        if self.heart:
+            self.heart.thaw()
 
     def ask(self, request: str, operations: tuple[CibOperation, ...]) -> None:
         self.feed("", ChangeWanted(operations, Author("sim", self.name), request))
@@ -240,11 +283,14 @@ class Node:
                 self.cluster.log(self.name, level, text, fields)
                 if "traceback" in fields:
                     self.failed = str(fields["traceback"])
+            case TellHeartbeat(command):
+                if self.heart:
+                    self.heart.command(command)
             case Reply():
                 pass
-            case Exit():
+            case Exit(code):
                 self.cluster.left(self)
-                self.crash()
+                self.crash(politely=not code)
             case _:
                 raise AssertionError(f"nobody performs {type(effect).__name__}")
 
@@ -279,9 +325,10 @@ class Cluster:
 
     def __init__(
         self, world: World, count: int, hear: Hear, *, options: dict[str, object] | None = None,
-        keep_log: bool = False, whole: bool = False,
+        keep_log: bool = False, whole: bool = False, hearts: bool = False,
     ) -> None:
         self.world = world
+        self.hearts = hearts
         self.whole = whole
         self.options = options or {}
         self.names = tuple(f"node{number}" for number in range(1, count + 1))
@@ -294,6 +341,7 @@ class Cluster:
             world, self._to_engine,
             lambda node: node in self.nodes and self.nodes[node].up,
         )
+        self.network.datagram_came = self._datagram_came
         #: For faults: something happens at a node just now: acknowledged, view, starts, stops, fences.
         self.moment: Callable[[str, str], None] = lambda kind, node: None
         #: For the checkers: after every event of a node; a service starts; somebody is fenced; a node ends by itself.
@@ -304,6 +352,11 @@ class Cluster:
         self.machines = Machines(
             world, self.names, self._service_started, self._service_stopped, self._node_fenced, self._power
         )
+
+    def _datagram_came(self, node: str, data: bytes, sender: str) -> None:
+        heart = self.nodes[node].heart
+        if heart:
+            heart.datagram(data, sender)
 
     def _to_engine(self, node: str, event: Event) -> None:
         self.nodes[node].feed("engine", event)

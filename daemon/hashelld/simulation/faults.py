@@ -38,7 +38,8 @@ KINDS: dict[str, tuple[int, int, bool]] = {
     "wall_jump": (4, 1, False), "blackout": (1, 0, False), "crash_two": (4, 2, False), "wipe": (2, 1, False),
     "service_dies": (5, 1, True), "agent": (7, 1, True), "fencing": (8, 0, True), "standby": (5, 1, True),
     "leave": (6, 1, True), "moment": (12, 0, False), "torn": (4, 0, False),
-    "unreachable": (6, 1, True),
+    "unreachable": (6, 1, True), "stall": (6, 1, False), "heart_dies": (4, 1, False), "wall": (5, 2, False),
+    "wall_one_way": (4, 2, False),
 }
 #: What a fault may wait for, so that it comes just then; the later ones happen in whole clusters alone.
 MOMENTS = ("acknowledged", "view", "starts", "starts", "stops", "fences")
@@ -183,6 +184,21 @@ class Doer:
             life = node.life
             self._later(fault, lambda: node.resume() if node.paused and node.life == life else None)
 
+    def _stall(self, fault: Fault) -> None:
+        """The daemon stands still, its heart beats on."""
+        self._suspect(fault)
+        (node,) = self._nodes(fault)
+        if node.up and not node.paused:
+            node.pause(whole=False)
+            life = node.life
+            self._later(fault, lambda: node.resume() if node.paused and node.life == life else None)
+
+    def _heart_dies(self, fault: Fault) -> None:
+        """Nobody is lost for that: links tell until there is another."""
+        (node,) = self._nodes(fault)
+        if node.heart:
+            node.heart.die()
+
     def _wipe(self, fault: Fault) -> None:
         """At most one node in a life: two lost copies may have been the only ones."""
         if self.wiped and not self.wiped.issuperset(fault.nodes):
@@ -258,6 +274,15 @@ class Doer:
     def _reset(self, fault: Fault) -> None:
         self._suspect(fault)
         self._cluster.network.reset(*fault.nodes)
+
+    def _wall(self, fault: Fault) -> None:
+        """A firewall lets no datagrams pass, and everything else; nobody is lost for that either."""
+        one, other = fault.nodes
+        pairs = {(one, other)} if fault.kind == "wall_one_way" else {(one, other), (other, one)}
+        self._cluster.network.walls |= pairs
+        self._later(fault, lambda: self._cluster.network.walls.difference_update(pairs))
+
+    _wall_one_way = _wall
 
     def _loss(self, fault: Fault) -> None:
         self.suspects.update(self._cluster.names)

@@ -27,6 +27,8 @@ MONITOR_MS = 2_000.0
 RESTING_MS = 600.0
 #: One in this many lives has the engine and the CIB manager alone, and then more writes.
 BARE_EVERY = 4
+#: Share of lives with heartbeat processes; in the others links tell who lives, as where firewalls eat datagrams.
+HEARTS = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,10 @@ class Outcome:
 
 def live(
     seed: int, nodes: int = 0, *, only: Collection[int] | None = None, life_ms: float = LIFE_MS,
-    whole: bool | None = None, keep_log: bool = False,
+    whole: bool | None = None, hearts: bool | None = None, keep_log: bool = False,
 ) -> Outcome:
-    """One life. `only`: numbers of the faults that happen (None: all)."""
+    """One life. `only`: numbers of the faults that happen (None: all); `hearts`: whether heartbeats go by datagrams,
+    from processes of their own."""
     world = World(seed)
     chance = random.Random(f"plan:{seed}")  # noqa: S311 - to be repeated
     count = chance.choice((3, 3, 3, 5, 5, 7))
@@ -63,7 +66,10 @@ def live(
     checker = Checker(seed)
     resources = ("r1", "r2", "r3")[: chance.choice((1, 2, 3))] if whole else ()
     options: dict[str, object] = {"heartbeat_ms": {3: 150, 5: 200}.get(count, 100 if count < 5 else 300)}
-    cluster = Cluster(world, count, checker.hear, options=options, keep_log=keep_log, whole=whole)
+    if hearts is None:
+        hearts = chance.random() < HEARTS
+    options["stall_limit_ms"] = chance.choice((1_000, 2_000, 5_000))
+    cluster = Cluster(world, count, checker.hear, options=options, keep_log=keep_log, whole=whole, hearts=hearts)
     checker.watch(cluster)
     checker.resources = resources
     policy = chance.choice(("stop", "stop", "stop", "freeze", "demote"))

@@ -1,4 +1,5 @@
-"""Network: links as TCP has them, first in first out until they break; cuts that keep what is under way; slow moments.
+"""Network: links as TCP has them, first in first out until they break; cuts that keep what is under way; slow moments;
+datagrams that get lost, doubled and reordered.
 
 What is sent into a cut waits, as TCP sends it again, and arrives when the cut heals: late messages of an old view are
 what an engine must not fall for. A cut may be one-way: then what goes the other way arrives.
@@ -21,6 +22,8 @@ HICCUPS = 0.01
 DIAL_TIMEOUT_MS = 3_000.0
 #: Milliseconds after which TCP sends again what was lost.
 RETRANSMIT_MS = (200.0, 450.0)
+#: Of datagrams these shares are lost and come twice, and so many milliseconds may pass between the two.
+LOST, DOUBLED, DOUBLED_MS = 0.003, 0.01, 30.0
 #: One in this many lives sends every frame through the codec; it has tests of its own.
 CODEC_EVERY = 16
 
@@ -50,6 +53,10 @@ class Network:
         self._world = world
         self._deliver = deliver
         self._is_up = is_up
+        #: Takes a datagram: to whom, the data, from whom.
+        self.datagram_came: Callable[[str, bytes, str], None] = lambda to, data, sender: None
+        #: Where firewalls let no datagrams pass: from, to.
+        self.walls: set[tuple[str, str]] = set()
         self._wires: list[_Wire] = []
         self._by_end: dict[tuple[str, int], tuple[_Wire, int]] = {}
         self._next = 0
@@ -80,6 +87,7 @@ class Network:
     def heal(self) -> None:
         """All cuts end; what waited arrives."""
         self._cuts.clear()
+        self.walls.clear()
         self.loss = self.extra_ms = 0.0
         self._release()
 
@@ -143,6 +151,16 @@ class Network:
 
         self._world.after(self._hop() * 3, arrive)
 
+    def datagram(self, node: str, to: str, data: bytes) -> None:
+        """It arrives once, twice or never, and may be passed by a later one."""
+        chance = self._world.chance
+        if (node, to) in self._cuts or (node, to) in self.walls or chance.random() < max(LOST, self.loss):
+            return
+        hop_ms = self._hop(again=False)
+        self._world.after(hop_ms, self.datagram_came, to, data, node)
+        if chance.random() < DOUBLED:
+            self._world.after(hop_ms + chance.uniform(0.0, DOUBLED_MS), self.datagram_came, to, data, node)
+
     def send(self, node: str, link: int, frame: Frame) -> None:
         found = self._by_end.get((node, link))
         if found is None:
@@ -169,13 +187,14 @@ class Network:
     def _cut(self, one: str, other: str) -> bool:
         return (one, other) in self._cuts
 
-    def _hop(self) -> float:
+    def _hop(self, *, again: bool = True) -> float:
+        """Milliseconds until something arrives; with `again`, what is lost is sent once more."""
         chance = self._world.chance
         dice = chance.random()
         if dice < HICCUPS:
             return chance.uniform(1.0, HICCUP_MS)
         hop = HOP_MS[0] + (HOP_MS[1] - HOP_MS[0]) * (dice - HICCUPS) / (1.0 - HICCUPS)
-        if self.loss and chance.random() < self.loss:
+        if again and self.loss and chance.random() < self.loss:
             hop += chance.uniform(*RETRANSMIT_MS)
         return hop + (chance.uniform(0.0, self.extra_ms) if self.extra_ms else 0.0)
 
