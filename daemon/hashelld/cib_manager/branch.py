@@ -28,34 +28,44 @@ FOLDED_MAX = 512
 class Branch:
     """Entries applied since the last one of a majority, and positions that a majority's history took in."""
 
-    def __init__(self) -> None:
-        self._entries: list[Entry] = []
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self._entries = {entry.position: entry for entry in entries}
         self._folded: deque[Position] = deque(maxlen=FOLDED_MAX)
 
     def add(self, entry: Entry) -> None:
         """An entry was committed here. A majority's entry ends a branch: what was before it is part of the history."""
         if entry.unique:
-            self._folded.extend(one.position for one in self._entries)
-            self._entries.clear()
+            # A journal that is read may tell of a majority's entry before those of the branch that came after it.
+            ended = [position for position in self._entries if position < entry.position]
+            self._folded.extend(ended)
+            for position in ended:
+                del self._entries[position]
         elif entry.write is not None:
-            self._entries.append(entry)
-            del self._entries[:-BRANCH_MAX]
+            self._entries[entry.position] = entry
+            while len(self._entries) > BRANCH_MAX:
+                del self._entries[next(iter(self._entries))]
 
     @property
     def positions(self) -> tuple[Position, ...]:
         """For a copy: whoever has one of these has lost nothing."""
-        return (*self._folded, *(entry.position for entry in self._entries))
+        return (*self._folded, *self._entries)
 
-    def replaced(self, positions: Iterable[Position]) -> None:
+    @property
+    def wanted(self) -> tuple[Entry, ...]:
+        """What a person may want back if this branch loses. It goes with every copy of the CIB, to other nodes and to
+        the disk: whoever has the branch must be able to say what was in it."""
+        return tuple(entry for entry in self._entries.values() if _is_wanted(entry))
+
+    def replaced(self, positions: Iterable[Position], entries: Iterable[Entry]) -> None:
         """Another node's copy was taken."""
-        self._entries.clear()
-        self._folded = deque(positions, maxlen=FOLDED_MAX)
+        self._entries = {entry.position: entry for entry in entries}
+        self._folded = deque((one for one in positions if one not in self._entries), maxlen=FOLDED_MAX)
 
     def lost(self, held: Iterable[Entry], known: set[Position], results: Iterable[Result]) -> list[Entry]:
         """Entries of this branch, and of those `held`, that the winning history knows neither by place nor by name."""
         done = {(result.origin, result.boot, result.counter) for result in results}
         return [
-            e for e in (*self._entries, *held)
+            e for e in (*self._entries.values(), *held)
             if e.write and e.position not in known and (e.write.origin, e.write.boot, e.write.counter) not in done
         ]
 
@@ -63,7 +73,11 @@ class Branch:
 def configuration_writes(entries: Iterable[Entry]) -> list[Write]:
     """Of lost entries those that a person may want back; what runs where is reported anew, and so is what a DC noted
     for its own view."""
-    return [e.write for e in entries if e.write and not e.write.status_only and e.write.view == (0, "")]
+    return [e.write for e in entries if e.write and _is_wanted(e)]
+
+
+def _is_wanted(entry: Entry) -> bool:
+    return entry.write is not None and not entry.write.status_only and entry.write.view == (0, "")
 
 
 def archive_of(

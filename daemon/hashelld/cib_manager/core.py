@@ -120,7 +120,7 @@ class CibManager:
         self.ledger = Ledger(applied, records.position(lineage.get("unique")))
         self.applied = Applied()
         self.applied.replace((), [tuple(c) for c in lineage.get("counters", ())])
-        self._branch = Branch()
+        self._branch = Branch(records.branch_of(lineage))
         for raw in journal:
             record = records.entry_of(raw)
             if record and record[0] == self._base and record[1].position > self.ledger.head:
@@ -148,6 +148,8 @@ class CibManager:
         self._incoming = copies.Incoming(self._documents)
         self._digests = Digests(self._documents)
         self._unwritten: dict[str, tuple[bytes, ...]] = {}
+        #: Places of entries that the journal must call a branch's before they count as held.
+        self._restated: set[int] = set()
         self._copy_token = ""
         self._told = cib
         self._untold: Author | None = None
@@ -292,6 +294,7 @@ class CibManager:
     def _ready(self, out: list[Effect]) -> None:
         self.phase = "ready"
         out.append(CancelTimer("fetch"))
+        self._restate(out)
         self._ask_again(out)
         while self._backlog and self.phase == "ready":
             self._ordered_ready(self._backlog.popleft(), out)
@@ -354,7 +357,8 @@ class CibManager:
         before, self.cib = self.cib, cib
         self.ledger.replace(copy.applied, copy.unique, copy.held)
         self.applied.replace(copy.results, copy.applied_counters)
-        self._branch.replaced(copy.branch)
+        self._branch.replaced(copy.branch, copy.wanted)
+        self._restated.clear()
         # A new base: what the journal has from before belongs to another history.
         self._base += 1
         self._unwritten.clear()
@@ -466,18 +470,37 @@ class CibManager:
         data = self._unwritten[token] = tuple(records.encoded(self._base, entry) for entry in entries)
         out.append(JournalAppend(token, data))
 
+    def _restate(self, out: list[Effect]) -> None:
+        """What a majority's view ordered and this view, without a majority, will commit is part of a branch: the
+        majority may never have held it. The journal says so before anybody is told that it is done."""
+        if self.view is None or self.view.unique:
+            return
+        for held in list(self.ledger.held):
+            if held.unique and held.write is not None and not held.write.status_only:
+                entry = msgspec.structs.replace(held, unique=False)
+                index = entry.position.index
+                self.ledger.restate(entry)
+                self.ledger.wait_for(index)
+                self._restated.add(index)
+                token = f"branch:{self._base}:{index}"
+                data = self._unwritten[token] = (records.encoded(self._base, entry),)
+                out.append(JournalAppend(token, data))
+
     def _stored(self, token: str, error: str, out: list[Effect]) -> None:
         kind, base, index = token.split(":")
         if int(base) != self._base:
             return
         if not error:
             self._unwritten.pop(token, None)
-            if kind in ("entry", "copy"):
+            if kind == "branch":
+                self._restated.discard(int(index))
+            if kind in ("entry", "copy", "branch"):
                 first, _, last = index.partition("-")
                 for durable in range(int(first), int(last or first) + 1):
-                    self.ledger.durable(durable)
+                    if durable not in self._restated:
+                        self.ledger.durable(durable)
                 self._acknowledge(out)
-        elif kind == "entry":
+        elif kind in ("entry", "branch"):
             # Not written: this node does not acknowledge, and says so (storage does); it tries again.
             out.append(StartTimer("journal", RETRY_MS, JournalAgain()))
         elif kind == "copy":
@@ -551,7 +574,7 @@ class CibManager:
             entry = self.ledger.take_first(self._committed)
             assert entry is not None, "it was counted among those held"
             if entry.unique and self.view is not None and not self.view.unique:
-                entry = self._without_majority(entry, out)
+                entry = msgspec.structs.replace(entry, unique=False)
             self._branch.add(entry)
 
     def _alike(self, entries: list[Entry]) -> list[Entry]:
@@ -577,15 +600,6 @@ class CibManager:
             if entry.position.index % DIGEST_EVERY == 0:
                 break
         return found
-
-    def _without_majority(self, entry: Entry, out: list[Effect]) -> Entry:
-        """An entry that a majority's view ordered, committed in a branch: as the majority may never have held
-        it, it is part of the branch, and the journal says so."""
-        entry = msgspec.structs.replace(entry, unique=False)
-        if entry.write is not None and not entry.write.status_only:
-            token = f"branch:{self._base}:{entry.position.index}"
-            out.append(JournalAppend(token, (records.encoded(self._base, entry),)))
-        return entry
 
     def _start_of_view(self, entry: Entry, out: list[Effect]) -> None:
         version, highest = self.cib.version, Version(*entry.raise_to)
@@ -677,6 +691,7 @@ class CibManager:
             # What is held beyond the stored CIB is in the journal, which raises this again.
             "unique": list(msgspec.structs.astuple(min(ledger.unique, ledger.applied))),
             "counters": [list(c) for c in self.applied.counters],
+            "branch": records.branch_texts(self._branch.wanted),
         }
         return Store(
             token, str(self.cib.version), self._documents.stored(self.cib), author.user,

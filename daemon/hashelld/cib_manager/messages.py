@@ -131,7 +131,8 @@ class Copy(msgspec.Struct, frozen=True, array_like=True):
     """The authority's whole knowledge: at the start of a view before the view's own first entry (`through` 0), or
     later,
     with all ordered messages up to the sequence number `through` in it. `branch`: positions that no majority ordered,
-    its own and those that it folded into the majority's history."""
+    its own and those that it folded into the majority's history; `wanted`: entries of its own branch that must be kept
+    if it loses."""
 
     through: int
     cib: bytes
@@ -141,6 +142,7 @@ class Copy(msgspec.Struct, frozen=True, array_like=True):
     results: tuple[Result, ...]
     applied_counters: tuple[tuple[str, int, int], ...]
     branch: tuple[Position, ...]
+    wanted: tuple[Entry, ...] = ()
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -41,6 +41,24 @@ def keeps_record(record: bytes, lineage: Mapping[str, Any]) -> bool:
     return base > stored_base or (
         base == stored_base and entry.position > position(lineage.get("applied"))
     )
+
+
+def branch_texts(entries: Iterable[Entry]) -> list[str]:
+    """Entries of a branch as a lineage holds them."""
+    return [msgspec.msgpack.encode(entry).hex() for entry in entries]
+
+
+def branch_of(lineage: Mapping[str, Any]) -> tuple[Entry, ...]:
+    """The branch's entries that were stored with a CIB; what cannot be read is none."""
+    found = (decoded(_bytes(text), Entry) for text in lineage.get("branch", ()))
+    return tuple(entry for entry in found if entry is not None)
+
+
+def _bytes(text: object) -> bytes:
+    try:
+        return bytes.fromhex(str(text))
+    except ValueError:
+        return b""
 
 
 def newest_view(journal: tuple[bytes, ...]) -> int:

@@ -182,8 +182,8 @@ class Node:
         self.heart.start()
 
     def crash(self, *, power: bool = False, politely: bool = False) -> None:
-        """As kill -9, and a power cut for the disk. With `power` nobody hears its connections end; `politely`: the daemon
-        ended by itself."""
+        """As kill -9, and a power cut for the disk. With `power` nobody hears its connections end; `politely`: the
+        daemon ended by itself."""
         if self.heart:
             if power:
                 self.heart.cut_off()

@@ -137,6 +137,56 @@ def test_a_write_is_not_acknowledged_by_a_minority_as_the_majoritys():
     assert [b'"alone"' in archive.cib for archive in archives] == [True]
 
 
+def part(cluster, *alone):
+    for one in alone:
+        for other in cluster.names:
+            if other not in alone:
+                cluster.network.cut(one, other)
+
+
+def test_what_a_branch_wrote_is_kept_also_when_all_that_wrote_it_have_started_anew():
+    """node2 took node1's copy, node1 comes back and takes node2's: both must still know what the majority lacks."""
+    world, cluster, checker = start(5)
+    cluster.nodes["node2"].crash()
+    world.run_for(1000)
+    part(cluster, "node1", "node2")
+    world.run_for(2500)
+    write(cluster, "node1", "alone")
+    world.run_for(300)
+    assert checker.acknowledged == {"alone": False}
+    cluster.nodes["node2"].start()
+    world.run_for(3000)
+    assert set(view(cluster, "node1").names) == {"node1", "node2"}
+    for name in ("node1", "node2"):
+        cluster.nodes[name].crash()
+        cluster.nodes[name].start()
+        world.run_for(4000)
+        assert "alone" in ids(cluster, name)
+    cluster.network.heal()
+    world.run_for(6000)
+
+    checker.at_the_end()
+    assert "alone" not in ids(cluster, "node1")
+    assert any(b'"alone"' in a.cib for node in cluster.nodes.values() for a in node.disk.archives)
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_what_a_majority_ordered_and_a_branch_committed_is_kept_though_the_power_goes_with_the_answer(seed):
+    world, cluster, checker = start(3, seed)
+    part(cluster, "node1")
+    write(cluster, "node1", "late")
+    cluster.moment = lambda kind, node: kind == "acknowledged" and world.after(0.0, cluster.nodes[node].crash)
+    world.run_for(3000)
+    assert checker.acknowledged == {"late": False}
+    assert not cluster.nodes["node1"].up
+    cluster.network.heal()
+    cluster.nodes["node1"].start()
+    world.run_for(4000)
+
+    checker.at_the_end()
+    assert [b'"late"' in a.cib for a in cluster.nodes["node1"].disk.archives] == [True]
+
+
 def test_two_nodes_alone_one_after_the_other_lose_nothing():
     world, cluster, checker = start(2)
     cluster.nodes["node2"].crash()
