@@ -44,6 +44,20 @@ class Document(Struct):
     _by_id: dict[tuple[str, str], etree._Element] | None = None
     _sets: dict[tuple[etree._Element, str], tuple[NameValueSet, ...]] = field(default_factory=dict)
 
+    def set_keys(self) -> frozenset[tuple[etree._Element, str]]:
+        """Which sets were read up to now; for `begin_again`."""
+        return frozenset(self._sets)
+
+    def begin_again(
+        self, root: etree._Element, now_s: int, set_keys: frozenset[tuple[etree._Element, str]],
+        changes_at: int | None, problems: Iterable[str],
+    ) -> None:
+        """As it was at an earlier point, for another version of the document with the same configuration."""
+        self.root, self.now_s, self.changes_at = root, now_s, changes_at
+        self.problems = dict.fromkeys(problems)
+        self._by_id = None
+        self._sets = {key: found for key, found in self._sets.items() if key in set_keys}
+
     def complain(self, problem: str) -> None:
         self.problems.setdefault(problem)
 

@@ -132,6 +132,10 @@ class OperationReader:
         )
         self._meta: dict[tuple[ResourceConfig, str, int], Mapping[str, str]] = {}
 
+    def fresh(self) -> OperationReader:
+        """One that was asked nothing yet, so that it complains of what it finds."""
+        return OperationReader(self._document)
+
     def meta(
         self,
         config: ResourceConfig,

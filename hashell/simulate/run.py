@@ -16,6 +16,7 @@ from hashell.scheduler.schedule import Schedule, Wanted, schedule
 from hashell.simulate import inject
 from hashell.simulate.text import action_line, action_step, change_lines, injected_step
 from hashell.state.cluster_state import ClusterState, read_cluster_state
+from hashell.state.memory import Memory
 from hashell.transition.graph import Action, ActionKind, Graph
 from hashell.transition.runner import Runner, RunState
 from hashell.values.integers import whole_number
@@ -41,12 +42,12 @@ class Decision:
 
 def decide(
     cib: Cib, now_s: float, transition_id: int = 0, wanted: Wanted = Wanted(),  # noqa: B008
-    utc_offset_s: int = 0,
+    utc_offset_s: int = 0, memory: Memory | None = None,
 ) -> Decision:
     """Schedule a CIB as it is. `utc_offset_s` is how far east of Greenwich the cluster's local time is: dates without
-    a zone are meant in it.
+    a zone are meant in it. `memory` is what was read of the version before, for whoever decides again and again.
     """
-    state = read_cluster_state(cib, now_s, utc_offset_s)
+    state = read_cluster_state(cib, now_s, utc_offset_s, memory=memory)
     planned = schedule(state, transition_id, wanted)
     return Decision(
         planned.graph, tuple(change_lines(planned.changes)), planned.recheck_at, planned, state

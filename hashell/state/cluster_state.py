@@ -15,6 +15,7 @@ from hashell.state.digests import DigestCache
 from hashell.state.findings import Finding
 from hashell.state.garbage import collection_paused
 from hashell.state.history import HistoryEntry, NodeHistory
+from hashell.state.memory import Memory
 from hashell.state.nodes import Node
 from hashell.state.reader import read_status
 from hashell.state.resources import Resource
@@ -86,21 +87,26 @@ class ClusterState(Struct, frozen=True, eq=False):
 
 
 def read_cluster_state(
-    cib: Cib, now_s: float, utc_offset_s: int = 0, configuration: Configuration | None = None
+    cib: Cib, now_s: float, utc_offset_s: int = 0, configuration: Configuration | None = None,
+    memory: Memory | None = None,
 ) -> ClusterState:
     """A CIB as it stands at a moment (seconds since 1970); see `read_configuration` for the zone.
 
-    `configuration` spares reading it again, if it is of the same document and moment. What makes no sense is left out
-    or replaced by its default, with a complaint; nothing raises.
+    `configuration` spares reading it again, if it is of the same document and moment; `memory` spares what an earlier
+    version had in common with this one. What makes no sense is left out or replaced by its default, with a complaint;
+    nothing raises.
     """
     with collection_paused():
         if configuration is None:
-            configuration = read_configuration(cib, now_s, utc_offset_s)
-        return _read(cib, now_s, configuration)
+            if memory is None:
+                configuration = read_configuration(cib, now_s, utc_offset_s)
+            else:
+                configuration = memory.configuration(cib, now_s, utc_offset_s)
+        return _read(cib, now_s, configuration, memory)
 
 
-def _read(cib: Cib, now_s: float, configuration: Configuration) -> ClusterState:
-    workspace = read_status(configuration, cib.status)
+def _read(cib: Cib, now_s: float, configuration: Configuration, memory: Memory | None) -> ClusterState:
+    workspace = read_status(configuration, cib.status, memory)
     instances, disabled, blocked = _count(workspace.resources)
     state = ClusterState(
         cib=cib,

@@ -224,40 +224,40 @@ def read_node_history(node_id: str, state: etree._Element, plain: Plain | None =
     told: list[ResourceHistory] = []
     quiet: list[str] = []
     agents, alike = plain or Plain({}, {})
+    # Written out in one loop, since it is gone through for every resource on every node.
     for element in holder.iterchildren("lrm_resource"):
-        absent = len(element) == 1 and _is_absence(element[0])
-        if absent:
-            attributes = element.items()
-            same = alike.get(attributes[0][1]) if attributes else None
-            if same is not None and same[0] == attributes:
-                quiet.append(same[1])
-                continue
-            get = element.get
-            known = agents.get(get(_ID, ""))
+        absent = False
+        if len(element) == 1:
+            entry = element[0]
+            get = entry.get
+            # Whether it is a probe that found nothing.
             if (
-                known is not None and known[1] == (get(_TYPE), get(_CLASS), get(_PROVIDER))
-                and get(_LOCK) is None
+                get(_RC) == "7" and get(_TASK) == "monitor" and get(_STATUS) == "0" and get(_INTERVAL, "0") == "0"
+                and _EXPECTS_NOTHING(get(_KEY, "")) and (ident := get(_ID))
+                and not ident.endswith("_last_failure_0") and entry.tag == "lrm_rsc_op"
             ):
-                if attributes[0][0] == "id":
-                    alike[known[0]] = attributes, known[0]
-                quiet.append(known[0])
-                continue
+                absent = True
+                attributes = element.items()
+                same = alike.get(attributes[0][1]) if attributes else None
+                if same is not None and same[0] == attributes:
+                    quiet.append(same[1])
+                    continue
+                get = element.get
+                known = agents.get(get(_ID, ""))
+                if (
+                    known is not None and known[1] == (get(_TYPE), get(_CLASS), get(_PROVIDER))
+                    and get(_LOCK) is None
+                ):
+                    if attributes[0][0] == "id":
+                        alike[known[0]] = attributes, known[0]
+                    quiet.append(known[0])
+                    continue
         told.append(ResourceHistory(element, found_nothing=absent))
     ids = frozenset(quiet)
     if ids and (len(ids) < len(quiet) or not ids.isdisjoint([found.id for found in told])):
         # Something is there twice; reading it all at length is always right.
         return read_node_history(node_id, state)
     return NodeHistory(node_id, holder, tuple(told), ids)
-
-
-def _is_absence(element: etree._Element) -> bool:
-    """Whether an entry is a probe that found nothing."""
-    get = element.get
-    return bool(
-        get(_RC) == "7" and get(_TASK) == "monitor" and get(_STATUS) == "0" and get(_INTERVAL, "0") == "0"
-        and _EXPECTS_NOTHING(get(_KEY, "")) and (ident := get(_ID)) and not ident.endswith("_last_failure_0")
-        and element.tag == "lrm_rsc_op"
-    )
 
 
 def _read_entries(element: etree._Element) -> tuple[HistoryEntry, ...]:

@@ -24,6 +24,7 @@ from hashell.state.history import (
     read_node_history,
 )
 from hashell.state.instances import build, link_connection, link_launchers
+from hashell.state.memory import Memory
 from hashell.state.node_states import (
     determine_remote_online,
     health,
@@ -39,7 +40,9 @@ from hashell.values.roles import Role
 _INACTIVE = (Role.UNKNOWN, Role.STOPPED)
 
 
-def read_status(configuration: Configuration, status: etree._Element | None) -> Workspace:
+def read_status(
+    configuration: Configuration, status: etree._Element | None, memory: Memory | None = None
+) -> Workspace:
     """Everything that is running, by what the configuration and the status section say."""
     workspace = Workspace(
         configuration, int(configuration.now_s),
@@ -50,11 +53,19 @@ def read_status(configuration: Configuration, status: etree._Element | None) -> 
     states = [] if status is None else list(status.iterchildren("node_state"))
     workspace.tickets.update(read_tickets(status))
     plain = Plain(_agents(workspace), {})
+    if memory is not None:
+        memory.begin(plain.agents, states)
     for state in states:
         read_node_state(workspace, state)
         ident = state.get("id")
         node = workspace.node_of(ident, state.get("uname"))
-        workspace.history[state] = read_node_history("" if node is None else node.id, state, plain)
+        node_id = "" if node is None else node.id
+        history = None if memory is None else memory.history(state, node_id)
+        if history is None:
+            history = read_node_history(node_id, state, plain)
+            if memory is not None:
+                memory.keep(state, history)
+        workspace.history[state] = history
     while _read_histories(workspace, states, everything=False):
         pass
     _read_histories(workspace, states, everything=workspace.options.fencing_enabled)

@@ -10,7 +10,9 @@ understands `--nodes N --resources N --scenario start|steady|node-loss` and prin
 that is also executed on paper and shown afterwards (`-S`). `--corpus` adds a folder of CIBs, each scheduled once in one
 process (`crm_simulate --profile`).
 
-In process is `decide` on a document that was parsed before; the commands are `hashell simulate -x FILE -R` and
+First is `decide` in this process, on a document that was parsed before. After an event is what the daemon's scheduler
+does: from the bytes of a version to its graph, when it has decided for another one before that had one node in another
+state. The commands are `hashell simulate -x FILE -R` and
 `crm_simulate -x FILE -R`, whole processes, in turn (A B A B …). Figures are CPU seconds, the least of all runs, since
 that is steadiest on a machine with other work. A crm_simulate that needs more than `--limit` CPU seconds is ended, and
 stands as ">120"; the ratio is then at least so much. An exponent is the slope of log time over log (nodes * resources)
@@ -41,8 +43,10 @@ from pathlib import Path
 from lxml import etree
 
 from hashell.cib.document import Cib
+from hashell.cib.successive import Successive
 from hashell.simulate.main import main as simulate
 from hashell.simulate.run import decide, walk
+from hashell.state.memory import Memory
 from hashell.testing.clusters import DOWN, UP, clone, group, operation, primitive
 
 NOW_S = 1_704_067_200
@@ -130,6 +134,7 @@ class Row:
     size: str
     case: str
     inside: float
+    event: float | None = None
     command: float | None = None
     peer: float | None = None
     peer_least: bool = False
@@ -141,8 +146,8 @@ class Row:
 
     def line(self) -> str:
         peer = "" if self.peer is None else f"{'>' * self.peer_least}{_figure(self.peer)}"
-        cells = [self.size, self.case, _figure(self.inside), _figure(self.command), peer]
-        cells += [self._ratio(self.inside), self._ratio(self.command)]
+        own = (self.inside, self.event, self.command)
+        cells = [self.size, self.case, *map(_figure, own), peer, *map(self._ratio, own)]
         return f"| {' | '.join(cells)} |"
 
     def _ratio(self, own: float | None) -> str:
@@ -152,8 +157,9 @@ class Row:
 
 
 HEAD = (
-    "| nodes x resources | case | in process | command | crm_simulate | C / in process | C / command |",
-    "|---|---|--:|--:|--:|--:|--:|",
+    "| nodes x resources | case | first | after an event | command | crm_simulate"
+    " | C / first | C / after an event | C / command |",
+    "|---|---|--:|--:|--:|--:|--:|--:|--:|",
 )
 
 
@@ -186,14 +192,38 @@ def command(words: list[str], limit_s: int) -> float | None:
     return took
 
 
+class Following:
+    """A scheduler that has decided for a version, and is asked about the next."""
+
+    def __init__(self, path: Path) -> None:
+        self._data = path.read_bytes()
+        cib = Cib.parse(self._data, path.name)
+        cib.root.set("num_updates", "0")
+        for state in cib.root.findall("status/node_state")[-1:]:
+            state.set("in_ccm", "false" if state.get("in_ccm") == "true" else "true")
+        self._before = etree.tostring(cib.root)
+        # What is the same must have the same bytes, as it has when a daemon writes both.
+        self._data = etree.tostring(Cib.parse(self._data, path.name).root)
+
+    def next(self) -> float:
+        """CPU seconds for the next."""
+        versions, memory = Successive(), Memory()
+        decide(versions.read(self._before), NOW_S, memory=memory)
+        return cpu(lambda: decide(versions.read(self._data), NOW_S, memory=memory))
+
+
 def measure(
-    size: str, case: str, own: list[str], peer: list[str], inside: Callable[[], object], options: argparse.Namespace
+    size: str, case: str, own: list[str], peer: list[str], inside: Callable[[], object], options: argparse.Namespace,
+    following: Following | None = None,
 ) -> Row:
     """One row: hashell and its peer in turn."""
     found: list[tuple[float, float | None, float | None]] = []
+    events: list[float] = []
     ended = False
     for _ in range(options.runs):
         mine = cpu(inside)
+        if following is not None:
+            events.append(following.next())
         other = its = None
         if not options.no_commands:
             other = command([sys.executable, "-m", "hashell", "simulate", *own], 10 * options.limit)
@@ -204,7 +234,7 @@ def measure(
     peers = [its for _, _, its in found if its is not None]
     commands = [other for _, other, _ in found if other is not None]
     return Row(
-        size, case, min(mine for mine, _, _ in found), min(commands, default=None),
+        size, case, min(mine for mine, _, _ in found), min(events, default=None), min(commands, default=None),
         options.limit if ended else min(peers, default=None), ended,
     )
 
@@ -246,10 +276,10 @@ def slope(small: tuple[int, float], large: tuple[int, float]) -> float:
 
 def exponents(rows: list[Row]) -> list[str]:
     """How fast each column grows, from the first size to the last of which all was measured."""
-    lines = ["| case | in process | command | crm_simulate |", "|---|--:|--:|--:|"]
+    lines = ["| case | first | after an event | command | crm_simulate |", "|---|--:|--:|--:|--:|"]
     for case in CASES:
         cells = [case]
-        for name in ("inside", "command", "peer"):
+        for name in ("inside", "event", "command", "peer"):
             points = [
                 (row.work, value) for row in rows
                 if row.case == case and (value := getattr(row, name)) and not (name == "peer" and row.peer_least)
@@ -285,7 +315,9 @@ def main(argv: list[str]) -> int:
                 path = make(size, case, options.generator, folder)
                 cib = Cib.parse(path.read_bytes(), path.name)
                 words = ["-x", str(path), "-R"]
-                show(measure(size, case, words, words, lambda cib=cib: decide(cib, NOW_S), options))
+                show(measure(
+                    size, case, words, words, lambda cib=cib: decide(cib, NOW_S), options, Following(path),
+                ))
         for size in options.walk:
             words = ["-x", str(make(size, "start", options.generator, folder)), "-S"]
             show(measure(size, "start -S", words, words, lambda words=words: quietly(words), options))

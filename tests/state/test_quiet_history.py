@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hashell.cib.document import Cib, parse_xml
 from hashell.simulate.run import decide
 from hashell.state.cluster_state import read_cluster_state
-from hashell.state.history import _is_absence, _target_rc
+from hashell.state.history import Plain, _target_rc, read_node_history
 from hashell.testing.clusters import NOW_S, UP, Cluster, clone, group, operation, primitive
 from hashell.transition.xml import graph_to_xml
 from hashell.values.outcomes import OcfCode
@@ -133,5 +133,11 @@ def test_every_node_is_asked_anew_whether_it_means_the_agent_that_another_meant(
 def test_a_probe_expected_nothing_exactly_where_its_key_is_read_as_seven(key):
     element = parse_xml(entry("web", "node1", ABSENT, 1))
     element.set("transition-key", key)
+    state = parse_xml(f'<node_state id="1" uname="node1"><lrm><lrm_resources><lrm_resource id="web" {AGENT}/>'
+                      "</lrm_resources></lrm></node_state>")
+    state[0][0][0].append(element)
+    plain = Plain({"web": ("web", ("Dummy", "ocf", "heartbeat"))}, {})
 
-    assert _is_absence(element) is (_target_rc(key) == OcfCode.NOT_RUNNING)
+    history = read_node_history("1", state, plain)
+
+    assert ("web" in history.quiet) is (_target_rc(key) == OcfCode.NOT_RUNNING)

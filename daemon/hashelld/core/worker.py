@@ -16,9 +16,10 @@ from typing import BinaryIO
 
 import msgspec
 
-from hashell.cib.document import Cib
+from hashell.cib.successive import Successive
 from hashell.errors import HashellError
 from hashell.simulate.run import decide
+from hashell.state.memory import Memory
 from hashell.transition.xml import graph_to_xml
 
 #: Bytes of one frame: a CIB at its largest, and something round it.
@@ -46,11 +47,15 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
     recheck_at_s: int | None = None
 
 
-def answer(question: Question) -> Answer:
-    """Decide. An error of our own is an answer too: the daemon must hear of it, and go on."""
+def answer(question: Question, versions: Successive, memory: Memory) -> Answer:
+    """Decide. An error of our own is an answer too: the daemon must hear of it, and go on.
+
+    `versions` and `memory` spare parsing and reading again what this version has in common with the one before.
+    """
     try:
         decision = decide(
-            Cib.parse(question.cib), question.now_s, question.transition_id, utc_offset_s=_offset_s(question.now_s)
+            versions.read(question.cib), question.now_s, question.transition_id,
+            utc_offset_s=_offset_s(question.now_s), memory=memory,
         )
     except HashellError as error:
         return Answer(question.request, error=str(error))
@@ -75,6 +80,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> int:
     """Answer until the input ends; the exit code."""
     decoder = msgspec.msgpack.Decoder(Question)
     encoder = msgspec.msgpack.Encoder()
+    versions, memory = Successive(), Memory()
     while True:
         head = source.read(_LENGTH.size)
         if not head:
@@ -89,7 +95,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> int:
         except msgspec.DecodeError as error:
             print(f"no question: {error}", file=sys.stderr)
             return 65
-        data = encoder.encode(answer(question))
+        data = encoder.encode(answer(question, versions, memory))
         sink.write(_LENGTH.pack(len(data)) + data)
         sink.flush()
 
