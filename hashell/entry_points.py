@@ -86,8 +86,14 @@ def _simulate_chaos(argv: list[str]) -> int:
     return main([word for word in argv if word != "--simulate"])
 
 
+def _is_simulated(argv: list[str]) -> bool:
+    """Only simulated clusters live many lives: `--seeds` says so as well as `--simulate`."""
+    many = any(word.split("=", 1)[0] == "--seeds" for word in argv)
+    return "--simulate" in argv or (many and "--live" not in argv)
+
+
 def _serve(module: str, argv: list[str]) -> int:
-    if module == PROGRAMS["chaos"] and "--simulate" in argv:
+    if module == PROGRAMS["chaos"] and _is_simulated(argv):
         return _simulate_chaos(argv)
     main = importlib.import_module(module).main
     joined = {

@@ -2,7 +2,7 @@
 
     hashell chaos --seed 7 --faults 20
     hashell chaos --live --list            (live.py: fault by fault, with a table of outages)
-    hashell chaos --simulate --seeds 1-100 (the daemon's own room: whole clusters in one process)
+    hashell chaos --seeds 1-100            (the daemon's own room: whole clusters in one process, on simulated time)
 
 A run is a story (scenario.py) that a seed makes up: each fault is done, the service must be there on exactly one node,
 the fault is healed, and the nodes must agree again on view, coordinator and CIB. At most one node is away at a time, so
@@ -73,7 +73,11 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The command line of `hashell chaos`."""
-    made = _Parser(prog="hashell chaos", description="Faults by chance, audited.", allow_abbrev=False)
+    made = _Parser(
+        prog="hashell chaos", description="Faults by chance, audited.", allow_abbrev=False,
+        epilog="--seeds A-B: many lives of simulated clusters instead; --live: fault by fault, with a table of outages;"
+        " each has a --help of its own",
+    )
     made.add_argument("--nodes", type=int, default=3, metavar="N", help="3 to 8 nodes (default 3)")
     made.add_argument("--faults", type=int, default=10, metavar="N", help="how many faults (default 10)")
     made.add_argument("--seed", type=int, metavar="S", help="makes the run repeatable (default: by the clock)")

@@ -1,6 +1,6 @@
-"""Run: many lives, by some processes; a rate, and for the first that broke a promise the command that shows it again.
+"""Run: many lives, by some processes; a rate, and for each that broke a promise the command that shows it again.
 
-`python -m hashelld.simulation.run --seeds 1-200 --nodes 3,5,7` runs seeds; one alone prints its log.
+`hashell chaos --seeds 1-200 --nodes 3,5,7` runs seeds; one alone prints its log.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from hashelld.simulation.life import Outcome, live
 from hashelld.simulation.shrink import shrink
 
 Task = tuple[int, int]
+#: Seconds between two lines that show how far we are.
+SHOWN_S = 60.0
 
 
 @dataclass(slots=True)
@@ -25,6 +27,7 @@ class Totals:
     """Sums over many lives."""
 
     begun_s: float = field(default_factory=time.monotonic)
+    shown_s: float = field(default_factory=time.monotonic)
     lives: int = 0
     events: int = 0
     acknowledged: int = 0
@@ -41,6 +44,14 @@ class Totals:
         self.services += outcome.services
         self.fenced += outcome.fenced
         self.slowest_rest_ms = max(self.slowest_rest_ms, outcome.rest_ms)
+
+    def is_due(self) -> bool:
+        """Whether it is time to show how far we are."""
+        now_s = time.monotonic()
+        if now_s - self.shown_s < SHOWN_S:
+            return False
+        self.shown_s = now_s
+        return True
 
     def __str__(self) -> str:
         took_s = time.monotonic() - self.begun_s
@@ -82,13 +93,14 @@ def outcomes(todo: Sequence[Task], processes: int) -> Iterator[Outcome]:
 def again(outcome: Outcome, only: Sequence[int] | None = None) -> str:
     """The command that shows a life again."""
     part = "" if only is None else " --only " + ",".join(map(str, only))
-    return f"hashell chaos --simulate --seeds {outcome.seed} --nodes {outcome.nodes}{part}"
+    return f"hashell chaos --seeds {outcome.seed} --nodes {outcome.nodes}{part}"
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options of `hashell chaos --simulate`."""
+    """The options of `hashell chaos --seeds`."""
     made = argparse.ArgumentParser(
-        prog="hashell chaos --simulate", description="Whole clusters on simulated time, network, disks and machines."
+        prog="hashell chaos", description="Whole clusters on simulated time, network, disks and machines, with faults"
+        " by chance and checkers at every step. The exit code is 1 when a promise was broken.",
     )
     made.add_argument("--seeds", default="1-100", metavar="A-B", help="seeds, or one seed: then its log is printed")
     made.add_argument("--nodes", default="3,5,7", metavar="N,N", help="numbers of nodes, in turn (default 3,5,7)")
@@ -115,7 +127,7 @@ def main(argv: Sequence[str]) -> int:
     totals, bad = Totals(), 0
     for outcome in outcomes(todo, options.jobs):
         totals.add(outcome)
-        if totals.lives % 100 == 0:
+        if totals.lives % 100 == 0 or totals.is_due():
             print(f"… {totals}", flush=True)
         if outcome.error:
             bad += 1
