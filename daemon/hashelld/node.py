@@ -20,6 +20,7 @@ from hashelld.core.driver import Driver, Edge
 from hashelld.core.effects import Reply
 from hashelld.core.events import (
     ActionChanged,
+    AttributeChanged,
     AttributeWanted,
     Blocked,
     ChangeAnswered,
@@ -105,6 +106,7 @@ HEARD_BY: dict[type[Event], tuple[str, ...]] = {
     FencingTakes: ("controller",),
     FencingDone: ("controller", "alerts", "ipc"),
     AttributeWanted: ("attribute_manager",),
+    AttributeChanged: ("alerts",),
     TransitionStarted: ("ipc", "alerts"),
     ActionChanged: ("ipc",),
     TransitionEnded: ("ipc", "alerts"),

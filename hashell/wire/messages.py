@@ -209,12 +209,31 @@ class Applied(Message, frozen=True):
 
 
 class SetAttribute(Message, frozen=True):
-    """A transient node attribute; `value` None removes it. Reply: Done."""
+    """A transient node attribute; `value` None removes it, `value++` and `value+=N` count. Reply: Done.
+
+    `kind`: empty, `utilization` (it counts for placement), or `private` (known to the nodes, in no CIB).
+    """
 
     node: str
     name: str
     value: str | None
     dampening_ms: int = 0
+    kind: str = ""
+
+
+class GetAttribute(Message, frozen=True):
+    """Transient values of an attribute as they will be when all is written, of one node or of all. Reply:
+    AttributeValues."""
+
+    name: str
+    node: str = ""
+    kind: str = ""
+
+
+class AttributeValues(Message, frozen=True):
+    """(node, value) of every node that has one."""
+
+    values: tuple[tuple[str, str], ...] = ()
 
 
 class CleanUp(Message, frozen=True):
@@ -367,7 +386,7 @@ class ToDaemon(msgspec.Struct, frozen=True, array_like=True):
         Hello | GetCib | GetInfo | GetEvents | GetHistory | GetVersion | GetDivergences | GetDivergence
         | DropDivergence | ApplyChanges | SetAttribute
         | CleanUp | FailResource | Fence | StopNode | ForgetNode | WaitIdle | Subscribe
-        | GetTransition | RotateKey | FenceDevices | ForgetFencing
+        | GetTransition | RotateKey | FenceDevices | ForgetFencing | GetAttribute
     )
 
 
@@ -378,5 +397,5 @@ class ToClient(msgspec.Struct, frozen=True, array_like=True):
     body: (
         Welcome | Failure | Done | CibIs | Info | Events | History | Applied
         | CibNotice | MembersNotice | EventNotice | TransitionNotice | Transition | Divergences | Divergence
-        | FencingDevices
+        | FencingDevices | AttributeValues
     )

@@ -18,9 +18,16 @@ from hashell.agents.tools import cluster_tool
 from hashell.wire.codec import daemon_reader, encode
 from hashell.wire.messages import (
     ApplyChanges,
+    AttributeValues,
     CibIs,
+    CleanUp,
     Done,
     Failure,
+    Fence,
+    FenceDevices,
+    FencingDevice,
+    FencingDevices,
+    GetAttribute,
     GetCib,
     GetInfo,
     Hello,
@@ -75,7 +82,15 @@ def daemon(tmp_path):
                 return Info("c", "n1", "mesh", members, "n1", True, 1, 2, 1, 3, "S_IDLE")
             case SetAttribute(node="nobody"):
                 return Failure("not-found", "no node is called nobody", "", 105)
-            case SetAttribute() | ApplyChanges():
+            case GetAttribute("master-db", _, ""):
+                return AttributeValues((("n1", "10"),))
+            case GetAttribute("gtid", _, "private"):
+                return AttributeValues((("n1", "7"), ("n2", "8")))
+            case GetAttribute():
+                return AttributeValues()
+            case FenceDevices():
+                return FencingDevices((FencingDevice("ipmi", "stonith:fence_ipmilan", "static-list"),))
+            case SetAttribute() | ApplyChanges() | CleanUp() | Fence():
                 asked.append(body)
                 return Done()
 
@@ -125,6 +140,46 @@ def test_transient_permanent_and_cluster_attributes_are_asked_and_set_where_they
     change, attribute = asked
     assert b'value="8"' in change.changes[0].xml and change.changes[0].path == "nodes"
     assert (attribute.value, attribute.dampening_ms) == ("100", 5000)
+
+
+def test_what_a_node_offers_and_what_only_agents_know_are_kept_apart_from_other_attributes(daemon):
+    tool, asked = daemon
+    assert tool("crm_attribute", "-t", "nodes", "--node", "n1", "-z", "-n", "cpu", "-v", "8").returncode == 0
+    assert b"<utilization id=" in asked.pop().changes[0].xml
+    assert tool("crm_attribute", "-l", "reboot", "-z", "-n", "cpu", "-v", "8").returncode == 0
+    assert asked.pop() == SetAttribute("n1", "cpu", "8", 0, "utilization")
+    assert tool("attrd_updater", "-p", "-n", "gtid", "-U", "9").returncode == 0
+    assert asked.pop() == SetAttribute("n1", "gtid", "9", 0, "private")
+    assert tool("attrd_updater", "-p", "-A", "-n", "gtid", "-Q").stdout.count("\n") == 2
+    # Counting is done where all values meet: two agents at once count two.
+    assert tool("attrd_updater", "-n", "master-db", "-v", "value++").returncode == 0
+    assert asked.pop() == SetAttribute("n1", "master-db", "value++")
+
+
+def test_parameters_of_resources_are_read_set_and_removed(daemon):
+    tool, asked = daemon
+    assert tool("crm_resource", "-r", "web", "-m", "-p", "target-role", "-v", "Stopped").returncode == 0
+    change = asked.pop().changes[0]
+    assert b'<meta_attributes id="m"><nvpair id="m1" name="target-role" value="Stopped"' in change.xml
+    assert tool("crm_resource", "-r", "web", "-z", "-p", "cpu", "-v", "2").returncode == 0
+    assert b'<utilization id="web-utilization"><nvpair id="web-utilization-cpu"' in asked.pop().changes[0].xml
+    assert tool("crm_resource", "-r", "web", "--meta", "--delete-parameter", "target-role").returncode == 0
+    assert asked.pop().changes[0].path == "/cib/configuration/resources//nvpair[@id='m1']"
+    assert tool("crm_resource", "-r", "none", "-g", "x").returncode == 105
+    assert tool("crm_resource", "--cleanup", "-r", "web").returncode == 0
+    assert asked.pop() == CleanUp("web")
+
+
+def test_fencing_fail_counts_and_the_cib_are_there_for_agents_too(daemon):
+    tool, asked = daemon
+    assert tool("stonith_admin", "--reboot", "n2", "--tag", "controld").returncode == 0
+    assert asked.pop() == Fence("n2", "reboot")
+    assert tool("stonith_admin", "-l", "n2").stdout == "ipmi\n"
+    assert tool("crm_failcount", "-G", "-q", "-r", "web").stdout == "0\n"
+    assert "<cluster_property_set" in tool("cibadmin", "-Q", "-o", "crm_config").stdout
+    assert tool("cibadmin", "-Q", "--xpath", "//nvpair[@name='master-db']").stdout.startswith('<nvpair id="s1"')
+    assert tool("cibadmin", "-Q", "--xpath", "//nothing").returncode == 105
+    assert tool("cibadmin", "--delete").returncode == 64
 
 
 def test_members_and_places_are_told(daemon):

@@ -18,7 +18,7 @@ from hashell.values.outcomes import ExecStatus, exec_status_text, ocf_text
 from hashelld.alerts.environment import Call, calls, environment
 from hashelld.core.effects import AgentEnded, Effect, Log, RunAgent
 from hashelld.core.events import (
-    AttributeWanted,
+    AttributeChanged,
     CibChanged,
     Event,
     FencingDone,
@@ -66,9 +66,7 @@ class Alerts:
                 }, wall_s)
             case MembersChanged(view):
                 return self._membership({one.name: one.id for one in view.members}, wall_s)
-            case AttributeWanted(node, name, value):
-                if node != self._place.node:
-                    return []
+            case AttributeChanged(node, name, value):
                 return self._tell("attribute", {
                     "node": node, "attribute_name": name, "attribute_value": value or "",
                 }, wall_s, name)

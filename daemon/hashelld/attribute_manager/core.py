@@ -10,11 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from hashell.cib.document import Cib
-from hashell.wire.messages import Done, Failure, SetAttribute
-from hashelld.attribute_manager import writer
-from hashelld.core.effects import Effect, Log, Reply, StartTimer, Tell
+from hashell.wire.messages import AttributeValues, Done, Failure, GetAttribute, SetAttribute
+from hashelld.attribute_manager import private, writer
+from hashelld.attribute_manager.private import Private
+from hashelld.core.effects import Effect, Log, Multicast, Reply, StartTimer, Tell
 from hashelld.core.events import (
+    AttributeChanged,
     AttributeWanted,
     Author,
     ChangeAnswered,
@@ -23,7 +27,9 @@ from hashelld.core.events import (
     ClientAsked,
     Event,
     MembersChanged,
+    MessageOrdered,
     Started,
+    View,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +44,8 @@ RETRIES_MAX = 20
 REPAIR_MS = 1000
 #: Attributes that may wait; more means that somebody sets them without end.
 WAITING_MAX = 10_000
+#: Kinds of attributes besides the usual one.
+PRIVATE, UTILIZATION = "private", "utilization"
 #: Never written again by the node itself: they are about one life of it.
 ONE_LIFE = frozenset({"shutdown"})
 
@@ -75,11 +83,15 @@ class AttributeManager:
         self._writes: dict[str, _Write] = {}
         self._requests = 0
         self._mine: dict[str, str] = {}
+        self._private = Private()
+        self._view: View | None = None
 
     def receive(self, event: Event, now_ms: int, wall_s: float) -> Iterable[Effect]:
         match event:
-            case AttributeWanted(node, name, value, dampening_ms):
-                return self._set(node, name, value, dampening_ms)
+            case AttributeWanted(node, name, value, dampening_ms, _, kind):
+                return self._wanted(node, name, value, dampening_ms, kind)
+            case MessageOrdered():
+                return self._ordered(event)
             case Quiet(name):
                 return self._flush(name)
             case ChangeAnswered():
@@ -88,40 +100,91 @@ class AttributeManager:
                 self._cib = event.after
                 self._forget_removed()
             case MembersChanged(view):
-                self._ids = {one.name: str(one.id) for one in view.members}
-                return [StartTimer("look", REPAIR_MS, LookAgain())]
+                return self._members(view)
             case LookAgain():
                 return self._repair()
             case ClientAsked(client, _, SetAttribute() as body):
                 return self._client(client, body)
+            case ClientAsked(client, _, GetAttribute() as body):
+                return [Reply(client, self._values(body))]
             case Started():
                 self._cib = event.cib
             case _:
                 pass
         return []
 
+    def _members(self, view: View) -> list[Effect]:
+        before, self._view = self._view, view
+        self._ids = {one.name: str(one.id) for one in view.members}
+        effects: list[Effect] = [StartTimer("look", REPAIR_MS, LookAgain())]
+        came_along = [one for one in view.names if before is not None and one in before.names]
+        if view.joined and (came_along or [self._node])[0] == self._node:
+            # Values that are in no CIB are told to those who join by one of those who were together.
+            told = self._private.encode()
+            if told:
+                effects.append(Multicast("attribute_manager.private", told))
+        return effects
+
+    def _ordered(self, event: MessageOrdered) -> list[Effect]:
+        try:
+            if event.topic == "attribute_manager.private":
+                self._private.apply(event.payload)
+        except msgspec.MsgspecError as error:
+            return [Log("error", f"{event.topic} of {event.origin} cannot be read: {error}")]
+        return []
+
     def _id(self, node: str) -> str:
         return self._ids.get(node) or writer.node_ids(self._cib).get(node, "")
 
     def _present(self, node: str, name: str) -> str | None:
-        """The value as it will be when all that is on its way has arrived."""
+        """The value as it will be when all that is on its way has arrived. A name may have its kind before it."""
+        kind, name = _split(name)
+        if kind == PRIVATE:
+            return self._private.get(node, name)
+        marked = _joined(kind, name)
         for place in (self._waiting, *(w.changed for w in reversed(self._writes.values()))):
-            if name in place.get(node, {}):
-                return place[node][name]
-        return (writer.values(self._cib, self._id(node)) or {}).get(name)
+            if marked in place.get(node, {}):
+                return place[node][marked]
+        return (writer.values(self._cib, self._id(node), kind) or {}).get(name)
+
+    def _values(self, body: GetAttribute) -> AttributeValues:
+        if body.kind == PRIVATE:
+            found = self._private.of(body.name)
+            return AttributeValues(tuple(
+                (node, value) for node, value in found.items() if body.node in ("", node)
+            ))
+        nodes = [body.node] if body.node else list({**self._ids, **writer.node_ids(self._cib)})
+        marked = _joined(body.kind, body.name)
+        pairs = ((node, self._present(node, marked)) for node in nodes)
+        return AttributeValues(tuple((node, value) for node, value in pairs if value is not None))
+
+    def _wanted(
+        self, node: str, name: str, value: str | None, dampening_ms: int, kind: str, client: int | None = None
+    ) -> list[Effect]:
+        if kind != PRIVATE:
+            return self._set(node, _joined(kind, name), value, dampening_ms, client)
+        if value is not None:
+            value = writer.evaluate(value, self._private.get(node, name))
+        change = (private.Change(node, name, value),)
+        effects: list[Effect] = [Multicast("attribute_manager.private", msgspec.msgpack.encode(change))]
+        return effects if client is None else [*effects, Reply(client, Done())]
 
     def _set(
         self, node: str, name: str, value: str | None, dampening_ms: int, client: int | None = None
     ) -> list[Effect]:
         if sum(len(one) for one in self._waiting.values()) >= WAITING_MAX:
             return [Log("error", f"attribute {name} of {node} is dropped: too many wait")]
+        present = self._present(node, name)
         if value is not None:
-            value = writer.evaluate(value, self._present(node, name))
+            value = writer.evaluate(value, present)
         if node == self._node and name not in ONE_LIFE:
             if value is None:
                 self._mine.pop(name, None)
             else:
                 self._mine[name] = value
+        if value == present and name not in self._waiting.get(node, {}):
+            # What is so already is not written again, and nobody waits for it. Most of what agents say is that.
+            return [] if client is None else [Reply(client, Done())]
         self._waiting.setdefault(node, {})[name] = value
         group = name if dampening_ms > 0 else ""
         if client is not None:
@@ -149,8 +212,9 @@ class AttributeManager:
         operations = []
         for node, values in write.changed.items():
             node_id = self._id(node)
-            if node_id:
-                operations += list(writer.update(node_id, node, values))
+            for kind in ("", UTILIZATION) if node_id else ():
+                chosen = {_split(n)[1]: v for n, v in values.items() if _split(n)[0] == kind}
+                operations += list(writer.update(node_id, node, chosen, kind))
         if not operations:
             return [Reply(client, Done()) for client in write.clients]
         self._requests += 1
@@ -164,7 +228,13 @@ class AttributeManager:
         if write is None:
             return []
         if not event.error_id:
-            return [Reply(client, Done()) for client in write.clients]
+            return [
+                *(Reply(client, Done()) for client in write.clients),
+                *(
+                    Tell(AttributeChanged(node, _split(name)[1], value))
+                    for node, values in write.changed.items() for name, value in values.items()
+                ),
+            ]
         effects: list[Effect] = [
             Reply(client, Failure(event.error_id, event.error, event.hint))
             for client in write.clients
@@ -182,14 +252,23 @@ class AttributeManager:
         """What somebody else took out is not ours to write again."""
         if not self._mine or self._writes or self._waiting:
             return
-        there = writer.values(self._cib, self._id(self._node))
+        there = self._there()
         if there is not None:
             self._mine = {
                 name: there[name] for name in self._mine if name in there
             }
 
+    def _there(self) -> dict[str, str] | None:
+        """This node's values in the CIB, those of utilization with their kind before the name."""
+        node_id = self._id(self._node)
+        there = writer.values(self._cib, node_id)
+        if there is None:
+            return None
+        more = writer.values(self._cib, node_id, UTILIZATION) or {}
+        return {**there, **{_joined(UTILIZATION, name): value for name, value in more.items()}}
+
     def _repair(self) -> list[Effect]:
-        there = writer.values(self._cib, self._id(self._node))
+        there = self._there()
         lost = {n: v for n, v in self._mine.items() if there is None or n not in there}
         if not lost or self._writes:
             return []
@@ -202,7 +281,19 @@ class AttributeManager:
             ))]
         if not body.name or "\n" in body.name:
             return [Reply(client, Failure("bad-usage", "the attribute has no name", exit_code=2))]
+        if body.kind not in ("", PRIVATE, UTILIZATION):
+            return [Reply(client, Failure("bad-usage", f"no attribute is of the kind {body.kind!r}", exit_code=2))]
         if body.dampening_ms:
-            effects = self._set(body.node, body.name, body.value, body.dampening_ms)
+            effects = self._wanted(body.node, body.name, body.value, body.dampening_ms, body.kind)
             return [*effects, Reply(client, Done())]
-        return self._set(body.node, body.name, body.value, 0, client)
+        return self._wanted(body.node, body.name, body.value, 0, body.kind, client)
+
+
+def _joined(kind: str, name: str) -> str:
+    """Name and kind as one key: both kinds may have the same names. No attribute's name holds a line break."""
+    return f"{kind}\n{name}" if kind else name
+
+
+def _split(key: str) -> tuple[str, str]:
+    kind, line_break, name = key.rpartition("\n")
+    return (kind, name) if line_break else ("", key)

@@ -30,8 +30,9 @@ def node_ids(cib: Cib) -> dict[str, str]:
     return found
 
 
-def values(cib: Cib, node_id: str) -> dict[str, str] | None:
-    """A node's transient attributes; None when it has no place for any."""
+def values(cib: Cib, node_id: str, kind: str = "") -> dict[str, str] | None:
+    """A node's transient attributes (or `utilization` ones); None when it has no place for any."""
+    tag = kind or "instance_attributes"
     for state in cib.root.iterfind("status/node_state"):
         if state.get("id") == node_id:
             holder = state.find("transient_attributes")
@@ -39,7 +40,7 @@ def values(cib: Cib, node_id: str) -> dict[str, str] | None:
                 return None
             return {
                 pair.get("name", ""): pair.get("value", "")
-                for pair in holder.iterfind("instance_attributes/nvpair")
+                for pair in holder.iterfind(f"{tag}/nvpair")
             }
     return None
 
@@ -57,17 +58,18 @@ def evaluate(wanted: str, present: str | None) -> str:
 
 
 def update(
-    node_id: str, node: str, changed: Mapping[str, str | None]
+    node_id: str, node: str, changed: Mapping[str, str | None], kind: str = ""
 ) -> tuple[CibOperation, ...]:
-    """Set or remove (None) attributes of one node."""
+    """Set or remove (None) attributes of one node; `kind` is empty or utilization."""
+    tag = kind or "instance_attributes"
     operations: list[CibOperation] = []
     kept = {name: value for name, value in changed.items() if value is not None}
     if kept:
         state = etree.Element("node_state", id=node_id, uname=node)
         state.set("crm-debug-origin", "attrd_write_attribute")
         holder = etree.SubElement(state, "transient_attributes", id=node_id)
-        base = f"status-{node_id}"
-        values_element = etree.SubElement(holder, "instance_attributes", id=base)
+        base = f"status-{kind and kind + '-'}{node_id}"
+        values_element = etree.SubElement(holder, tag, id=base)
         for name, value in kept.items():
             etree.SubElement(
                 values_element, "nvpair", id=_NOT_IN_ID.sub(".", f"{base}-{name}"), name=name,
@@ -79,6 +81,6 @@ def update(
             quoted = name.replace("'", "")
             operations.append(CibOperation("delete", path=(
                 f"/cib/status/node_state[@id='{node_id}']/transient_attributes"
-                f"/instance_attributes/nvpair[@name='{quoted}']"
+                f"/{tag}/nvpair[@name='{quoted}']"
             )))
     return tuple(operations)

@@ -306,6 +306,16 @@ class AttributeWanted(Event):
     value: str | None
     dampening_ms: int = 0
     request: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeChanged(Event):
+    """This node has written a new value of a node attribute (None: it is removed)."""
+
+    node: str
+    name: str
+    value: str | None
 
 
 @dataclass(frozen=True, slots=True)

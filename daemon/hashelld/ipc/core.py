@@ -259,6 +259,9 @@ class Ipc:
                 return [UseArchive(ticket, getattr(body, "name", ""))]
             case messages.GetHistory() | messages.GetVersion():
                 self._access(event).check_other("the history")
+            case messages.GetAttribute():
+                self._access(event).check_other("attributes")
+                return [Tell(ClientAsked(ticket, event.user, body))]
             case messages.FenceDevices():
                 self._access(event).check_other("the fence devices")
                 return [Tell(ClientAsked(ticket, event.user, body))]
@@ -287,9 +290,9 @@ class Ipc:
                 if not name:
                     return [Reply(ticket, failure("bad-input", "no conflict was named"))]
                 return [UseArchive(ticket, name, drop=True)]
-            case messages.SetAttribute(node, name, value, dampening_ms):
+            case messages.SetAttribute(node, name, value, dampening_ms, kind):
                 wanted = AttributeWanted(
-                    node or self._node, name, value, dampening_ms, f"{_REQUEST}{ticket}"
+                    node or self._node, name, value, dampening_ms, f"{_REQUEST}{ticket}", kind
                 )
                 if not name:
                     return [Reply(ticket, failure("bad-input", "an attribute needs a name"))]

@@ -1,7 +1,8 @@
 """What agents call of Pacemaker's tools, asked of the node's own daemon. Standard library only, one short process.
 
-    cluster_tool.py crm_attribute|crm_master|attrd_updater|crm_node|crm_resource|crm_standby OPTIONS
+    cluster_tool.py crm_attribute|crm_master|attrd_updater|crm_standby OPTIONS
 
+Here are the tools that monitors call again and again, and what all tools share; the others are in cluster_more.py.
 Agents find these names first in PATH and through HA_SBIN_DIR; the socket comes with HASHELL_SOCKET. Only what agents
 use is understood; anything else ends with exit code 64 and says so.
 """
@@ -17,6 +18,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from typing import Any
     from xml.etree.ElementTree import Element
 
@@ -119,7 +121,7 @@ class Daemon:
         self.number = 0
         self.welcome = self.ask("Hello", protocol=PROTOCOL, program="agent-tool", version="1")
 
-    def ask(self, kind: str, **fields: Any) -> dict[str, Any]:
+    def ask(self, kind: str, /, **fields: Any) -> dict[str, Any]:
         self.number += 1
         body = pack([self.number, {"type": kind, **fields}])
         try:
@@ -152,6 +154,10 @@ class Daemon:
         from xml.etree import ElementTree
 
         return ElementTree.fromstring(self.ask("GetCib")["xml"])
+
+    def attributes(self, name: str, node: str = "", kind: str = "") -> list[tuple[str, str]]:
+        """(node, value) of every node that has a transient attribute."""
+        return [(one[0], one[1]) for one in self.ask("GetAttribute", name=name, node=node, kind=kind).get("values", ())]
 
     def change(self, kind: str, xml: str = "", path: str = "", command: str = "") -> None:
         change = {"kind": kind, "xml": xml.encode(), "path": path}
@@ -225,12 +231,9 @@ def node_id(cib: Element, node: str) -> str:
     raise Trouble(f"no node is called {node}", NO_SUCH)
 
 
-def pairs_of(cib: Element, node: str, lifetime: str) -> dict[str, str]:
-    """Attributes of a node: transient ones, or permanent ones."""
-    path = (
-        f"status/node_state[@uname='{node}']/transient_attributes/instance_attributes/nvpair"
-        if lifetime == "reboot" else f"configuration/nodes/node[@uname='{node}']/instance_attributes/nvpair"
-    )
+def pairs_of(cib: Element, node: str, kind: str = "") -> dict[str, str]:
+    """Permanent attributes of a node, or what it offers (kind utilization)."""
+    path = f"configuration/nodes/node[@uname='{node}']/{kind or 'instance_attributes'}/nvpair"
     return {one.get("name", ""): one.get("value", "") for one in cib.iterfind(path)}
 
 
@@ -258,10 +261,10 @@ def crm_attribute(words: list[str], lifetime: str = "", promotion: str | None = 
     found = options(
         words,
         {"delete": "D", "query": "G", "quiet": "q", "verbose": "V", "inhibit-policy-engine": "!",
-         "brief": "Q"},
+         "brief": "Q", "utilization": "z"},
         {"node": "N", "name": "n", "update": "v", "lifetime": "l", "type": "t", "set-name": "s", "default": "d",
-         "promotion": "p", "uname": "U", "attr-value": "z", "attr-name": "y", "id": "i", "resource": "r",
-         "output-as": "o", "wait": "W", "node-path": "P", "utilization": "u"},
+         "promotion": "p", "uname": "U", "attr-value": "Z", "attr-name": "y", "id": "i", "resource": "r",
+         "output-as": "o", "wait": "W", "node-path": "P"},
         maybe="p",
     )
     if "p" in found or promotion is not None:
@@ -281,21 +284,24 @@ def crm_attribute(words: list[str], lifetime: str = "", promotion: str | None = 
     node = found.get("N") or found.get("U") or daemon.node
     if node in ("localhost", "auto"):
         node = daemon.node
-    value = found.get("v", found.get("z"))
-    set_name = found.get("s", "")
+    value = found.get("v", found.get("Z"))
+    set_name, kind = found.get("s", ""), "utilization" if "z" in found else ""
     if value is not None and "D" not in found:
-        set_value(daemon, node, name, value, lifetime, set_name)
+        set_value(daemon, node, name, value, lifetime, set_name, kind)
         return OK
     if "D" in found:
-        delete_value(daemon, node, name, lifetime)
+        delete_value(daemon, node, name, lifetime, kind)
         return OK
-    cib = daemon.cib()
-    if lifetime:
-        present = pairs_of(cib, node, lifetime)
+    if lifetime == "reboot":
+        # Not the CIB but the daemon that writes it: what an agent has just set it finds set.
+        rows = daemon.attributes(name, node, kind)
+        present = {name: rows[0][1]} if rows else {}
+    elif lifetime:
+        present = pairs_of(daemon.cib(), node, kind)
     else:
         present = {
             one.get("name", ""): one.get("value", "")
-            for one in cib.iterfind("configuration/crm_config/cluster_property_set/nvpair")
+            for one in daemon.cib().iterfind("configuration/crm_config/cluster_property_set/nvpair")
         }
     if name not in present and "d" not in found:
         raise Trouble("Error performing operation: No such device or address", NO_SUCH)
@@ -306,22 +312,21 @@ def crm_attribute(words: list[str], lifetime: str = "", promotion: str | None = 
 
 
 def set_value(
-    daemon: Daemon, node: str, name: str, value: str, lifetime: str, set_name: str
+    daemon: Daemon, node: str, name: str, value: str, lifetime: str, set_name: str, kind: str
 ) -> None:
     if lifetime == "reboot":
-        if "value+" in value:
-            value = counted(value, pairs_of(daemon.cib(), node, "reboot").get(name))
-        daemon.ask("SetAttribute", node=node, name=name, value=value)
+        daemon.ask("SetAttribute", node=node, name=name, value=value, kind=kind)
         return
     if lifetime == "forever":
         cib = daemon.cib()
         number = node_id(cib, node)
-        value = counted(value, pairs_of(cib, node, "forever").get(name))
-        set_id = set_name or f"nodes-{number}"
+        value = counted(value, pairs_of(cib, node, kind).get(name))
+        set_id = set_name or f"nodes-{number}" + (f"-{kind}" if kind else "")
+        tag = kind or "instance_attributes"
         xml = (
-            f'<node id="{quoted(number)}" uname="{quoted(node)}"><instance_attributes id="{quoted(set_id)}">'
+            f'<node id="{quoted(number)}" uname="{quoted(node)}"><{tag} id="{quoted(set_id)}">'
             f'<nvpair id="{identifier(set_id + "-" + name)}" name="{quoted(name)}" value="{quoted(value)}"/>'
-            "</instance_attributes></node>"
+            f"</{tag}></node>"
         )
         daemon.change("modify", xml, "nodes", f"crm_attribute -n {name}")
         return
@@ -333,12 +338,13 @@ def set_value(
     daemon.change("modify", xml, "crm_config", f"crm_attribute -n {name}")
 
 
-def delete_value(daemon: Daemon, node: str, name: str, lifetime: str) -> None:
+def delete_value(daemon: Daemon, node: str, name: str, lifetime: str, kind: str) -> None:
     if lifetime == "reboot":
-        daemon.ask("SetAttribute", node=node, name=name, value=None)
+        daemon.ask("SetAttribute", node=node, name=name, value=None, kind=kind)
         return
     clean = name.replace("'", "")
-    place = f"nodes/node[@uname='{node}']/instance_attributes" if lifetime else "crm_config/cluster_property_set"
+    tag = kind or "instance_attributes"
+    place = f"nodes/node[@uname='{node}']/{tag}" if lifetime else "crm_config/cluster_property_set"
     daemon.change("delete", "", f"/cib/configuration/{place}/nvpair[@name='{clean}']", f"crm_attribute -D -n {name}")
 
 
@@ -348,32 +354,31 @@ def crm_master(words: list[str]) -> int:
 
 def attrd_updater(words: list[str]) -> int:
     found = options(
-        words, {"delete": "D", "query": "Q", "quiet": "q", "all": "A", "refresh": "R", "private": "p", "verbose": "V"},
-        {"name": "n", "update": "U", "value": "v", "update-both": "B", "update-delay": "Y", "delay": "d", "node": "N",
+        words, {"delete": "D", "query": "Q", "quiet": "q", "all": "A", "refresh": "R", "private": "p", "verbose": "V",
+                "update-delay": "Y", "utilization": "z"},
+        {"name": "n", "update": "U", "value": "v", "update-both": "B", "delay": "d", "node": "N",
          "set": "S", "section": "s", "lifetime": "l", "pattern": "P", "output-as": "o", "wait": "W"},
     )
+    if "R" in found:
+        return OK  # what this node has set is written again whenever the CIB lacks it
     name = found.get("n", "")
     if not name:
         raise Trouble("an attribute is to be named: -n NAME", USAGE)
     daemon = Daemon()
     node = found.get("N") or daemon.node
+    kind = "private" if "p" in found else "utilization" if "z" in found else ""
     value = found.get("U", found.get("v", found.get("B")))
     if value is not None:
-        if "value+" in value:
-            value = counted(value, pairs_of(daemon.cib(), node, "reboot").get(name))
         daemon.ask(
-            "SetAttribute", node=node, name=name, value=value, dampening_ms=milliseconds(found.get("d", "0"))
+            "SetAttribute", node=node, name=name, value=value, dampening_ms=milliseconds(found.get("d", "0")), kind=kind
         )
     elif "D" in found:
-        daemon.ask("SetAttribute", node=node, name=name, value=None)
+        daemon.ask("SetAttribute", node=node, name=name, value=None, kind=kind)
     elif "Q" in found:
-        cib = daemon.cib()
-        nodes = [one.get("uname", "") for one in cib.iterfind("status/node_state")] if "A" in found else [node]
-        shown = [(one, pairs_of(cib, one, "reboot")) for one in nodes]
-        lines = [f'name="{name}" host="{one}" value="{pairs[name]}"' for one, pairs in shown if name in pairs]
-        if not lines:
+        rows = daemon.attributes(name, "" if "A" in found else node, kind)
+        if not rows:
             raise Trouble(f"Could not query value of {name}: attribute does not exist", NO_SUCH)
-        print("\n".join(lines))
+        print("\n".join(f'name="{name}" host="{host}" value="{present}"' for host, present in rows))
     return OK
 
 
@@ -383,91 +388,6 @@ def milliseconds(text: str) -> int:
         return 0
     unit = {"ms": 1, "us": 0, "min": 60_000, "m": 60_000, "h": 3_600_000}.get(match[2], 1000)
     return int(match[1]) * unit
-
-
-def crm_node(words: list[str]) -> int:
-    found = options(
-        words, {"name": "n", "cluster-id": "i", "list": "l", "partition": "p", "quorum": "q", "quiet": "Q",
-                "verbose": "V"},
-        {"name-for-id": "N", "output-as": "o"},
-    )
-    daemon = Daemon()
-    if "n" in found:
-        print(daemon.welcome["node"])
-        return OK
-    info = daemon.ask("GetInfo")
-    members = [one if isinstance(one, dict) else {} for one in info["members"]]
-    here = [one for one in members if one.get("state", "member") == "member"]
-    if "N" in found:
-        name = next((one["name"] for one in members if str(one["id"]) == found["N"]), "")
-        if not name:
-            raise Trouble(f"Node {found['N']} is not known to cluster", NO_SUCH)
-        print(name)
-    elif "i" in found:
-        print(next((one["id"] for one in members if one["name"] == daemon.welcome["node"]), 0))
-    elif "l" in found:
-        for one in members:
-            print(one["id"], one["name"], one.get("state", "member"))
-    elif "p" in found:
-        print(" ".join(one["name"] for one in here))
-    elif "q" in found:
-        print(1 if info.get("quorate") else 0)
-    return OK
-
-
-def crm_resource(words: list[str]) -> int:
-    found = options(
-        words, {"locate": "W", "quiet": "Q", "verbose": "V", "meta": "m", "list-raw": "l"},
-        {"resource": "r", "get-parameter": "g", "node": "N", "output-as": "o"},
-    )
-    cib = Daemon().cib()
-    if "l" in found:
-        for one in cib.iterfind("configuration/resources//primitive"):
-            print(one.get("id"))
-        return OK
-    name = found.get("r") or os.environ.get("OCF_RESOURCE_INSTANCE", "")
-    if "g" in found:
-        tag = "meta_attributes" if "m" in found else "instance_attributes"
-        for one in cib.iterfind("configuration/resources//*"):
-            for pair in one.iterfind(f"{tag}/nvpair") if one.get("id") == name else ():
-                if pair.get("name") == found["g"]:
-                    print(pair.get("value"))
-                    return OK
-        raise Trouble(f"Attribute '{found['g']}' not found for '{name}'", NO_SUCH)
-    if "W" not in found:
-        raise Trouble("only --locate, --list-raw and --get-parameter are understood here", USAGE)
-    for state in cib.iterfind("status/node_state"):
-        for history in state.iterfind("lrm/lrm_resources/lrm_resource"):
-            if history.get("id", "").partition(":")[0] != name.partition(":")[0]:
-                continue
-            role = role_of(history)
-            if role != "Stopped":
-                node = state.get("uname", "")
-                shown = " Promoted" if role == "Promoted" else ""
-                print(node if "Q" in found else f"resource {name} is running on: {node}{shown}")
-    return OK
-
-
-#: Task of a history entry → role after it went well.
-ROLES = {
-    "start": "Started", "migrate_from": "Started", "demote": "Started", "promote": "Promoted",
-    "stop": "Stopped", "migrate_to": "Stopped",
-}
-
-
-def role_of(history: Element) -> str:
-    """Stopped, Started or Promoted: what the entries of one resource on one node add up to."""
-    role = "Stopped"
-    done = [entry for entry in history if entry.get("op-status") == "0"]
-    for entry in sorted(done, key=lambda one: int(one.get("call-id", "0"))):
-        task, code = entry.get("operation", ""), entry.get("rc-code")
-        if task == "monitor":
-            role = {"7": "Stopped", "8": "Promoted", "0": role}.get(code or "", role)
-            if code == "0" and role == "Stopped":
-                role = "Started"
-        elif code == "0":
-            role = ROLES.get(task, role)
-    return role
 
 
 def crm_standby(words: list[str]) -> int:
@@ -483,14 +403,15 @@ def crm_standby(words: list[str]) -> int:
 
 TOOLS = {
     "crm_attribute": crm_attribute, "crm_master": crm_master, "attrd_updater": attrd_updater,
-    "crm_node": crm_node, "crm_resource": crm_resource, "crm_standby": crm_standby,
+    "crm_standby": crm_standby,
 }
 
 
-def main() -> int:
-    tool = TOOLS.get(sys.argv[1] if len(sys.argv) > 1 else "")
+def main(tools: Mapping[str, Callable[[list[str]], int]]) -> int:
+    """Run the tool that the first argument names; its exit code."""
+    tool = tools.get(sys.argv[1] if len(sys.argv) > 1 else "")
     if tool is None:
-        print("which tool? " + ", ".join(TOOLS), file=sys.stderr)
+        print("which tool? " + ", ".join(tools), file=sys.stderr)
         return USAGE
     try:
         return tool(sys.argv[2:])
@@ -500,4 +421,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(TOOLS))

@@ -9,7 +9,7 @@ from hashelld.alerts.core import RUNNING_MAX, Alerts
 from hashelld.alerts.environment import calls, timestamp
 from hashelld.core.effects import AgentEnded, Log, RunAgent
 from hashelld.core.events import (
-    AttributeWanted,
+    AttributeChanged,
     FencingDone,
     Member,
     MembersChanged,
@@ -76,9 +76,9 @@ def test_membership_and_fencing_are_told(alerts):
 
 
 def test_attributes_are_told_only_to_who_selected_them(alerts):
-    (call,) = alerts(AttributeWanted("n1", "pingd", "100"))
+    (call,) = alerts(AttributeChanged("n1", "pingd", "100"))
     assert (call.program, call.environment["CRM_alert_attribute_value"]) == ("/bin/attrs.sh", "100")
-    assert alerts(AttributeWanted("n1", "other", "100")) == []
+    assert alerts(AttributeChanged("n1", "other", "100")) == []
 
 
 def test_a_storm_of_events_runs_a_bounded_number_at_once(alerts):

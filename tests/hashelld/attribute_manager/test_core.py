@@ -5,14 +5,17 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.msgpack import encode
 
 from hashell.cib.document import Cib
 from hashell.cib.transaction import commit
-from hashell.wire.messages import Done, Failure, SetAttribute
+from hashell.wire.messages import AttributeValues, Done, Failure, GetAttribute, SetAttribute
 from hashelld.attribute_manager import writer
 from hashelld.attribute_manager.core import AttributeManager, LookAgain, Quiet
-from hashelld.core.effects import Reply, StartTimer, Tell
+from hashelld.attribute_manager.private import Change
+from hashelld.core.effects import Multicast, Reply, StartTimer, Tell
 from hashelld.core.events import (
+    AttributeChanged,
     AttributeWanted,
     ChangeAnswered,
     ChangeWanted,
@@ -20,6 +23,7 @@ from hashelld.core.events import (
     ClientAsked,
     Member,
     MembersChanged,
+    MessageOrdered,
     Started,
     View,
 )
@@ -32,7 +36,7 @@ class Bench:
     def __init__(self, folder):
         self.manager = AttributeManager(Settings("c", "n1", folder, folder / "run", folder / "key"))
         self.cib = Cib.empty()
-        self.timers, self.replies, self.asked = {}, [], []
+        self.timers, self.replies, self.asked, self.changed, self.told = {}, [], [], [], []
         self.send(Started("n1", "c", self.cib))
         self.send(MembersChanged(View(1, (Member(1, "n1", "u", 1), Member(2, "n2", "v", 1)))))
         self.timers.clear()
@@ -44,6 +48,10 @@ class Bench:
                     self.timers[name] = effect
                 case Tell(ChangeWanted() as change):
                     self.asked.append(change)
+                case Tell(AttributeChanged() as change):
+                    self.changed.append(change)
+                case Multicast():
+                    self.told.append(effect)
                 case Reply(client, body):
                     self.replies.append((client, body))
 
@@ -183,3 +191,76 @@ def test_a_value_that_only_looks_like_counting_is_taken_as_it_is():
     assert writer.evaluate("value++", None) == "1"
     assert writer.evaluate("value++", "INFINITY") == "INFINITY"
     assert writer.evaluate("value++", "rubbish") == "1"
+
+
+def test_a_value_that_is_so_already_is_not_written_again(bench):
+    bench.set("n1", "pingd", "100")
+    bench.ring()
+    bench.commit()
+    bench.send(ClientAsked(3, "root", SetAttribute("n1", "pingd", "100")))
+    bench.ring()
+    assert bench.asked == []
+    assert bench.replies[-1] == (3, Done())
+    # One that waits to be changed is taken back by the value before it.
+    bench.set("n1", "pingd", "0", 5000)
+    bench.set("n1", "pingd", "100", 5000)
+    bench.ring()
+    bench.commit()
+    assert bench.value("1", "pingd") == "100"
+
+
+def test_who_wrote_a_value_tells_of_it_when_it_is_committed(bench):
+    bench.set("n2", "pingd", "100")
+    bench.ring()
+    assert bench.changed == []
+    bench.commit()
+    assert bench.changed == [AttributeChanged("n2", "pingd", "100")]
+
+
+def test_what_a_node_offers_is_kept_apart_from_an_attribute_of_the_same_name(bench):
+    bench.send(ClientAsked(1, "root", SetAttribute("n1", "cpu", "8", 0, "utilization")))
+    bench.set("n1", "cpu", "idle")
+    bench.ring()
+    bench.commit()
+    assert bench.value("1", "cpu") == "idle"
+    assert writer.values(bench.cib, "1", "utilization") == {"cpu": "8"}
+    bench.send(ClientAsked(2, "root", GetAttribute("cpu", "n1", "utilization")))
+    assert bench.replies[-1] == (2, AttributeValues((("n1", "8"),)))
+    bench.send(ClientAsked(1, "root", SetAttribute("n1", "cpu", None, 0, "utilization")))
+    bench.ring()
+    bench.commit()
+    assert bench.value("1", "cpu") == "idle" and not writer.values(bench.cib, "1", "utilization")
+
+
+def test_private_values_are_known_to_all_nodes_and_in_no_cib(bench, tmp_path):
+    other = Bench(tmp_path)
+    bench.send(ClientAsked(1, "root", SetAttribute("n1", "gtid", "7", 0, "private")))
+    assert bench.replies[-1] == (1, Done())
+    (message,) = bench.told
+    for one in (bench, other):
+        one.send(MessageOrdered(1, 1, "n1", message.topic, message.payload))
+        one.send(ClientAsked(2, "root", GetAttribute("gtid", "", "private")))
+        assert one.replies[-1] == (2, AttributeValues((("n1", "7"),)))
+    assert bench.asked == []
+    bench.send(ClientAsked(3, "root", SetAttribute("n1", "gtid", "value++", 0, "private")))
+    bench.send(MessageOrdered(1, 2, "n1", message.topic, bench.told[-1].payload))
+    bench.send(ClientAsked(4, "root", GetAttribute("gtid", "n1", "private")))
+    assert bench.replies[-1] == (4, AttributeValues((("n1", "8"),)))
+
+
+def test_who_joins_is_told_the_private_values_by_one_of_those_who_were_together(bench, tmp_path):
+    bench.send(MessageOrdered(1, 1, "n2", "attribute_manager.private", encode((Change("n2", "a", "1"),))))
+    members = tuple(Member(number, f"n{number}", "u", 1) for number in (1, 2, 3))
+    bench.send(MembersChanged(View(2, members, joined=("n3",))))
+    (message,) = bench.told
+    fresh = Bench(tmp_path)
+    fresh.send(MessageOrdered(2, 1, "n1", message.topic, message.payload))
+    fresh.send(ClientAsked(1, "root", GetAttribute("a", "n2", "private")))
+    assert fresh.replies[-1] == (1, AttributeValues((("n2", "1"),)))
+    fresh.send(MessageOrdered(2, 2, "n1", message.topic, b"\xc1rubbish"))
+
+
+def test_a_value_on_its_way_is_what_a_client_hears(bench):
+    bench.set("n1", "pingd", "100", 5000)
+    bench.send(ClientAsked(1, "root", GetAttribute("pingd")))
+    assert bench.replies[-1] == (1, AttributeValues((("n1", "100"),)))
