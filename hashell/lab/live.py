@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import statistics
 import sys
 import time
@@ -42,7 +43,8 @@ WARM_UP = 3
 @dataclass(frozen=True, slots=True)
 class Round:
     """One fault done once. `outage_s` is the longest that the client saw between the fault and its end (for a cold
-    start: from the start); `whole_s` how long after its end all was whole; `problems` is empty when all held."""
+    start: from the start); `whole_s` how long after its end all was whole; `problems` is empty when all held;
+    `phases` says for people when the cluster told what."""
 
     fault: str
     product: str
@@ -52,6 +54,7 @@ class Round:
     outage_s: float
     whole_s: float
     problems: tuple[str, ...]
+    phases: str = ""
 
 
 def choose(rig: Any, fault: Fault) -> str:
@@ -79,7 +82,7 @@ def play(rig: Any, fault: Fault, number: int) -> Round:
     patience_s = PATIENCE_S if ours else PEER_PATIENCE_S
     problems: list[str] = []
     victim, was_dc, outage_s, whole_s = "", False, 0.0, 0.0
-    wall_s = time.time()
+    wall_s = done_wall_s = time.time()
     seen: dict[str, Any] = {}
     doubles = len(rig.doubles()) if ours else 0
     try:
@@ -88,7 +91,7 @@ def play(rig: Any, fault: Fault, number: int) -> Round:
         was_dc = rig.dc() == victim
         if ours:
             seen["failures"], seen["view"] = set(rig.failures()), rig.view()
-        began_s = time.monotonic()
+        began_s, done_wall_s = time.monotonic(), time.time()
         fault.do(rig, victim)
         if fault.comes == "cold":
             wait_until(lambda: "the service still answers" if rig.owner() else "", patience_s)
@@ -108,7 +111,8 @@ def play(rig: Any, fault: Fault, number: int) -> Round:
         problems.append(str(error))
     if ours:
         problems += _audit(rig, fault, victim, seen, wall_s, outage_s, doubles)
-    return Round(fault.name, rig.product, number, victim, was_dc, outage_s, whole_s, tuple(problems))
+    phases = rig.phases(done_wall_s) if ours and fault.comes != "quiet" else ""
+    return Round(fault.name, rig.product, number, victim, was_dc, outage_s, whole_s, tuple(problems), phases)
 
 
 def _answer(rig: Rig) -> str:
@@ -211,7 +215,7 @@ def run(
 
 def _line(done: Round) -> str:
     dc = " (dc)" if done.was_dc else ""
-    end = "; ".join(done.problems)[:600] if done.problems else "good"
+    end = "; ".join(done.problems)[:600] if done.problems else "good" + (f" ({done.phases})" if done.phases else "")
     return (
         f"{done.product:9} {done.fault:20} {done.number:3} {done.victim + dc:11} outage {done.outage_s * 1000:6.0f} ms,"
         f" whole after {done.whole_s:5.1f} s: {end}"
@@ -324,6 +328,8 @@ def main(argv: Sequence[str]) -> int:
     except HashellError as error:
         print(f"hashell chaos: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        return 130
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
 
@@ -359,6 +365,9 @@ def _run(options: argparse.Namespace, faults: list[Fault], peer_rounds: int) -> 
             say(moment.text)
 
     timeline.show = problem
+    # `kill`, or a terminal that is closed: end as for Ctrl-C, so that nothing is left behind.
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, _interrupt)
     rounds, overall = run(
         faults, options.rounds, machines=options.machines, peer_rounds=peer_rounds, keep=options.keep,
         settings="".join(f"{line}\n" for line in (*settings, *options.settings)), say=say, timeline=timeline,
@@ -375,6 +384,10 @@ def _run(options: argparse.Namespace, faults: list[Fault], peer_rounds: int) -> 
             "rows": [_plain(row) for row in rows], "rounds": [_plain(one) for one in rounds],
         }))
     return 1 if bad or overall else 0
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _plain(one: Row | Round) -> dict[str, Any]:

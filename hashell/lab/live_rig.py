@@ -378,6 +378,21 @@ class HashellRig:
             for name in event.about if name != event.node
         ))
 
+    def phases(self, since_s: float) -> str:
+        """When members told what since then (wall clock), in milliseconds: lost, fenced, a transition's end."""
+        watcher = self.stage.watcher
+        events = [one for one in (watcher.events if watcher is not None else []) if one.when_s >= since_s]
+        first: dict[str, float] = {}
+        for one in events:
+            if one.kind == "member" and one.text.endswith("was lost"):
+                first["lost"] = min(first.get("lost", one.when_s), one.when_s)
+            elif one.kind == "fencing":
+                name = {"pending": "fencing", "success": "fenced"}.get(str(one.data.get("state")), "fencing failed")
+                first[name] = min(first.get(name, one.when_s), one.when_s)
+        ordered = sorted(first.items(), key=lambda pair: pair[1])
+        found = [f"{name} {(when_s - since_s) * 1000:.0f}" for name, when_s in ordered]
+        return ", ".join(found)
+
     def failures(self) -> tuple[str, ...]:
         """Fail counts in the CIB that are not zero."""
         client = self.cluster.client()
