@@ -1,6 +1,6 @@
 """Ordered messages of the engines, side by side on one machine: how many a second, and how long one takes.
 
-    python tests/benchmarks/engine_messages.py [--nodes 3] [--seconds 5] [--size 100] [--rounds 3] [--engines mesh,corosync]
+    python tests/benchmarks/engine_messages.py [--nodes 3] [--seconds 5] [--size 100] [--rounds 3] [--engines mesh]
 
 Each node is a process with a real engine and its real edges, nothing else of hashelld, on a machine of its own in
 namespaces (root); for corosync with a real corosync. First latency: the last two nodes (neither gives places in mesh)
