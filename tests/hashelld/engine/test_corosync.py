@@ -84,19 +84,24 @@ class Node:
         return self.views[-1]
 
     def ordered(self) -> list[tuple[int, str, int, str, bytes]]:
-        """(view, proposer, sequence, origin, payload) of all that was delivered."""
-        out, view = [], None
+        """(view, proposer, sequence, origin, payload) of all that was delivered while its view was whole."""
+        out, view, whole = [], None, False
         for event in self.told:
             if isinstance(event, MembersChanged):
-                view = event.view
+                view, whole = event.view, True
+            elif isinstance(event, Blocked):
+                whole = False
             elif isinstance(event, MessageOrdered):
                 assert view is not None
                 assert event.view == view.number, "delivered outside its view"
-                out.append((view.number, view.proposer, event.sequence, event.origin, event.payload))
+                if whole:
+                    out.append((view.number, view.proposer, event.sequence, event.origin, event.payload))
+                else:
+                    assert event.origin == self.name, "only of its own does it hear that others had it"
         return out
 
     def payloads(self) -> list[bytes]:
-        return [one[-1] for one in self.ordered()]
+        return [event.payload for event in self.told if isinstance(event, MessageOrdered)]
 
 
 class Net:
@@ -506,6 +511,17 @@ class TestMessages:
 
         assert net.nodes[1].payloads() == net.nodes[2].payloads() == [b"under way"]
 
+    def test_what_only_others_still_heard_is_not_said_to_them_again_and_its_origin_hears_it_too(self):
+        net = three()
+        say(net, 1, b"mine")
+        net.split({1}, {2, 3}, late=(0, 1))
+        net.merge()
+        net.run(100)
+        say(net, 1, b"next")
+        net.run(10)
+
+        assert [net.nodes[id].payloads() for id in (1, 2, 3)] == [[b"mine", b"next"]] * 3
+
     def test_the_rest_of_a_long_message_whose_beginning_was_of_another_view_is_not_taken_for_one(self):
         net = three()
         say(net, 3, bytes(3 * PIECE_MAX))
@@ -632,7 +648,7 @@ class TestAnyLife:
             elif step == "flow":
                 net.flow(id)
             elif step == "split" and len(net.parts) == 1:
-                net.split({id}, {1, 2, 3} - {id}, late=(number % 5, number % 7))
+                net.split({id}, {1, 2, 3} - {id}, late=(number * id % 5, number % 7))
             elif step == "merge":
                 net.merge()
             elif step == "kill" and node:

@@ -40,7 +40,8 @@ class State(msgspec.Struct, frozen=True, array_like=True, tag=2):
     """What a member is and has, where it heard the proposal.
 
     `highest`: view number that it knows; `last`: the view that it was in, `unique` whether a majority was, `since` from
-    which view on. `fresh`: its folder is new, it has nothing of the past. The rest is what votequorum tells it: `known`
+    which view on. `fresh`: its folder is new, it has nothing of the past. `heard`: of each life of a node (name, boot)
+    the last message to all that was delivered here. The rest is what votequorum tells it: `known`
     is False where it has not said anything of these nodes yet.
     """
 
@@ -62,6 +63,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, tag=2):
     quorum: int
     all_votes: int
     reason: str = ""
+    heard: tuple[tuple[str, int, int], ...] = ()
 
 
 class Said(msgspec.Struct, frozen=True, array_like=True, tag=3):

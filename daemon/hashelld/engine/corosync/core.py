@@ -19,6 +19,7 @@ Without corosync a node is alone and has no quorum.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from hashell.wire.messages import Failure, RotateKey
 from hashelld.core.dispatch import MulticastWanted, SendWanted
@@ -52,6 +53,8 @@ QUORUM_MS = 1_000
 GOODBYE_MS = 100
 #: Data frames kept while it is not known whether this node is still in its view.
 DOUBTFUL_MAX = 10_000
+#: Lives of nodes whose last message is remembered.
+LIVES_MAX = 128
 
 
 class CorosyncEngine:
@@ -83,7 +86,7 @@ class CorosyncEngine:
         self._excluded: set[Address] = set()
         #: The view; () before the first. `_alone`: it has no group, what we say comes back at once.
         self._seats: tuple[Seat, ...] = ()
-        self._names: dict[Address, str] = {}
+        self._seated: dict[Address, Seat] = {}
         self._view = ViewName()
         self._since = 0
         self._unique = False
@@ -94,6 +97,8 @@ class CorosyncEngine:
         self._sequence = 0
         self._counter = 0
         self._pending: OrderedDict[int, tuple[str, bytes]] = OrderedDict()
+        #: The last message to all that was delivered, for each life of a node: the same at all members of a view.
+        self._delivered: OrderedDict[tuple[str, int], int] = OrderedDict()
         self._assemblies: dict[Address, Assembly] = {}
         #: How many of our own signs of life came round since each process was last heard, one at a time: a ring that
         #: stands still, and then brings much at once, looks like nobody's silence. When our own clock last rang.
@@ -160,6 +165,10 @@ class CorosyncEngine:
     def _happened(self, kind: str, level: str, text: str, out: list[Effect], *about: str) -> None:
         out.append(Tell(Happened(kind, level, text, about)))
 
+    def _name_of(self, address: Address) -> str:
+        seat = self._seated.get(address)
+        return seat.name if seat else f"node {address[0]}"
+
     def _cast(self, frame: codec.Frame, out: list[Effect]) -> None:
         if self._group:
             out.append(Cast(codec.encode(frame)))
@@ -225,8 +234,8 @@ class CorosyncEngine:
         if self._address not in change.members:
             return  # our own leave
         for address in change.left:
-            if address in self._names:
-                self._goodbyes.add(self._names[address])
+            if address in self._seated:
+                self._goodbyes.add(self._seated[address].name)
         members = tuple(sorted(change.members))
         self._nodes_down = (self._nodes_down | set(change.down)) - {node for node, _ in members}
         gone = set(self._group) - set(members)
@@ -303,7 +312,7 @@ class CorosyncEngine:
         self._doubting = 0
         self._doubtful.clear()
         if not self._alone:
-            by = self._names.get(origin, f"node {origin[0]}")
+            by = self._name_of(origin)
             self._happened("member", "warning", f"{by} went on without {self._me.name}, which did not run", out)
             self._be_alone(f"left out by {by}", out)
         self._cast(Alive(outside=True), out)
@@ -325,6 +334,7 @@ class CorosyncEngine:
             self._round, me.name, me.uuid, me.boot, me.feature_set, self._highest, self._view, self._unique,
             self._since, self._fresh, known, said.quorate, said.own_votes if known else 0, said.votes,
             said.expected_votes, said.quorum, self._all_votes, reason,
+            tuple((*life, counter) for life, counter in self._delivered.items()),
         )
         out.append(CancelTimer("state"))
         self._cast(self._stated, out)
@@ -346,7 +356,20 @@ class CorosyncEngine:
             out.append(Log("error", text, {"hint": "give each node a name of its own"}))
             out.append(Exit(65, text))
             return
+        self._merge_delivered(self._states.values(), out)
         self._install(agreed, out)
+
+    def _merge_delivered(self, states: Iterable[State], out: list[Effect]) -> None:
+        """What some part has delivered none delivers again; what was ours of it we hear at the end of our view."""
+        for name, boot, counter in sorted(one for state in states for one in state.heard):
+            self._delivered[name, boot] = max(counter, self._delivered.pop((name, boot), 0))
+        while len(self._delivered) > LIVES_MAX:
+            self._delivered.popitem(last=False)
+        last = self._delivered.get((self._me.name, self._me.boot), 0)
+        for counter in [one for one in self._pending if one <= last]:
+            topic, payload = self._pending.pop(counter)
+            if self._seats:
+                self._deliver(self._me.name, topic, payload, out)
 
     def _round_overdue(self, round: str, now_ms: int, out: list[Effect]) -> None:
         """Somebody does not run: go on without those that said nothing."""
@@ -361,7 +384,7 @@ class CorosyncEngine:
         self._highest = max(self._highest, agreed.name.number)
         self._seats, self._view, self._unique = agreed.seats, agreed.name, agreed.unique
         self._since = next(seat.since for seat in agreed.seats if seat.name == self._me.name)
-        self._names = {seat.address: seat.name for seat in agreed.seats}
+        self._seated = {seat.address: seat for seat in agreed.seats}
         self._between = False
         self._sequence = 0
         self._assemblies.clear()
@@ -430,7 +453,7 @@ class CorosyncEngine:
             return
         silent = self._silent()
         for address in sorted(silent):
-            name = self._names.get(address, f"node {address[0]}")
+            name = self._name_of(address)
             text = f"the daemon of {name} has stood still for {self._settings.stall_limit_ms} ms"
             self._happened("member", "warning", text, out, name)
         if silent:
@@ -472,7 +495,7 @@ class CorosyncEngine:
                 self._unheard[address] += 1
             if alive.asks and alive.asks == self._doubting:
                 self._end_doubt(out)
-        elif alive.outside and origin not in self._names and not self._between and not self._alone:
+        elif alive.outside and origin not in self._seated and not self._between and not self._alone:
             # It runs again: whoever leads takes it in.
             self._propose(now_ms, out, back=origin)
 
@@ -514,12 +537,16 @@ class CorosyncEngine:
         if said.to and said.to != self._me.name:
             return
         payload = self._assemblies.setdefault(origin, Assembly()).add(said)
-        name = self._names.get(origin)
-        if payload is None or name is None:
+        seat = self._seated.get(origin)
+        if payload is None or seat is None:
             return
+        name = seat.name
         if said.to:
             out.append(Tell(MessageDirect(self._view.number, name, said.topic, payload)))
             return
+        if said.counter <= self._delivered.get((name, seat.boot), 0):
+            return
+        self._delivered[name, seat.boot] = said.counter
         if origin == self._address:
             self._pending.pop(said.counter, None)
         self._deliver(name, said.topic, payload, out)
