@@ -125,11 +125,13 @@ HEARD_BY: dict[type[Event], tuple[str, ...]] = {
 def components(settings: Settings, restored: Restored, engine: Component) -> list[Component]:
     """The components of one node, made of its settings and what its earlier lives left."""
     identity = restored.identity
+    cib_manager = CibManager(identity.name, identity.boot, restored.cib, restored.lineage, restored.journal)
+    if settings.arbiter:
+        # It votes and holds the CIB, so that a majority with it is one that knows; it decides and runs nothing.
+        return [engine, cib_manager, Ipc(settings)]
     return [
         engine,
-        CibManager(
-            identity.name, identity.boot, restored.cib, restored.lineage, restored.journal
-        ),
+        cib_manager,
         AttributeManager(settings),
         Controller(settings),
         Fencer(settings, kept=restored.values),

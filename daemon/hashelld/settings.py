@@ -52,6 +52,7 @@ class Settings:
     expect: int = 0
     zeroconf: bool = True
     engine: str = "mesh"
+    arbiter: bool = False
     corosync_conf: Path | None = None
     log_file: Path | None = None
     log_level: str = "info"
@@ -98,7 +99,7 @@ _NUMBERS = {
 }
 _SWITCHES = {
     "zeroconf", "two_node", "wait_for_all", "auto_tie_breaker", "last_man_standing", "allow_downscale",
-    "remote",
+    "remote", "arbiter",
 }
 _PATHS = {"state_dir", "run_dir", "key", "log_file", "corosync_conf"}
 _CHOICES = {
@@ -201,6 +202,8 @@ def _with_corosync(values: Mapping[str, Any], where: str) -> dict[str, Any]:
         ) from None
     except UnicodeDecodeError:
         raise BadSetting(f"{path} is no text in UTF-8", "write it anew") from None
+    if values.get("arbiter"):
+        raise BadSetting(f"{where}: corosync has no arbiter", "use its quorum device: corosync-qdevice and qnetd")
     said = dict(values)
     for key in sorted(_COROSYNC_SAYS & set(values)):
         raise BadSetting(f"{where}: {key} is corosync's to say with --engine corosync", f"set it in {path}")
@@ -286,6 +289,7 @@ def parser() -> argparse.ArgumentParser:
     add("--peer", metavar="HOST:PORT", action="append", dest="peers", help="where a peer may be")
     add("--expect", metavar="N", type=int, help="votes that the whole cluster has at least")
     add("--no-zeroconf", action="store_const", const=False, dest="zeroconf", help="peers only by list")
+    add("--arbiter", action="store_const", const=True, help="only vote and hold the CIB: a third for two nodes")
     add("--engine", metavar="E", help="mesh (default), or corosync: the one that runs on this machine")
     add("--corosync-conf", metavar="FILE", help=f"with --engine corosync (default {COROSYNC_CONF})")
     add("--remote", action="store_const", const=True,

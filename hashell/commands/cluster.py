@@ -34,7 +34,9 @@ def status_lines(info: Info, where: str, kind: str) -> Iterator[str]:
     yield f"Members: {up} of {len(info.members)}"
     width = max((len(one.name) for one in info.members), default=0)
     for one in sorted(info.members, key=lambda member: member.name):
-        marks = [word for word, there in (("DC", one.name == info.dc), ("here", one.name == info.node)) if there]
+        marks = [word for word, there in (
+            ("DC", one.name == info.dc), ("arbiter", one.arbiter), ("here", one.name == info.node),
+        ) if there]
         where = f" at {one.address}" if one.address else ""
         yield f"  {one.name:{width}}  {one.state}{where}" + (f"  ({', '.join(marks)})" if marks else "")
     votes = f"{info.votes} of {info.expected_votes} votes, {info.quorum} needed"

@@ -34,7 +34,8 @@ def status_lines(info: Info) -> Iterator[str]:
     yield "----------------------"
     yield "    Nodeid      Votes Name"
     for one in members:
-        yield f"{one.id:>10} {one.votes:>10} {one.name}{' (local)' if one is here else ''}"
+        marks = (" (local)" if one is here else "") + (" (arbiter)" if one.arbiter else "")
+        yield f"{one.id:>10} {one.votes:>10} {one.name}{marks}"
     yield ""
     yield f"Why:              {why(info)}"
 

@@ -121,10 +121,10 @@ class LocalCluster:
 
     def __init__(
         self, nodes: Sequence[str], *, name: str = "demo", folder: Path | None = None,
-        keep: bool = False, settings: str = "", remotes: Sequence[str] = (),
+        keep: bool = False, settings: str = "", remotes: Sequence[str] = (), arbiters: Sequence[str] = (),
     ) -> None:
         """`settings` are lines of a TOML settings file that every node gets; `remotes` are remote nodes, which run
-        resources and are no members. Nothing is started yet."""
+        resources and are no members; `arbiters`: those of the nodes that only vote. Nothing is started yet."""
         if not 1 <= len(nodes) <= NODES_MAX or len(set(nodes)) != len(nodes):
             raise Refused(f"{len(nodes)} nodes are not 1 to {NODES_MAX} different ones")
         self.name = name
@@ -133,6 +133,7 @@ class LocalCluster:
         self._janitor = Janitor(self.folder, keep=keep or folder is not None)
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         self._settings = settings
+        self.arbiters = frozenset(arbiters)
         self._held: list[socket.socket] = []
         self.places: dict[str, NodePlace] = {}
         self.remotes: dict[str, NodePlace] = {}
@@ -192,6 +193,8 @@ class LocalCluster:
         for other in self.places.values():
             if other.name != node:
                 words += ["--peer", f"{other.address}:{other.port}"]
+        if node in self.arbiters:
+            words.append("--arbiter")
         if self._settings:
             file = place.folder / "settings.toml"
             file.write_text(self._settings, encoding="utf-8")

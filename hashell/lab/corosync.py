@@ -65,13 +65,15 @@ class CorosyncCluster(LocalCluster):
     def __init__(
         self, nodes: Sequence[str], *, name: str = "lab", folder: Path | None = None, keep: bool = False,
         settings: str = "", token_ms: int = TOKEN_MS, quorum: str = "", engine: str = "corosync",
+        arbiters: Sequence[str] = (),
     ) -> None:
-        check_corosync()
+        if engine == "corosync":
+            check_corosync()
         self.engine = engine
         self._token_ms, self._quorum = token_ms, quorum
         self._network: Network | None = None
         self._corosyncs: dict[str, subprocess.Popen[bytes]] = {}
-        super().__init__(nodes, name=name, folder=folder, keep=keep, settings=settings)
+        super().__init__(nodes, name=name, folder=folder, keep=keep, settings=settings, arbiters=arbiters)
         try:
             self._network = Network(self.folder / "network")
             self.client_machine = self._network.power_on("client", f"{NET}.250/24", self.folder / "network" / "client")

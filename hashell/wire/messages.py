@@ -73,6 +73,7 @@ class MemberInfo(msgspec.Struct, frozen=True):
     address: str = ""
     since_s: float = 0.0
     votes: int = 1
+    arbiter: bool = False  # it votes and holds the CIB, and runs nothing
 
 
 class Info(Message, frozen=True):

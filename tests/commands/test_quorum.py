@@ -37,5 +37,11 @@ def test_why_names_who_is_away_and_who_may_not_vote_yet():
     )
 
 
+def test_an_arbiter_is_shown_as_such():
+    members = (MemberInfo(1, "node1", "member"), MemberInfo(3, "judge", "member", arbiter=True))
+
+    assert "         3          1 judge (arbiter)" in list(status_lines(info(members=members)))
+
+
 def test_without_quorum_activity_is_blocked():
     assert "Quorum:           2  Activity blocked" in list(status_lines(info(quorate=False)))

@@ -259,18 +259,19 @@ class CibManager:
 
     def _state_heard(self, event: MessageOrdered, state: State, out: list[Effect]) -> None:
         view = self.view
-        if view is None or self.phase != "gathering" or event.origin not in view.names:
+        if view is None or self.phase != "gathering" or all(event.origin != one.name for one in view.holders):
             return
         self._states[event.origin] = state
-        if len(self._states) < len(view.members):
+        names = tuple(one.name for one in view.holders)
+        if len(self._states) < len(names):
             return
         self._sequence = event.sequence
-        self._authority = authority(view.names, self._states)
+        self._authority = authority(names, self._states)
         best = self._states[self._authority]
         mine = self._states[self.node]
         if self._authority == self.node:
             data: tuple[bytes, ...] = ()
-            for name in view.names:
+            for name in names:
                 if not agrees(self._states[name], mine):
                     data = data or self._pieces(through=0)
                     self._send_copy(name, data, out)
@@ -537,9 +538,12 @@ class CibManager:
         if view is None or self._blocked or self.phase != "ready" or view.dc != self.node:
             return
         self._acks[origin] = max(index, self._acks.get(origin, 0))
-        count = len(view.members)
-        quorum = view.expected_votes // 2 + 1 if view.unique else count
-        index = committed(self._acks, count, quorum=min(quorum, count))
+        if view.unique:
+            votes = {one.name: one.votes for one in view.holders}
+            needed = min(view.expected_votes // 2 + 1, sum(votes.values()))
+        else:
+            votes, needed = {one.name: 1 for one in view.holders}, len(view.holders)
+        index = committed(self._acks, votes, needed=needed)
         if index >= self._first_index and index > self._announced:
             self._announced = index
             out.append(Multicast(
@@ -706,7 +710,7 @@ class CibManager:
         if view is None:
             return
         digest = self._digests.remember(index, self.cib)
-        if view.dc == self.node and len(view.members) > 1:
+        if view.dc == self.node and len(view.holders) > 1:
             out.append(Multicast(messages.DIGEST, encode(
                 Digest(view.number, view.proposer, index, digest)
             )))

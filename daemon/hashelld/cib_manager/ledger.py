@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from hashelld.cib_manager.messages import Entry, Position, Result, Write
 
@@ -78,11 +78,18 @@ class Ledger:
         self._not_durable.clear()
 
 
-def committed(acks: dict[str, int], members: int, *, quorum: int) -> int:
-    """The highest index that at least `quorum` members hold; 0 when fewer have answered."""
-    assert 0 < quorum <= members, "a quorum of the view's own members"
-    held = sorted(acks.values(), reverse=True)
-    return held[quorum - 1] if len(held) >= quorum else 0
+def committed(acks: Mapping[str, int], votes: Mapping[str, int], *, needed: int) -> int:
+    """The highest index that members with at least `needed` votes hold; 0 when fewer have answered.
+
+    Votes, not heads: a later majority is one of votes, so only then does it have somebody who holds the entry.
+    """
+    assert 0 < needed <= sum(votes.values()), "a majority of the view's own members"
+    found = 0
+    for name, index in sorted(acks.items(), key=lambda ack: ack[1], reverse=True):
+        found += votes.get(name, 0)
+        if found >= needed:
+            return index
+    return 0
 
 
 class Applied:

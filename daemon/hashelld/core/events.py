@@ -38,6 +38,8 @@ class Member:
 class View:
     """Who is here now, in rank order: the first is the DC. `left` said goodbye, `lost` did not.
 
+    `arbiters` are here to vote and to hold the CIB, and for nothing else; they are among none of the others.
+
     `unique`: the members are a strict majority of all votes, so no other view can be that now; what is committed in
     such a
     view stays. A quorate view need not be unique (two nodes alone). `proposer` with `number` names the view for ever.
@@ -55,6 +57,12 @@ class View:
     reason: str = ""
     unique: bool = False
     proposer: str = ""
+    arbiters: tuple[Member, ...] = ()
+
+    @property
+    def holders(self) -> tuple[Member, ...]:
+        """Who holds the CIB: members and arbiters."""
+        return self.members + self.arbiters
 
     @property
     def dc(self) -> str:

@@ -16,7 +16,7 @@ import msgspec
 
 from hashell.cib.acl import acls_enabled
 from hashell.cib.document import Cib
-from hashell.errors import HashellError
+from hashell.errors import HashellError, Refused
 from hashell.wire import messages
 from hashell.wire.failures import failure, failure_of
 from hashelld.core.effects import Effect, Multicast, Notify, ReadHistory, Reply, Tell, UseArchive
@@ -33,6 +33,7 @@ from hashelld.core.events import (
     DivergencesKept,
     Event,
     Happened,
+    Leaving,
     MembersChanged,
     MessageOrdered,
     ShutdownWanted,
@@ -98,6 +99,7 @@ class Ipc:
         self._cluster = settings.cluster
         self._node = settings.node
         self._engine = settings.engine
+        self._arbiter = settings.arbiter
         self._quorum = quorum_options(settings)
         self._socket = _Socket(str(settings.socket), machine or this_machine())
         self._neighbours: dict[str, str] = {}
@@ -186,17 +188,19 @@ class Ipc:
         return effects
 
     def _members_changed(self, view: View, wall_s: float) -> list[Effect]:
-        before = {member.name: member for member in self._view.members} if self._view else {}
+        before = {member.name: member for member in self._view.holders} if self._view else {}
+        arbiters = {member.name for member in self._view.arbiters} if self._view else set()
         self._view = view
-        for member in view.members:
+        for member in view.holders:
             if member.name not in before:
                 self._since_s[member.name] = wall_s
             self._gone.pop(member.name, None)
-        for name, state in (*((n, "left") for n in view.left), *((n, "lost") for n in view.lost)):
+        silent = arbiters - {member.name for member in view.holders}
+        for name, state in (*((n, "left") for n in view.left), *((n, "lost") for n in (*view.lost, *sorted(silent)))):
             known = before.get(name)
             self._gone[name] = messages.MemberInfo(
                 id=known.id if known else 0, name=name, state=state,
-                address=known.address if known else "", since_s=wall_s,
+                address=known.address if known else "", since_s=wall_s, arbiter=name in arbiters,
             )
             self._since_s.pop(name, None)
         while len(self._gone) > GONE_KEPT:
@@ -244,6 +248,8 @@ class Ipc:
     def _answer(self, event: RequestArrived) -> Iterable[Effect]:
         """Raises PermissionDenied, and what a change raises that cannot be done."""
         ticket, body = event.ticket, event.body
+        if self._arbiter:
+            self._check_arbiter(body)
         match body:
             case messages.GetCib() | messages.Subscribe():
                 return [Reply(ticket, self._cib_is(self._access(event)))]
@@ -278,6 +284,18 @@ class Ipc:
             return [Reply(ticket, _not_allowed(event.user, self._node))]
         return self._wish(event)
 
+    def _check_arbiter(self, body: Any) -> None:
+        """Raises Refused for what an arbiter has no part in: all but looking, its own archive, key and end."""
+        may = (
+            messages.GetCib, messages.Subscribe, messages.GetInfo, messages.GetEvents, messages.GetTransition,
+            messages.GetDivergences, messages.GetDivergence, messages.DropDivergence, messages.GetHistory,
+            messages.GetVersion, messages.RotateKey,
+        )
+        stops = isinstance(body, messages.StopNode) and body.node in ("", self._node)
+        if not stops and not isinstance(body, may):
+            others = ", ".join(self._view.names) if self._view else ""
+            raise Refused(f"{self._node} is an arbiter: it votes and does nothing else", f"ask {others or 'a member'}")
+
     def _wish(self, event: RequestArrived) -> Iterable[Effect]:
         """A request that changes something, by somebody who may."""
         ticket, body = event.ticket, event.body
@@ -303,7 +321,8 @@ class Ipc:
             case messages.StopNode(node) if node in ("", self._node):
                 reason = f"{event.user} asked for it"
                 return [
-                    Tell(ShutdownWanted(reason)),
+                    # An arbiter has nothing that must be moved first.
+                    Tell(Leaving(True, reason) if self._arbiter else ShutdownWanted(reason)),
                     Reply(ticket, messages.Done(f"{self._node} is leaving the cluster")),
                 ]
             case _:
@@ -392,14 +411,14 @@ class Ipc:
         elements = (
             *self._cib.root.iterfind("configuration/nodes/node"), *self._cib.root.iterfind("status/node_state")
         )
-        members = self._view.names if self._view else ()
+        members = [member.name for member in self._view.holders] if self._view else []
         return frozenset((self._node, *members, *(element.get("uname", "") for element in elements)))
 
     def _members(self, view: View) -> Iterator[messages.MemberInfo]:
-        for member in view.members:
+        for member in view.holders:
             since_s = self._since_s.get(member.name, 0.0)
             yield messages.MemberInfo(
-                member.id, member.name, "member", member.address, since_s, member.votes
+                member.id, member.name, "member", member.address, since_s, member.votes, member in view.arbiters
             )
         yield from self._gone.values()
 

@@ -54,13 +54,24 @@ def test_an_entry_of_a_minority_does_not_move_the_lineage():
     assert ledger.head.index == 2
 
 
-@given(st.dictionaries(st.sampled_from("abcde"), st.integers(0, 20)), st.integers(1, 5))
-def test_committed_is_what_so_many_hold_and_no_more(acks, quorum):
-    index = committed(acks, 5, quorum=quorum)
+VOTES = st.fixed_dictionaries({name: st.integers(0, 3) for name in "abcde"})
+
+
+@given(st.dictionaries(st.sampled_from("abcde"), st.integers(0, 20)), VOTES, st.data())
+def test_committed_is_what_members_with_so_many_votes_hold_and_no_more(acks, votes, data):
+    total = sum(votes.values())
+    if not total:
+        return
+    needed = data.draw(st.integers(1, total))
+    index = committed(acks, votes, needed=needed)
 
     if index:
-        assert sum(1 for held in acks.values() if held >= index) >= quorum
-    assert sum(1 for held in acks.values() if held > index) < quorum
+        assert sum(votes[name] for name, held in acks.items() if held >= index) >= needed
+    assert sum(votes[name] for name, held in acks.items() if held > index) < needed
+
+
+def test_a_member_without_a_vote_makes_no_majority():
+    assert committed({"a": 7, "b": 7}, {"a": 1, "b": 0, "c": 1}, needed=2) == 0
 
 
 def test_a_write_is_applied_once_and_its_result_found_again_within_a_bound():

@@ -108,6 +108,7 @@ def test_with_corosync_its_file_says_what_cluster_and_quorum_are(tmp_path):
 @pytest.mark.parametrize(("words", "text", "said"), [
     (["--node", "c"], CONF, r"has no node 'c' \(its nodes: a, b"),
     (["--node", "a", "--cluster", "other"], CONF, "cluster is 'other', .* has cluster_name 'web'"),
+    (["--node", "a", "--arbiter"], CONF, "corosync has no arbiter"),
     (["--node", "a", "--expect", "3"], CONF, "expect is corosync's to say"),
     (["--node", "a"], CONF.replace("cluster_name: web", ""), "line 1: totem.cluster_name is missing"),
 ])

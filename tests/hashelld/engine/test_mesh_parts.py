@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from hashelld.engine.mesh import recovery, roster
 from hashelld.engine.mesh.cliques import wanted_members
-from hashelld.engine.mesh.codec import Ordered, Owed, Propose, Roster, RosterEntry, ViewId
+from hashelld.engine.mesh.codec import Ordered, Owed, Promise, Propose, Roster, RosterEntry, ViewId
 from hashelld.engine.mesh.discovery import Discovery
 from hashelld.engine.mesh.membership import Membership
 from hashelld.engine.mesh.ordering import Ordering
 from hashelld.engine.mesh.suspicion import Detector
+from hashelld.engine.mesh.told import arbiter_lines, view_of
+from hashelld.engine.quorum import Options
 
 ALL = frozenset("abcd")
 
@@ -203,3 +205,36 @@ class TestBallots:
         nack = member.judge(Propose(ballot, members), reached, frozenset(wanted))
 
         assert (nack.reason if nack else None) == reason
+
+
+class TestArbiter:
+    def agreed(self, *, arbiters, names=("a", "b", "c")):
+        """The view that `a` installs of these, all new."""
+        members = Membership("a", 1, 0, Roster())
+        propose = members.propose(dict.fromkeys(names, 1))
+        for name in names:
+            members.promise_came(name, Promise(
+                propose.ballot, Owed(ViewId(), 0, ()), 0, False, 0, 1, Roster(), fresh=True, arbiter=name in arbiters,
+            ))
+        return members.install({name: (f"u-{name}", "") for name in names}, Options())
+
+    def test_it_votes_and_stands_behind_all_others(self):
+        install = self.agreed(arbiters=("a",))
+        view = view_of(install, (), ())
+
+        assert [seat.name for seat in install.members] == ["b", "c", "a"]
+        assert (view.names, view.dc, [one.name for one in view.arbiters]) == (("b", "c"), "b", ["a"])
+        assert (view.votes, view.expected_votes, view.quorum, view.unique) == (3, 3, 2, True)
+        assert view.joined == ("b", "c")
+
+    def test_it_is_nobodys_coordinator_where_it_is_alone(self):
+        view = view_of(self.agreed(arbiters=("a",), names=("a",)), (), ())
+
+        assert (view.members, view.dc, [one.name for one in view.holders]) == ((), "", ["a"])
+
+    def test_when_it_is_lost_only_people_hear_of_it(self):
+        before = self.agreed(arbiters=("c",)).members
+        install = self.agreed(arbiters=(), names=("a", "b"))
+
+        assert view_of(install, before, ()).lost == ()
+        assert [line.text for line in arbiter_lines(install, before, ())] == ["the arbiter c was lost"]

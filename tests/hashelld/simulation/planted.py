@@ -59,7 +59,7 @@ def views_a_ballot_is_forgotten_at_a_restart(patch: Patch) -> None:
 def quorum_one_copy_less_than_a_majority_will_do(patch: Patch) -> None:
     """A change counts as committed when half of the nodes hold it, rounded down."""
     committed = cib_core.committed
-    patch(cib_core, "committed", lambda acks, members, *, quorum: committed(acks, members, quorum=max(1, quorum - 1)))
+    patch(cib_core, "committed", lambda acks, votes, *, needed: committed(acks, votes, needed=max(1, needed - 1)))
 
 
 def quorum_the_version_decides_before_the_lineage(patch: Patch) -> None:

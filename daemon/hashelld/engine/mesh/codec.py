@@ -160,7 +160,8 @@ class Owed(msgspec.Struct, frozen=True, array_like=True):
 class Promise(Frame, frozen=True):
     """Yes: I have stopped in my view, this is what I have. `since`: number of the view since which I am a member
     without a break (0: not yet). `unique`: that view was a majority. `all_seen`: I was in a view of all nodes in this
-    life, and have had quorum since. `fresh`: my state folder is empty, or was not filled from others yet."""
+    life, and have had quorum since. `fresh`: my state folder is empty, or was not filled from others yet. `arbiter`: I
+    am here to vote, and never coordinate."""
 
     ballot: ViewId
     owed: Owed
@@ -172,6 +173,7 @@ class Promise(Frame, frozen=True):
     feature_set: Word = ""
     unique: bool = False
     fresh: bool = False
+    arbiter: bool = False
 
 
 class Seat(msgspec.Struct, frozen=True, array_like=True):
@@ -184,6 +186,7 @@ class Seat(msgspec.Struct, frozen=True, array_like=True):
     address: str
     since: Number
     feature_set: Word = ""
+    arbiter: bool = False
 
 
 class Install(Frame, frozen=True):

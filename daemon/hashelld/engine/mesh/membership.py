@@ -132,11 +132,13 @@ class Membership:
             Seat(
                 ids[name], name, lives[name][0], boot, lives[name][1],
                 promises[name].since if name in stayed else ballot.n, promises[name].feature_set,
+                promises[name].arbiter,
             )
             for name, boot in self.round.members
         ]
-        # Who has been here longest coordinates; the lowest id decides between those that came together.
-        seats.sort(key=lambda seat: (seat.since, seat.id))
+        # Who has been here longest coordinates; the lowest id decides between those that came together. An arbiter
+        # comes last: it gives places only where nobody else is left, and then there is nothing to order.
+        seats.sort(key=lambda seat: (seat.arbiter, seat.since, seat.id))
         all_votes = {entry.name: entry.votes for entry in merged.entries}
         # Once votes were taken from the absent, the settings' number of them is of the past.
         away_before = any(not entry.votes and entry.name not in promises for entry in merged.entries)

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Sequence
 
-from hashelld.core.events import Member, View
-from hashelld.engine.mesh.codec import Install
+from hashelld.core.events import Happened, Member, View
+from hashelld.engine.mesh.codec import Install, Seat
 
 
-def view_of(install: Install, before: Mapping[str, int], goodbyes: Collection[str]) -> View:
-    """`before`: name → boot of the members of the view that ended; `goodbyes`: those that left on purpose."""
+def view_of(install: Install, before: Sequence[Seat], goodbyes: Collection[str]) -> View:
+    """`before`: the seats of the view that ended; `goodbyes`: those that left on purpose."""
     votes = {entry.name: entry.votes for entry in install.roster.entries}
-    members = tuple(
-        Member(
+    seated = {
+        seat.name: Member(
             seat.id, seat.name, seat.uuid, seat.boot, seat.address, seat.feature_set, votes.get(seat.name, 0)
         )
         for seat in install.members
-    )
-    now = {member.name: member.boot for member in members}
-    gone = [name for name, boot in before.items() if now.get(name) != boot]
+    }
+    now = {seat.name: seat.boot for seat in install.members if not seat.arbiter}
+    was = {seat.name: seat.boot for seat in before if not seat.arbiter}
+    gone = [name for name, boot in was.items() if now.get(name) != boot]
     left = tuple(name for name in gone if name in goodbyes)
     return View(
-        install.ballot.n, members,
-        joined=tuple(name for name, boot in now.items() if before.get(name) != boot),
+        install.ballot.n, tuple(seated[name] for name in now),
+        joined=tuple(name for name, boot in now.items() if was.get(name) != boot),
         left=left, lost=tuple(name for name in gone if name not in left),
         quorate=install.quorate, votes=install.votes, expected_votes=install.expected_votes,
         quorum=install.quorum, reason=install.reason, unique=install.unique,
         proposer=f"{install.ballot.proposer}:{install.ballot.boot}",
+        arbiters=tuple(seated[seat.name] for seat in install.members if seat.arbiter),
     )
+
+
+def arbiter_lines(install: Install, before: Sequence[Seat], goodbyes: Collection[str]) -> Iterator[Happened]:
+    """Which arbiters came and went. Components do not hear of it: an arbiter has nothing of theirs."""
+    now = {seat.name: seat.boot for seat in install.members if seat.arbiter}
+    was = {seat.name: seat.boot for seat in before if seat.arbiter}
+    for name, boot in was.items():
+        if now.get(name) != boot:
+            text = f"the arbiter {name} " + ("left" if name in goodbyes else "was lost")
+            yield Happened("member", "notice" if name in goodbyes else "warning", text, (name,))
+    for name, boot in now.items():
+        if was.get(name) != boot:
+            yield Happened("member", "notice", f"the arbiter {name} joined", (name,))

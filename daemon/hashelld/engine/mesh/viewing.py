@@ -15,7 +15,7 @@ from hashelld.engine.mesh.alarms import InstallOverdue, ProposeNow, RoundOverdue
 from hashelld.engine.mesh.cliques import wanted_members
 from hashelld.engine.mesh.codec import Install, Nack, Ordered, Promise, Propose, ViewId
 from hashelld.engine.mesh.linking import Linking
-from hashelld.engine.mesh.told import view_of
+from hashelld.engine.mesh.told import arbiter_lines, view_of
 from hashelld.engine.news import lines_of
 
 #: Milliseconds by which each later name waits longer before it proposes: a proposal takes less.
@@ -150,6 +150,7 @@ class Viewing(Linking):
         promise = Promise(
             ballot, self._ordering.owed(), members.since, members.all_seen, self._settings.expect,
             self._settings.votes, members.roster, self._me.feature_set, members.unique, self._fresh,
+            self._settings.arbiter,
         )
         if proposer != self._me.name:
             self._send(proposer, promise, out)
@@ -226,13 +227,14 @@ class Viewing(Linking):
             # the first moments comes back with its vote.
             self._fresh = False
             out.append(StoreValue("caught-up", "caught-up", self._me.uuid.encode()))
-        view = view_of(install, {seat.name: seat.boot for seat in before}, self._goodbyes)
+        view = view_of(install, before, self._goodbyes)
         self._quorate = view.quorate
         out.append(Log("info", "view", {
             "number": view.number, "members": list(view.names), "quorate": view.quorate,
-            "reason": view.reason,
+            "reason": view.reason, **({"arbiters": [one.name for one in view.arbiters]} if view.arbiters else {}),
         }))
         out.append(Tell(MembersChanged(view)))
+        out.extend(Tell(line) for line in arbiter_lines(install, before, self._goodbyes))
         out.extend(Tell(line) for line in lines_of(view, before_quorate))
         for name in view.joined:
             self._flaps.joined(name, now_ms)
@@ -243,8 +245,9 @@ class Viewing(Linking):
                 self._happened("member", "warning", text, out, name)
         self._beat(out)
         self._view_began(now_ms, out)
-        for name in view.left:
-            self._goodbyes.pop(name, None)
+        for seat in before:
+            if seat.name not in names:
+                self._goodbyes.pop(seat.name, None)
         self._evaluate(now_ms, out)
 
     def _caught_up(self, name: str, now_ms: int, out: list[Effect]) -> None:
