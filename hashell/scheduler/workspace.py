@@ -32,6 +32,7 @@ from hashell.values.roles import Role
 if TYPE_CHECKING:
     from hashell.model.constraints import LocationRule
     from hashell.scheduler.actions import Action
+    from hashell.scheduler.colocation.relations import Colocation
     from hashell.scheduler.colocation.wishes import Key, Several, Wish
     from hashell.scheduler.explain import Line
     from hashell.scheduler.make_graph import GraphBuilder
@@ -224,6 +225,7 @@ class Workspace:
         self.recheck_at = state.recheck_at
         self._values: dict[str, NodeValues] = {}
         self.relations_at = 0
+        self.said: dict[tuple[object, ...], Colocation] = {}
         self.wishes: dict[Key, Wish] = {}
         self.several: dict[tuple[object, ...], Several] = {}
         self.held: Resource | None = None
@@ -245,6 +247,8 @@ class Workspace:
                 resource.__dict__.clear()
         for node in self.nodes:
             node.running.clear()
+        for colocation in self.said.values():
+            del colocation.alike
         self.__dict__.clear()
 
     def values_of(self, attribute: str) -> NodeValues:

@@ -50,6 +50,9 @@ def random_cluster(seed: int) -> Cluster:
         rules.append(
             f'<rsc_colocation id="c{n}" rsc="{one}" with-rsc="{other}" score="{dice.choice(SCORES)}"{words}/>'
         )
+    if dice.random() < 0.3:
+        # The same said again and again.
+        rules += [rule.replace(' id="', f' id="again{n}') for n, rule in enumerate(dice.choices(rules, k=4))]
     for n in range(dice.randint(0, 6)):
         rules.append(
             f'<rsc_location id="l{n}" rsc="{dice.choice(names)}" node="{dice.choice(NODES)}"'
@@ -115,6 +118,21 @@ def test_what_was_written_of_a_part_of_the_way_serves_all_walks_that_come_along_
         )
         Cluster(chain, follow).decide()
     assert sorted(written) == ["c1", "c2", "c3", "c4", "c5"]
+
+
+def test_what_is_said_many_times_is_written_once_also_in_a_circle():
+    apart = "".join(
+        f'<rsc_colocation id="{one}{other}{n}" rsc="{one}" with-rsc="{other}" score="-1000"/>'
+        for n in range(20) for one, other in (("a", "b"), ("b", "c"), ("c", "a"), ("b", "a"), ("c", "b"), ("a", "c"))
+    )
+    written = []
+    write = wishes._Writer._write
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            wishes._Writer, "_write", lambda self, key, source: written.append(key[0].id) or write(self, key, source)
+        )
+        Cluster("".join(map(primitive, "abc")), apart).decide()
+    assert 0 < len(written) < 2_000
 
 
 NAMES = ("1", "2", "3")

@@ -31,7 +31,8 @@ class Colocation:
     """`dependent` goes where `primary` is (or, with a negative score, where it is not).
 
     `explicit`: configured by somebody. `influence`: the dependent's wishes count for the primary
-    even where the primary runs already. `mandatory`: a demand, not a wish.
+    even where the primary runs already. `mandatory`: a demand, not a wish. `alike` is the first one that says the
+    same.
     """
 
     id: str
@@ -44,9 +45,15 @@ class Colocation:
     explicit: bool
     influence: bool
     mandatory: bool = field(init=False)
+    alike: Colocation = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.mandatory = self.score >= INFINITY or self.score <= -INFINITY
+        says = (
+            self.dependent, self.primary, self.score, self.dependent_role, self.primary_role, self.node_attribute,
+            self.influence,
+        )
+        self.alike = self.dependent.workspace.said.setdefault(says, self)
 
     def has_influence(self, resource: Resource | None = None) -> bool:
         """Whether the dependent's wishes count for `resource` (else for the primary)."""

@@ -199,7 +199,7 @@ def _wish(
     nonnegative = flags & spread.NONNEGATIVE
     factor = spread.factor_of(colocation)
     workspace = source.workspace
-    key = (colocation, source is colocation.primary, factor, nonnegative, False)
+    key = (colocation.alike, source is colocation.primary, factor, nonnegative, False)
     wish = workspace.wishes.get(key)
     if wish is None or wish.spoilt or held is not None:
         try:
@@ -276,11 +276,17 @@ class _Writer:
         met = set(entered)
         following: list[Step] = []
         parts: list[Wish] = []
+        # Colocations that say the same want the same; a way that leads back is written once for all of them.
+        told: dict[Colocation, Wish | None] = {}
         for other in with_this(source):
             if not other.has_influence():
                 continue
-            weight = spread.single(spread.single(factor * other.score) / INFINITY)
-            part = self.wish((other, False, weight, nonnegative, dirty), other.dependent)
+            alike = other.alike
+            if alike in told:
+                part = told[alike]
+            else:
+                weight = spread.single(spread.single(factor * other.score) / INFINITY)
+                part = told[alike] = self.wish((alike, False, weight, nonnegative, dirty), other.dependent)
             if part is None or part.step is None:
                 continue
             parts.append(part)
@@ -290,7 +296,7 @@ class _Writer:
             else:
                 following.extend(part.step.following)
         made = Wish(Step(changes, tuple(following)), met)
-        for part in parts:
+        for part in dict.fromkeys(parts):
             part.users.append(made)
         for one in (*entered, colocation.dependent):
             one.readers.append(made)
