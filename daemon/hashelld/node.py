@@ -39,6 +39,7 @@ from hashelld.core.events import (
     GraphReady,
     Happened,
     Leaving,
+    LoadTold,
     MembersChanged,
     OperationDone,
     OperationWanted,
@@ -51,6 +52,7 @@ from hashelld.core.events import (
     TransitionStarted,
     WatchdogReady,
 )
+from hashelld.core.load import LoadEdge
 from hashelld.engine.engine import Me
 from hashelld.engine.loopback import LoopbackEngine
 from hashelld.engine.mesh.announce import Announce
@@ -113,6 +115,7 @@ HEARD_BY: dict[type[Event], tuple[str, ...]] = {
     Happened: ("ipc", "alerts"),
     DivergencesKept: ("ipc",),
     ShutdownWanted: ("controller", "watchdog"),
+    LoadTold: ("controller",),
     WatchdogReady: ("watchdog", "fencer", "controller"),
     SelfFenceWanted: ("watchdog",),
     ServicesKilled: ("executor",),
@@ -192,8 +195,8 @@ async def run(settings: Settings) -> int:
     proxied = Proxied(ipc, links)
     storage.reply = proxied.performs[Reply]
     dispatcher = Dispatcher(components(settings, restored, engine), HEARD_BY)
-    guard, agents = WatchdogEdge(settings), settings.run_dir / "agents"
-    driver = Driver(dispatcher, [storage, ipc, links, proxied, guard, *engine_edges], storage.keep_input, agents)
+    guard, load, agents = WatchdogEdge(settings), LoadEdge(), settings.run_dir / "agents"
+    driver = Driver(dispatcher, [storage, ipc, links, proxied, guard, load, *engine_edges], storage.keep_input, agents)
     log.info(
         "starting", cluster=settings.cluster, node=settings.node, state_dir=str(settings.state_dir),
         boot=restored.identity.boot, version=str(restored.cib.version), pid=os.getpid(),

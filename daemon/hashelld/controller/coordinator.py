@@ -19,8 +19,8 @@ from hashell.transition.runner import ActionState, Completion
 from hashell.transition.xml import graph_from_xml
 from hashell.values.booleans import parse_boolean
 from hashell.values.intervals import interval_ms
-from hashelld.controller import membership, requests, words
-from hashelld.controller.transition import NODE_JOBS_MAX, ClusterStep, Walk, late
+from hashelld.controller import membership, requests, throttle, words
+from hashelld.controller.transition import ClusterStep, Walk, late
 from hashelld.core.effects import (
     AskScheduler,
     CancelTimer,
@@ -116,6 +116,7 @@ class Coordinator:
         self._waiters: dict[int, requests.Waiter] = {}
         self._wait_number = 0
         self._guarded = False
+        self._loads: dict[str, throttle.Told] = {}
 
     @property
     def is_dc(self) -> bool:
@@ -318,9 +319,7 @@ class Coordinator:
         except BadInput as error:
             return self._no_graph(error.message)
         self._stale, self._pause_ms, self._failures = 0, ASK_AGAIN_MS, 0
-        limit = membership.option(self._cib, "node-action-limit")
-        jobs = int(limit) if limit.isdigit() and int(limit) else NODE_JOBS_MAX
-        walk = self._walk = Walk(graph, self._uuid, now_ms, jobs)
+        walk = self._walk = Walk(graph, self._uuid, now_ms, self._jobs_of)
         self.transition = walk.number
         self._nothing_to_do = not graph.synapses
         effects = self._recheck(event.recheck_at_s, wall_s)
@@ -370,6 +369,8 @@ class Coordinator:
 
     def _advance(self, walk: Walk, now_ms: int, wall_s: float) -> list[Effect]:
         effects: list[Effect] = []
+        names = () if self._view is None else self._view.names
+        walk.runner.batch_limit = throttle.cluster_jobs(walk.graph.batch_limit, self._loads, names)
         for step in walk.advance():
             if isinstance(step, Action):
                 if step.kind is not ActionKind.PSEUDO:
@@ -379,6 +380,11 @@ class Coordinator:
             else:
                 effects.append(step)
         return effects
+
+    def _jobs_of(self, node: str) -> int:
+        """How many actions a node may have at once now."""
+        limit = throttle.jobs_max(membership.option(self._cib, "node-action-limit"))
+        return throttle.node_jobs(self._loads.get(node), limit)
 
     def _cluster_step(self, walk: Walk, action: Action, wall_s: float) -> list[Effect]:
         """Actions that change the CIB or a node's life, not a resource."""

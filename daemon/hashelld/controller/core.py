@@ -20,7 +20,7 @@ import msgspec
 
 from hashell.transition.runner import ActionState
 from hashell.values.outcomes import ExecStatus, exec_status_text, ocf_text
-from hashelld.controller import membership, requests, words
+from hashelld.controller import membership, requests, throttle, words
 from hashelld.controller.changes import (
     EntryRemoved,
     Joined,
@@ -63,6 +63,7 @@ from hashelld.core.events import (
     GraphReady,
     Happened,
     Leaving,
+    LoadTold,
     MembersChanged,
     MessageDirect,
     MessageOrdered,
@@ -109,6 +110,8 @@ class Controller(Coordinator):
                 return list(self._walk.fencing_takes(request, timeout_ms)) if self._walk is not None else []
             case FencingDone():
                 return self._fencing_done(event, now_ms, wall_s)
+            case LoadTold():
+                return self._load_told(event)
             case WatchdogReady(timeout_ms):
                 self._guarded = timeout_ms > 0
                 return self._next(now_ms, wall_s)
@@ -147,7 +150,7 @@ class Controller(Coordinator):
         # Who is in a new view is alive, whatever a fence agent said.
         self._fenced.clear()
         self._boots.update((one.name, one.boot) for one in view.members)
-        effects: list[Effect] = []
+        effects: list[Effect] = list(self._loads_after(view))
         if before is None:
             # On every node: whoever coordinates when it ends must know that it has ended.
             effects.append(StartTimer(
@@ -428,7 +431,39 @@ class Controller(Coordinator):
                 return [Tell(OperationWanted(event.payload, view.dc))]
         return []
 
+    def _load_told(self, event: LoadTold) -> list[Effect]:
+        """Told to all, since anybody may coordinate tomorrow; only when it has changed."""
+        target = throttle.target_of(membership.option(self._cib, "load-threshold"))
+        mode = throttle.mode(event.load, event.cores, event.own, target)
+        limit = throttle.jobs_max(membership.option(self._cib, "node-action-limit"))
+        told = throttle.Told(int(mode), limit)
+        if self._view is None or self._loads.get(self._node, throttle.Told(0, limit)) == told:
+            return []
+        return [
+            Log("info", f"load {event.load:.1f} on {event.cores} cores: {mode.name.lower()}"),
+            Multicast("controller.load", msgspec.msgpack.encode(told)),
+        ]
+
+    def _loads_after(self, view: View) -> Iterable[Effect]:
+        """A node that comes may have been another before; and what we told it has not heard."""
+        self._loads = {
+            name: told for name, told in self._loads.items()
+            if name == self._node or (name in view.names and name not in view.joined)
+        }
+        own = self._loads.get(self._node)
+        if view.joined and own is not None:
+            yield Multicast("controller.load", msgspec.msgpack.encode(own))
+
+    def _take_load(self, event: MessageOrdered) -> list[Effect]:
+        try:
+            self._loads[event.origin] = msgspec.msgpack.decode(event.payload, type=throttle.Told)
+        except msgspec.MsgspecError as error:
+            return [Log("error", f"a load of {event.origin} cannot be read: {error}")]
+        return []
+
     def _ordered(self, event: MessageOrdered) -> list[Effect]:
+        if event.topic == "controller.load":
+            return self._take_load(event)
         if event.topic != "controller.transition":
             return []
         notices = requests.decode_notices(event.payload)

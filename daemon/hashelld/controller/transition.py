@@ -8,7 +8,7 @@ Source: daemons/controld/controld_te_actions.c.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from hashell.transition.graph import Action, ActionKind, Graph
@@ -17,12 +17,9 @@ from hashell.transition.xml import action_to_xml
 from hashell.values.booleans import is_true
 from hashell.values.keys import TransitionKey
 from hashell.values.scores import INFINITY
+from hashelld.controller.throttle import NODE_JOBS_MAX
 from hashelld.core.effects import CancelTimer, Effect, Log, Send, StartTimer, Tell
 from hashelld.core.events import Event, FencingWanted
-
-#: Actions of one node at once when the CIB does not say. Pacemaker's rule is twice the cores; with so
-#: few, each result is a write of its own, and the writes of a big start cost more than its agents.
-NODE_JOBS_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +41,16 @@ class Walk:
     """One transition. `uuid` marks the keys of its operations as this DC's."""
 
     def __init__(
-        self, graph: Graph, uuid: str, began_ms: int, node_jobs: int = NODE_JOBS_MAX
+        self, graph: Graph, uuid: str, began_ms: int, jobs: Callable[[str], int] = lambda node: NODE_JOBS_MAX,
     ) -> None:
+        """`jobs` says how many actions a node may have at once; it may change its mind at any time."""
         self.runner = Runner(graph, allowed=self._allowed)
         self.graph = graph
         self.number = graph.transition_id
         self.began_ms = began_ms
         self._uuid = uuid
         self._jobs: dict[str, int] = {}
-        self._node_jobs = node_jobs
+        self._jobs_of = jobs
         self._fencing: dict[str, int] = {}
 
     def key(self, action: Action) -> str:
@@ -210,7 +208,7 @@ class Walk:
         """Whether the node may be given one more job; cluster actions are not jobs."""
         if action.kind is not ActionKind.RESOURCE:
             return True
-        if self._jobs.get(action.node, 0) >= self._node_jobs:
+        if self._jobs.get(action.node, 0) >= self._jobs_of(action.node):
             return False
         limit = self.graph.migration_limit
         if limit < 0 or action.task not in ("migrate_to", "migrate_from"):

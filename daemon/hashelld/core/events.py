@@ -380,6 +380,15 @@ class DivergencesKept(Event):
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LoadTold(Event):
+    """How busy this node is: processes that run or want to (a minute's average), cores, the daemon's share of one."""
+
+    load: float
+    cores: int
+    own: float
+
+
 # --- life of the daemon ---------------------------------------------------------------------------------
 
 

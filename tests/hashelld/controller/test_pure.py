@@ -193,7 +193,7 @@ def test_a_walk_asks_nodes_fences_and_watches_the_time():
 
 def test_a_node_gets_no_more_jobs_than_its_limit():
     graph = Graph(1, tuple(Synapse(n, action(n, "monitor")) for n in range(1, 10)))
-    walk = Walk(graph, UUID, 0, node_jobs=4)
+    walk = Walk(graph, UUID, 0, lambda node: 4)
     assert len([e for e in walk.advance() if isinstance(e, Send)]) == 4
     walk.confirm(1)
     assert len([e for e in walk.advance() if isinstance(e, Send)]) == 1
