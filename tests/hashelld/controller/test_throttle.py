@@ -33,7 +33,8 @@ def test_a_threshold_of_nothing_leaves_the_machines_load_out():
 
 @pytest.mark.parametrize(("told", "jobs"), [
     (None, 16), (Told(Mode.NONE, 16), 16), (Told(Mode.LOW, 16), 8), (Told(Mode.MEDIUM, 16), 4),
-    (Told(Mode.HIGH, 16), 1), (Told(Mode.EXTREME, 16), 1), (Told(Mode.LOW, 1), 1), (Told(Mode.NONE, 4), 4), (Told(77, 16), 1),
+    (Told(Mode.HIGH, 16), 1), (Told(Mode.EXTREME, 16), 1), (Told(Mode.LOW, 1), 1), (Told(Mode.NONE, 4), 4),
+    (Told(77, 16), 1),
 ])
 def test_a_loaded_node_gets_fewer_jobs_and_always_one(told, jobs):
     assert throttle.node_jobs(told, 16) == jobs
