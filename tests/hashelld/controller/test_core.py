@@ -228,3 +228,39 @@ def test_a_new_dc_does_not_wait_for_ever_for_nodes_that_never_came(make_cluster)
     cluster.run(30)
     assert ("fence_test:reboot", "node1") in cluster.fenced
     assert len(cluster.where("web")) == 1
+
+
+def leaving_with_a_stop_that_hangs(make_cluster, resources, **options):
+    """A cluster whose second node runs the service, cannot stop it, and is told to leave."""
+    cluster = make_cluster(resources, options=options)
+    for other in ("1", "3"):
+        cluster.change("modify", STANDBY.format(other, "on"), "nodes")
+    cluster.run(5)
+    assert cluster.where("web") == {"node2"}
+    cluster.change("modify", STANDBY.format("3", "off"), "nodes")
+    cluster.run(2)
+    cluster.hangs.add(("node2", "web", "stop"))
+    cluster.tell("node2", ShutdownWanted("test"))
+    return cluster
+
+
+def test_a_node_whose_stop_hangs_while_it_leaves_is_fenced_and_the_others_go_on(make_cluster):
+    cluster = leaving_with_a_stop_that_hangs(make_cluster, DUMMY + DEVICE, **{"stonith-enabled": "true"})
+    cluster.run(40)
+    assert cluster.nodes["node2"].up is False
+    cluster.meet("node1", "node3")
+    cluster.run(20)
+    assert cluster.where("web") == {"node3"}
+
+
+def test_a_node_whose_stop_hangs_leaves_at_the_escalation_where_nothing_fences(make_cluster):
+    cluster = leaving_with_a_stop_that_hangs(
+        make_cluster, DUMMY, **{"stonith-enabled": "false", "shutdown-escalation": "3min"}
+    )
+    cluster.run(170)
+    assert cluster.nodes["node2"].left is None
+    cluster.run(20)
+    left = cluster.nodes["node2"].left
+    assert left is not None and not left.clean
+    # Nothing says that the service is stopped: nobody else starts it.
+    assert cluster.where("web") == {"node2"}

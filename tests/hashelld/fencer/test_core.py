@@ -495,3 +495,36 @@ def test_the_history_is_forgotten_on_all_nodes_when_a_person_says_so(make):
     bench.send("n2", ClientAsked(1, "root", ForgetFencing()))
     bench.run(1)
     assert [fencer.rows for fencer in bench.fencers.values()] == [(), (), ()]
+
+
+def apart(make, **more):
+    """Two nodes that each hold the other for lost, and shoot at once: those who fell in the end."""
+    bench = make(device("a", pcmk_host_list="n1 n2", **more), members=("n1", "n2"))
+    fallen = []
+    agent = bench.agent
+
+    def shoot(name, effect):
+        words = dict(line.split("=", 1) for line in effect.stdin.decode().splitlines())
+        if words["action"] == "reboot":
+            # Who is hit falls at once, with all that waits there.
+            fallen.append(words["nodename"])
+            bench.silent.add(words["nodename"])
+        agent(name, effect)
+
+    bench.agent = shoot
+    for name in ("n1", "n2"):
+        bench.send(name, MembersChanged(View(2, (Member(int(name[1]), name, name, 1),), quorate=True)))
+    for name, other in (("n1", "n2"), ("n2", "n1")):
+        bench.send(name, FencingWanted(other, "reboot", "r", 60_000))
+    bench.run(60)
+    return fallen
+
+
+def test_of_two_that_fence_each_other_the_favoured_one_survives(make):
+    # A delay of n1's fencing gives n1 the time to shoot first.
+    assert apart(make, pcmk_delay_base="n1:5s") == ["n2"]
+    assert apart(make, pcmk_delay_base="n2:5s") == ["n1"]
+
+
+def test_without_a_favoured_one_a_random_delay_leaves_one_of_two(make):
+    assert [len(apart(make, pcmk_delay_max="10s")) for _ in range(3)] == [1, 1, 1]
