@@ -26,7 +26,7 @@ COMPONENTS = {
     "core", "engine", "cib_manager", "attribute_manager", "controller", "executor", "fencer",
     "alerts", "ipc", "storage", "remote", "watchdog",
 }
-DAEMON_TOGETHER = {"node", "remote_node", "proxy", "__main__", "simulation"}
+DAEMON_TOGETHER = {"unit", "node", "remote_node", "proxy", "__main__", "simulation"}
 
 #: No clock, no chance, no I/O in a pure room …
 IMPURE = {
@@ -43,7 +43,7 @@ DRIVERS = {
     "hashelld/engine/mesh/heartbeat.py", "hashelld/engine/mesh/heartbeat_process.py",
     "hashelld/engine/mesh/keyring.py",
     "hashelld/engine/corosync", "hashelld/ipc", "hashelld/storage",
-    "hashelld/core/worker.py", "hashelld/core/load.py", "hashelld/remote/transport.py",
+    "hashelld/core/worker.py", "hashelld/core/load.py", "hashelld/core/service_manager.py", "hashelld/remote/transport.py",
     "hashelld/watchdog/edge.py", "hashelld/watchdog/guard.py",
 }
 #: Heavy libraries, and the only rooms that may use them.

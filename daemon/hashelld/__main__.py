@@ -57,8 +57,14 @@ def _ask_for_priority() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a node; the exit code. Errors that make a start impossible are one line on standard error."""
+    argv = sys.argv[1:] if argv is None else argv
+    if "--systemd-unit" in argv:
+        from hashelld.unit import text
+
+        print(text(), end="")
+        return 0
     try:
-        settings = from_command_line(sys.argv[1:] if argv is None else argv)
+        settings = from_command_line(argv)
         try:
             start_log(settings)
         except OSError as error:

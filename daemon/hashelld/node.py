@@ -53,6 +53,7 @@ from hashelld.core.events import (
     WatchdogReady,
 )
 from hashelld.core.load import LoadEdge
+from hashelld.core.service_manager import ServiceManager
 from hashelld.engine.engine import Me
 from hashelld.engine.loopback import LoopbackEngine
 from hashelld.engine.mesh.announce import Announce
@@ -196,7 +197,8 @@ async def run(settings: Settings) -> int:
     storage.reply = proxied.performs[Reply]
     dispatcher = Dispatcher(components(settings, restored, engine), HEARD_BY)
     guard, load, agents = WatchdogEdge(settings), LoadEdge(), settings.run_dir / "agents"
-    driver = Driver(dispatcher, [storage, ipc, links, proxied, guard, load, *engine_edges], storage.keep_input, agents)
+    edges: list[Edge] = [storage, ipc, links, proxied, guard, load, *engine_edges, ServiceManager()]
+    driver = Driver(dispatcher, edges, storage.keep_input, agents)
     log.info(
         "starting", cluster=settings.cluster, node=settings.node, state_dir=str(settings.state_dir),
         boot=restored.identity.boot, version=str(restored.cib.version), pid=os.getpid(),

@@ -23,6 +23,7 @@ from hashelld.core.events import (
     OperationWanted,
     ShutdownWanted,
 )
+from hashelld.core.service_manager import ServiceManager
 from hashelld.engine.mesh.keyring import Keyring
 from hashelld.engine.mesh.transport import make_contexts
 from hashelld.engine.mesh.trust import Trust, derive, make_trust
@@ -89,7 +90,7 @@ async def run(settings: Settings) -> int:
     links = RemoteTransport(keys, listen=(settings.address, settings.port))
     side = RemoteSide(settings, node=settings.node if settings.node_given else "")
     dispatcher = Dispatcher([side, Executor(settings), ProxyIpc(side)], HEARD_BY)
-    driver = Driver(dispatcher, [_Answering(ipc), ipc, links], agents=settings.run_dir / "agents")
+    driver = Driver(dispatcher, [_Answering(ipc), ipc, links, ServiceManager()], agents=settings.run_dir / "agents")
     log.info(
         "starting a remote node", node=settings.node if settings.node_given else "(as the cluster says)",
         address=settings.address, port=settings.port, pid=os.getpid(),

@@ -242,6 +242,10 @@ def make(values: Mapping[str, Any], settings_file: Path | None = None) -> Settin
             raise BadSetting(
                 f"{where}: no {key} is given", f"give --{key} NAME, or {key} = \"NAME\" in the file"
             )
+    stall = os.environ.get("HASHELL_STALL_ACTION", "")
+    if stall:
+        # Said by the unit that starts the daemon again; a settings file knows better.
+        values = {"stall_action": _checked("stall_action", stall, "HASHELL_STALL_ACTION", ""), **values}
     state, run, key_file = _default_dirs(values["cluster"], values["node"])
     settings = Settings(
         **{"state_dir": state, "run_dir": run, "key": key_file, **values},
@@ -296,6 +300,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"run resources for a cluster without being a member (default port {REMOTE_PORT}, any name)")
     add("--log-file", metavar="FILE", help="default: standard error")
     add("--log-level", metavar="L", help="debug, info, notice, warning, error")
+    add("--systemd-unit", action="store_true", help="print a unit for systemd, and end")
     add("--settings", metavar="FILE.toml", help="all of these, and more, from a file")
     return made
 
@@ -303,6 +308,7 @@ def parser() -> argparse.ArgumentParser:
 def from_command_line(argv: Sequence[str]) -> Settings:
     """Settings of a command line. Raises BadUsage, BadSetting; SystemExit 0 for --help."""
     given = {k: v for k, v in vars(parser().parse_args(argv)).items() if v is not None}
+    del given["systemd_unit"]
     file = Path(given.pop("settings")) if "settings" in given else None
     values = read_file(file) if file else {}
     for key, value in given.items():
