@@ -27,7 +27,7 @@ from hashell.rules.iso8601 import parse_moment
 from hashell.scheduler.schedule import Wanted
 from hashell.simulate import inject
 from hashell.simulate.arguments import PacemakerParser
-from hashell.simulate.run import PRETENDING, Decision, FailureWish, decide, walk, with_status
+from hashell.simulate.run import PRETENDING, Decision, FailureWish, decide, decide_on, walk, with_status
 from hashell.simulate.source import LiveCib, zone
 from hashell.simulate.text import change_lines, injected_step, score_lines
 from hashell.state.cluster_state import ClusterState, read_cluster_state
@@ -314,17 +314,21 @@ class _Run:
                 "deprecated and will be removed in a future release)", file=sys.stderr,
             )
         now_s = self._moment(cib)
+        state: ClusterState | None = None
         if not out.quiet:
-            self._show_opening(read_cluster_state(cib, now_s, zone(now_s)))
+            state = read_cluster_state(cib, now_s, zone(now_s))
+            self._show_opening(state)
         if self.events.any:
-            cib = self._inject(cib)
+            cib, state = self._inject(cib), None
             now_s = self._moment(cib)
         if options.save_input:
             _save(options.save_input, cib)
         if not self.schedules:
             self._keep(cib)
             return 0
-        decision = decide(cib, now_s, 1, self.wanted, zone(now_s))
+        if state is None:
+            state = read_cluster_state(cib, now_s, zone(now_s))
+        decision = decide_on(state, 1, self.wanted)
         self._show_decision(decision)
         if not self.simulates:
             self._keep(cib)

@@ -47,7 +47,11 @@ def decide(
     """Schedule a CIB as it is. `utc_offset_s` is how far east of Greenwich the cluster's local time is: dates without
     a zone are meant in it. `memory` is what was read of the version before, for whoever decides again and again.
     """
-    state = read_cluster_state(cib, now_s, utc_offset_s, memory=memory)
+    return decide_on(read_cluster_state(cib, now_s, utc_offset_s, memory=memory), transition_id, wanted)
+
+
+def decide_on(state: ClusterState, transition_id: int = 0, wanted: Wanted = Wanted()) -> Decision:  # noqa: B008
+    """Schedule what was read of a CIB."""
     planned = schedule(state, transition_id, wanted)
     return Decision(
         planned.graph, tuple(change_lines(planned.changes)), planned.recheck_at, planned, state
