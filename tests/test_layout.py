@@ -12,7 +12,7 @@ TOP = Path(__file__).resolve().parent.parent
 
 #: A room imports strictly lower floors; see hashell/__init__.py.
 FLOORS = {
-    "values": 0, "rules": 1, "cib": 1, "model": 2, "state": 3, "transition": 4,
+    "values": 0, "rules": 1, "cib": 1, "schema": 2, "model": 2, "state": 3, "transition": 4,
     "scheduler": 5, "status": 5, "agents": 5, "wire": 5, "simulate": 6, "client": 6,
     "commands": 7, "shell": 8, "monitor": 8, "report": 8, "lab": 8,
 }

@@ -73,7 +73,7 @@ def check_all(env: Env) -> list[Problem]:
 def _schema(env: Env) -> Iterator[Problem]:
     """Findings of the schema; none where there is no schema to ask."""
     try:
-        from hashell.cib.schema import validate
+        from hashell.schema.check import validate
     except ImportError:
         return
     for finding in validate(env.cib):

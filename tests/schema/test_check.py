@@ -11,7 +11,7 @@ import pytest
 from lxml import etree
 
 from hashell.cib.document import Cib
-from hashell.cib.schema import Severity, errors, is_valid, validate
+from hashell.schema.check import Severity, errors, is_valid, validate
 
 HEAD = "<cib admin_epoch='0' epoch='0' num_updates='0' validate-with='pacemaker-3.9'>"
 
