@@ -11,7 +11,8 @@ made anew from what went before. Some stand alone in a draft, because whoever re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
 
 from lxml import etree
 from msgspec import Struct
@@ -28,6 +29,18 @@ _EXACT = frozenset({"modify", "create", "delete"})
 _HOLDERS = frozenset({"status", "node_state", "lrm", "lrm_resources"})
 
 
+class Judge(Protocol):
+    """Says no to a configuration that may not be: both raise a HashellError. `hashell.schema.changes` does."""
+
+    @staticmethod
+    def refuse(
+        root: etree._Element, parts: Collection[etree._Element], wholes: Collection[etree._Element], *, removed: bool,
+    ) -> None: ...
+
+    @staticmethod
+    def refuse_change(before: etree._Element, after: etree._Element, patch: etree._Element) -> None: ...
+
+
 class Drafted(Struct, frozen=True):
     """What came of the transactions of a draft; with nothing `changed`, `after` is the old document."""
 
@@ -38,10 +51,11 @@ class Drafted(Struct, frozen=True):
 
 
 class Draft:
-    """Transactions after `before`, which stays as it is. `finish` ends it."""
+    """Transactions after `before`, which stays as it is. `finish` ends it. Without a `judge` anything goes."""
 
-    def __init__(self, before: Cib) -> None:
+    def __init__(self, before: Cib, judge: Judge | None = None) -> None:
         self.before = before
+        self._judge = judge
         self.version = before.version
         self.configuration_changed = False
         self.closed = False
@@ -80,6 +94,12 @@ class Draft:
             return self._commit(operations, stamp)
         deletes = any(operation.kind == "delete" for operation in operations)
         places = _Places(self._root, touched, deletes)
+        if self._judge is not None and places.configuration:
+            try:
+                self._judge.refuse(self._root, touched.parts, touched.wholes, removed=deletes)
+            except HashellError:
+                self._rebuild()
+                raise
         if self._done and (places.alone or places.histories & self._histories):
             self._rebuild()
             return False
@@ -102,6 +122,8 @@ class Draft:
         if self._done:
             return False
         found = commit(self.before, operations, stamp)
+        if self._judge is not None and found.changed and found.configuration_changed:
+            self._judge.refuse_change(self.before.root, found.after.root, found.patch)
         if found.changed:
             self.closed = True
             self.version, self.configuration_changed = found.after.version, found.configuration_changed

@@ -1,4 +1,4 @@
-"""Changes: a change of a CIB judged by the elements that it touched, in time that does not grow with the CIB. Pure.
+"""Changes: a change of a CIB judged by the elements that it touched, in time that hardly grows with the CIB. Pure.
 
 What was wrong before and was not touched is no reason to refuse: a configuration that came from elsewhere can be mended
 piece by piece.
@@ -18,6 +18,8 @@ from hashell.schema.references import dangling, double, double_ids, has_own_id, 
 
 #: Ids that are looked up one by one; for more the whole configuration is read once.
 LOOKUPS_MAX = 16
+#: Changes of one patch that are looked up one by one; for more the whole configuration is judged.
+CHANGES_MAX = 200
 #: Findings that a refusal names.
 TOLD_MAX = 5
 
@@ -52,6 +54,49 @@ def refuse_whole(root: etree._Element) -> None:
     findings = [*elements(root, "cib", version), *double_ids(root), *_broken(root, version)]
     if findings:
         raise violation(root, findings)
+
+
+def refuse_change(before: etree._Element, after: etree._Element, patch: etree._Element) -> None:
+    """The same for what lies between two <cib>; `patch` is their difference in Pacemaker's format."""
+    changes = patch.findall("change")
+    if before.get("validate-with") != after.get("validate-with") or len(changes) > CHANGES_MAX:
+        refuse_whole(after)
+        return
+    parts: set[etree._Element] = set()
+    wholes: set[etree._Element] = set()
+    removed = False
+    for change in changes:
+        path = change.get("path", "")
+        if path == "/cib" or path.startswith("/cib/status"):
+            if change.get("operation") == "create" and change[0].tag != "status":
+                refuse_whole(after)
+                return
+            continue
+        removed = removed or change.get("operation") == "delete"
+        try:
+            parts.update(_place(after, path, change))
+            if change.get("operation") == "create":
+                wholes.update(_created(after, path, change[0]))
+        except etree.XPathError:
+            # An id with a quote in it: nothing can be looked up by such a path.
+            refuse_whole(after)
+            return
+    refuse(after, parts, wholes, removed=removed)
+
+
+def _place(after: etree._Element, path: str, change: etree._Element) -> list[etree._Element]:
+    """What a change was made to: for what was deleted or moved, that in which it was."""
+    if change.get("operation") in ("delete", "move"):
+        path = path.rpartition("/")[0]
+    found = after.xpath(path)
+    return [one for one in found if isinstance(one, etree._Element)] if isinstance(found, list) else []
+
+
+def _created(after: etree._Element, path: str, made: etree._Element) -> Iterator[etree._Element]:
+    for parent in _place(after, path, made):
+        for child in parent.iterchildren(str(made.tag)) if isinstance(made.tag, str) else ():
+            if child.get("id") == made.get("id"):
+                yield child
 
 
 def violation(root: etree._Element, findings: list[Finding]) -> SchemaViolation:

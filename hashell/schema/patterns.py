@@ -43,7 +43,7 @@ class Values(Struct, frozen=True):
 
     def allow(self, value: str) -> bool:
         if self.but:
-            return value not in self.but
+            return " ".join(value.split()) not in self.but
         if not (self.words or self.types or self.pattern):
             return True
         if value in self.words or any(_TYPES[name](value) for name in self.types):

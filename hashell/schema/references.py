@@ -28,7 +28,7 @@ def double_ids(root: etree._Element) -> Iterator[Finding]:
     for element in _configured(root):
         if not has_own_id(element):
             continue
-        wanted = element.get("id", "")
+        wanted = element.get("id", "").strip()
         other = first.setdefault(wanted, element)
         if other is not element:
             yield double(element, other)
@@ -65,10 +65,10 @@ def unknown_references(root: etree._Element, version: int) -> Iterator[Finding]:
         if defines_id(element):
             tags.setdefault(element.get("id", ""), str(element.tag))
             if element.tag not in FREE_IDS:
-                ids.add(element.get("id", ""))
+                ids.add(element.get("id", "").strip())
     implied = _implied(root)
     for reference in references(root):
-        element, attribute, wanted = reference.element, reference.attribute, reference.id
+        element, attribute, wanted = reference.element, reference.attribute, reference.id.strip()
         known, what = _targets(element, attribute, tags)
         must = version != 0 and not (element.tag == "obj_ref" and version >= _FREE_TAGS)
         if wanted not in known or (must and wanted not in ids):
