@@ -30,15 +30,19 @@ _HOLDERS = frozenset({"status", "node_state", "lrm", "lrm_resources"})
 
 
 class Judge(Protocol):
-    """Says no to a configuration that may not be: both raise a HashellError. `hashell.schema.changes` does."""
+    """Says no to a configuration that may not be: `refuse` and `refuse_change` raise a HashellError. It is told from
+    which tree changes are made, and to which they have led. `hashell.schema.changes.Judge` is one."""
 
-    @staticmethod
+    def begin(self, root: etree._Element) -> None: ...
+
+    def end(self, root: etree._Element) -> None: ...
+
     def refuse(
-        root: etree._Element, parts: Collection[etree._Element], wholes: Collection[etree._Element], *, removed: bool,
+        self, root: etree._Element, parts: Collection[etree._Element], wholes: Collection[etree._Element], *,
+        removed: bool,
     ) -> None: ...
 
-    @staticmethod
-    def refuse_change(before: etree._Element, after: etree._Element, patch: etree._Element) -> None: ...
+    def refuse_change(self, before: etree._Element, after: etree._Element, patch: etree._Element) -> None: ...
 
 
 class Drafted(Struct, frozen=True):
@@ -56,6 +60,8 @@ class Draft:
     def __init__(self, before: Cib, judge: Judge | None = None) -> None:
         self.before = before
         self._judge = judge
+        if judge is not None:
+            judge.begin(before.root)
         self.version = before.version
         self.configuration_changed = False
         self.closed = False
@@ -94,21 +100,27 @@ class Draft:
             return self._commit(operations, stamp)
         deletes = any(operation.kind == "delete" for operation in operations)
         places = _Places(self._root, touched, deletes)
+        if self._done and (places.alone or places.histories & self._histories):
+            self._rebuild()
+            return False
         if self._judge is not None and places.configuration:
             try:
                 self._judge.refuse(self._root, touched.parts, touched.wholes, removed=deletes)
             except HashellError:
                 self._rebuild()
                 raise
-        if self._done and (places.alone or places.histories & self._histories):
-            self._rebuild()
-            return False
         self._keep(operations, stamp, touched, places)
         return True
 
     def finish(self) -> Drafted:
         """The document with all of it, and one patch that leads there. The draft is of no use afterwards."""
         self.closed = True
+        found = self._finished()
+        if self._judge is not None:
+            self._judge.end(found.after.root)
+        return found
+
+    def _finished(self) -> Drafted:
         if self._alone is not None:
             return self._alone
         if not self._done or self._root is None:

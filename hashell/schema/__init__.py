@@ -4,6 +4,6 @@ In:  a CIB (check.validate), or a tree and the elements of it that a change touc
 Out: findings, each with element, id, attribute, line, what is wrong and the way out; or a refusal.
 To change:  what an element may have, or since which version: table.py;  how such a rule is written: patterns.py;
             what is said of a mistake: check.py;  references and ids: references.py.
-Source: Pacemaker Explained; since when something is known, from the schemas that Pacemaker publishes. The grammar is our
-own: tests hold it against Pacemaker's where it is installed.
+Source: Pacemaker Explained; since when something is known, from the schemas that Pacemaker publishes. The grammar is
+our own: tests hold it against Pacemaker's where it is installed.
 """

@@ -1,7 +1,7 @@
 """Check: what is wrong with a CIB, or with one element of it, in words.
 
-An element is right when it is right in one of its ways (patterns.py). Where it is in none, the nearest one is taken, and
-what separates the element from it is said; what another version of the schemas would allow is said to be of that version.
+An element is right when it is right in one of its ways (patterns.py). Where it is in none, the nearest one is taken and
+what separates the element from it is said; what another version of the schemas would allow is said to be of that one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from lxml import etree
 
@@ -91,7 +91,7 @@ def kind_below(kind: str, tag: str, version: int) -> str:
     return ""
 
 
-@lru_cache(maxsize=None)
+@cache
 def ways_of(kind: str, version: int) -> tuple[Way, ...]:
     """The ways in which an element can be right."""
     return tuple(way.sealed() for way in KINDS[kind].ways(version))
@@ -133,7 +133,7 @@ def _version_findings(root: etree._Element) -> Iterator[Finding]:
 
 def _right(element: etree._Element, ways: tuple[Way, ...]) -> Way | None:
     """The first way in which an element is right."""
-    given = dict(element.items())
+    given = {str(name): str(value) for name, value in element.items()}
     tags = [child.tag for child in element if isinstance(child.tag, str)]
     if _has_text(element):
         return None
@@ -237,7 +237,8 @@ def _attributes(
             yield finding(element, name, message, f"remove {name!r}")
         elif not best.attributes[name][1].allow(value):
             allowed = _united(way.attributes[name][1] for way in ways if name in way.attributes)
-            hint = _other_version(kind, version, name, value) or (nearest(value, allowed.words) if allowed.words else "")
+            near = nearest(value, allowed.words) if allowed.words else ""
+            hint = _other_version(kind, version, name, value) or near
             what = f"which is not {allowed}" if not allowed.but else "which cannot stand here any more"
             yield finding(element, name, f"{called} has {name}={value!r}, {what}", hint)
     for name, (required, values) in best.attributes.items():

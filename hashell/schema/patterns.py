@@ -7,9 +7,9 @@
     kid("op"), any_of(…), some_of(…)   a child once; any number of any of these; at least one
     since(305, …), until(310, …)       only from this version of the schemas on; only up to it
 
-A version is major × 100 + minor: 3.5 is 305, and 2.10 is 210. A *way* is one flat answer to "what may an element of this
-kind have": a set of attributes with their values and of children with their numbers. An element is right when it is right
-in one of its ways.
+A version is a hundred times the major number and the minor one: 3.5 is 305, and 2.10 is 210. A *way* is one flat answer
+to "what may an element of this kind have": attributes with their values, and children with their numbers. An element is
+right when it is right in one of its ways.
 """
 
 from __future__ import annotations

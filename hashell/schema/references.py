@@ -1,14 +1,14 @@
 """References: ids that stand twice, and names of things that are not there.
 
-Both are errors: a constraint may name only what has an id in the configuration, and so nothing that a bundle or a guest
-merely implies. That what has the id is of the right kind, and that fencing levels and tags name what there is, no schema
-says: these are warnings, for Pacemaker takes such a CIB and ignores the constraint or set.
+Both are errors: a constraint may name only what has an id in the configuration, and so nothing that a bundle or guest
+merely implies. That what has the id is of the right kind, and that fencing levels and tags name what there is, no
+schema says: these are warnings, for Pacemaker takes such a CIB and ignores the constraint or set.
 Source: Pacemaker Explained; `crm_verify`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from lxml import etree
 
@@ -67,9 +67,10 @@ def unknown_references(root: etree._Element, version: int) -> Iterator[Finding]:
             if element.tag not in FREE_IDS:
                 ids.add(element.get("id", "").strip())
     implied = _implied(root)
+    targets = _Targets(tags)
     for reference in references(root):
         element, attribute, wanted = reference.element, reference.attribute, reference.id.strip()
-        known, what = _targets(element, attribute, tags)
+        known, what = targets.of(element, attribute)
         must = version != 0 and not (element.tag == "obj_ref" and version >= _FREE_TAGS)
         if wanted not in known or (must and wanted not in ids):
             broken = must and wanted not in ids
@@ -94,18 +95,30 @@ def dangling(
     return finding(element, attribute, f"{owner} names {wanted!r}, and no {what} has that id", hint, severity)
 
 
-def _targets(element: etree._Element, attribute: str, tags: dict[str, str]) -> tuple[set[str], str]:
-    """What a reference may name, and what that is called."""
-    tag = str(element.tag)
-    if tag.startswith("rsc_") or tag == "resource_ref":
-        return {i for i, t in tags.items() if t in _CONSTRAINABLE}, "resource"
-    if attribute == "template":
-        return {i for i, t in tags.items() if t == "template"}, "template"
-    if tag in ("role", "role_ref"):
-        return {i for i, t in tags.items() if t == "acl_role"}, "role"
-    if attribute == "id-ref":
-        return {i for i, t in tags.items() if t == tag}, tag
-    return set(tags), "element"
+class _Targets:
+    """What references may name, and what that is called; `tags` are the names of elements by id."""
+
+    def __init__(self, tags: dict[str, str]) -> None:
+        self._tags = tags
+        self._known: dict[str, set[str]] = {}
+
+    def of(self, element: etree._Element, attribute: str) -> tuple[set[str], str]:
+        tag = str(element.tag)
+        if tag.startswith("rsc_") or tag == "resource_ref":
+            return self._named("resource", _CONSTRAINABLE), "resource"
+        if attribute == "template":
+            return self._named("template", {"template"}), "template"
+        if tag in ("role", "role_ref"):
+            return self._named("role", {"acl_role"}), "role"
+        if attribute == "id-ref":
+            return self._named(f"<{tag}>", {tag}), tag
+        return self._named("element", frozenset(self._tags.values())), "element"
+
+    def _named(self, what: str, tags: Collection[str]) -> set[str]:
+        known = self._known.get(what)
+        if known is None:
+            known = self._known[what] = {ident for ident, tag in self._tags.items() if tag in tags}
+        return known
 
 
 def _implied(root: etree._Element) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The table: every element of a CIB, with its attributes, their values and its children, by version of the schemas.
 
-KINDS maps a kind of element to its pattern. A kind is the element's name, or, where the same name means different things
-in different places, the name with the place behind a slash (`meta_attributes/op`).
+KINDS maps a kind of element to its pattern. A kind is the element's name, or, where the same name means different
+things in different places, the name with the place behind a slash (`meta_attributes/op`).
 Source: Pacemaker Explained, chapter by chapter; versions 1.2 to 4.0 as Pacemaker publishes them.
 """
 

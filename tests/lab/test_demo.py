@@ -112,8 +112,8 @@ def test_the_tutorial_is_told_by_itself(capsys):
 
 def test_the_configuration_has_no_id_twice_and_passes_as_a_cib():
     from hashell.cib.document import Cib
-    from hashell.schema.check import validate
     from hashell.client.memory import MemoryClient
+    from hashell.schema.check import validate
 
     nodes = ("node1", "node2", "node3")
     client = MemoryClient(Cib.empty())

@@ -14,7 +14,7 @@ from hashell.cib.digest import document_digest
 from hashell.cib.document import Cib
 from hashell.cib.draft import Draft
 from hashell.errors import HashellError
-from hashell.schema import changes
+from hashell.schema.changes import Judge
 from hashelld.cib_manager.asked import check_epochs, check_view, stamp
 from hashelld.cib_manager.messages import Entry, Result
 
@@ -31,12 +31,15 @@ class Done:
 
 
 class Documents:
-    """Nothing is remembered here."""
+    """Nothing is remembered here but which ids the last document has, for the judge of what comes next."""
+
+    def __init__(self) -> None:
+        self._judge = Judge()
 
     def apply(self, before: Cib, entries: Sequence[Entry]) -> Done:
         """As many of the first as can be told as one change, at least one. Each has its own version, the same on every
         node however they are parted; one that does not fit has its error and changes nothing."""
-        draft = Draft(before, changes)
+        draft = Draft(before, self._judge)
         results: list[Result] = []
         for entry in entries:
             write = entry.write

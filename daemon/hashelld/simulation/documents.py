@@ -35,6 +35,7 @@ class SharedDocuments(Documents):
     """Keys hold the trees themselves, so that no other tree can get the address of one that is gone."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._applied = _Kept()
         self._bytes = _Kept()
         self._parsed = _Kept()

@@ -256,3 +256,25 @@ def test_a_stored_cib_says_which_journal_records_it_has():
 ])
 def test_only_what_is_sure_to_touch_the_status_alone_skips_the_disk(operation, expected):
     assert status_only((operation,)) is expected
+
+
+def test_what_the_schema_does_not_allow_is_refused_with_what_is_wrong_and_the_next_change_goes_on():
+    alone = Alone()
+    alone.want(CibOperation("modify", b'<primitive id="web" class="osf" type="y"/>', "resources"))
+    (answer,) = [event for event in alone.told if isinstance(event, ChangeAnswered)]
+    assert answer.error_id == "schema" and "primitive 'web' has class='osf'" in answer.error
+    assert answer.hint == "did you mean ocf?"
+    (answer,) = alone.want(CibOperation("modify", NVPAIR, "crm_config"), request="r2")
+    assert (answer.request, answer.error_id, answer.version) == ("r2", "", "0.1.0")
+
+
+def test_a_resource_that_a_constraint_names_is_not_taken_out_before_the_constraint():
+    alone = Alone()
+    alone.want(CibOperation("modify", b'<primitive id="web" class="lsb" type="y"/>', "resources"))
+    alone.want(CibOperation("modify", b'<rsc_location id="l" rsc="web" node="n" score="1"/>', "constraints"))
+    (answer,) = alone.want(CibOperation("delete", path="//primitive[@id='web']"))
+    assert answer.error_id == "schema" and "rsc_location 'l' names 'web'" in answer.error
+    (answer,) = alone.want(
+        CibOperation("delete", path="//rsc_location"), CibOperation("delete", path="//primitive[@id='web']")
+    )
+    assert answer.error_id == ""
