@@ -81,10 +81,11 @@ def wait_until(complaint: Callable[[], str], within_s: float = PATIENCE_S, for_s
 
 
 def configuration(
-    nodes: Sequence[str], address: str, port: int, *, claim_port: int = 0, fencing: str = "",
+    nodes: Sequence[str], address: str, port: int, *, claim_port: int = 0, fencing: str = "", delays: str = "",
 ) -> tuple[tuple[str, str], ...]:
     """(section, XML) of the service: a group of an address and a web server that stays where it is. With a claim port
-    the address is one of loopback, else an IPaddr2. `fencing` names the fence agent; none: no fencing."""
+    the address is one of loopback, else an IPaddr2. `fencing` names the fence agent; none: no fencing. `delays` is its
+    pcmk_delay_base, as in "node1:1s;node2:0"."""
 
     def pairs(owner: str, kind: str, values: dict[str, str]) -> str:
         inside = "".join(
@@ -119,7 +120,8 @@ def configuration(
             "resources",
             f'<primitive id="{FENCING}" class="stonith" type="{fencing}">'
             + pairs(FENCING, "instance_attributes", {
-                "pcmk_host_check": "static-list", "pcmk_host_list": " ".join(nodes)})
+                "pcmk_host_check": "static-list", "pcmk_host_list": " ".join(nodes),
+                **({"pcmk_delay_base": delays} if delays else {})})
             + f'<operations><op id="{FENCING}-monitor" name="monitor" interval="60s" timeout="20s"/></operations>'
             "</primitive>",
         ))
@@ -181,8 +183,9 @@ class LiveMachines(ServiceStage):
 
     def __init__(
         self, nodes: Sequence[str], *, folder: Path | None = None, keep: bool = False, settings: str = "",
-        timeline: Timeline | None = None,
+        delays: str = "", timeline: Timeline | None = None,
     ) -> None:
+        self._delays = delays
         numbers = range(11, 11 + len(nodes))
         self.machines = MachineCluster(
             nodes, [f"{NET}.{number}/24" for number in numbers], f"{NET}.1/24",
@@ -203,7 +206,8 @@ class LiveMachines(ServiceStage):
         try:
             client.apply([
                 Change("modify", xml.encode(), section) for section, xml in configuration(
-                    self.cluster.nodes, self.probe.address, self.probe.port, fencing="fence_hashell")
+                    self.cluster.nodes, self.probe.address, self.probe.port, fencing="fence_hashell",
+                    delays=self._delays)
             ])
         finally:
             client.close()
@@ -215,13 +219,14 @@ class HashellRig:
     product = "hashell"
 
     def __init__(
-        self, nodes: int = 3, *, machines: bool = False, keep: bool = False, settings: str = "",
+        self, nodes: int = 3, *, machines: bool = False, keep: bool = False, settings: str = "", delays: str = "",
         timeline: Timeline | None = None,
     ) -> None:
+        """`delays` of fencing are for machines, where two halves can fence one another."""
         names = tuple(f"node{number}" for number in range(1, nodes + 1))
         self.stage: LiveLoopback | LiveMachines
         if machines:
-            self.stage = LiveMachines(names, keep=keep, settings=settings, timeline=timeline)
+            self.stage = LiveMachines(names, keep=keep, settings=settings, delays=delays, timeline=timeline)
         else:
             self.stage = LiveLoopback(nodes, keep=keep, settings=settings, timeline=timeline)
         self.cluster = self.stage.cluster

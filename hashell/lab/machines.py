@@ -83,7 +83,7 @@ class MachineCluster(LocalCluster):
         return self.network.power_on(node, self._addresses[node], self.place(node).run, *also)
 
     def cut(self, node: str, *, cut: bool = True, link: int = 0) -> None:
-        """Pull a node's cable, or plug it in again. Raises NotFound when the machine is off: its cables went with it."""
+        """Pull a node's cable, or plug it in again. Raises NotFound when the machine is off: its cables went too."""
         self.machine(node)
         self.network.cut(node, cut=cut, link=link)
 
