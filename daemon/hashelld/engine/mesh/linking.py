@@ -301,8 +301,11 @@ class Linking(State):
         """What went over the old connection is lost: the spare is a new one."""
         peer = self._peers.get(known.name)
         if peer:
-            out.append(LinkClose(peer.link))
-            self._links.pop(peer.link, None)
+            if self._decides(peer.name) or peer.dialed or peer.session.sent or self._is_used(peer):
+                out.append(LinkClose(peer.link))
+                self._links.pop(peer.link, None)
+            # Else it is the one that the other end will choose as soon as it hears of it: closed now, both would be
+            # gone, and all begin again. It stays as a spare.
             self._drop(peer, "begun anew", now_ms, out, try_spare=False)
         self._adopt(link, known, now_ms, out)
 

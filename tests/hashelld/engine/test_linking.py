@@ -1,0 +1,49 @@
+"""Two nodes that dial one another at the same time: the lower name chooses, and the other keeps what it may choose."""
+
+from __future__ import annotations
+
+from hashelld.core.events import Started
+from hashelld.engine.engine import Me
+from hashelld.engine.mesh.codec import Beat, Hello, ViewId
+from hashelld.engine.mesh.core import MeshEngine
+from hashelld.engine.mesh.links import FrameCame, LinkClose, LinkClosed, LinkOpened
+from hashelld.settings import make
+
+THEIRS, OURS = 1, 2
+
+
+def engine(tmp_path, me: str) -> MeshEngine:
+    settings = make({"cluster": "c", "node": me, "state_dir": tmp_path, "run_dir": tmp_path, "key": tmp_path / "key"})
+    made = MeshEngine(settings, Me(me, f"u-{me}", 1, "c"), {})
+    made.receive(Started(me, "c", None), 0, 0.0)
+    return made
+
+
+def crossing(tmp_path, me: str, other: str):
+    """Both have dialed. The engine has taken the connection that the other dialed; now the other speaks on ours.
+    Returns the engine and what it closed."""
+    made = engine(tmp_path, me)
+    hello = Hello(1, "c", other, f"u-{other}", 1, "c", 5460)
+    closed = []
+    for event in (
+        LinkOpened(THEIRS, ("10.0.0.9", 40000), False), FrameCame(THEIRS, hello),
+        LinkOpened(OURS, ("10.0.0.9", 5460), True), FrameCame(OURS, hello),
+        FrameCame(OURS, Beat(ViewId(0, other, 1), 0, ())),
+    ):
+        closed += [effect.link for effect in made.receive(event, 100, 0.0) if isinstance(effect, LinkClose)]
+    return made, closed
+
+
+def test_who_does_not_choose_keeps_the_connection_that_the_other_will_choose(tmp_path):
+    made, closed = crossing(tmp_path, "node2", "node1")
+    assert closed == []
+    # The other has heard of its own connection meanwhile, and closes ours.
+    effects = made.receive(LinkClosed(OURS, "closed"), 110, 0.0)
+    assert not any(isinstance(effect, LinkClose) for effect in effects)
+    assert made._peers["node1"].link == THEIRS
+
+
+def test_who_chooses_takes_what_it_dialed_itself_and_closes_the_other(tmp_path):
+    made, closed = crossing(tmp_path, "node1", "node2")
+    assert closed == [THEIRS]
+    assert made._peers["node2"].link == OURS
