@@ -180,7 +180,8 @@ def _rigs_needed(faults: Iterable[Fault], machines: bool) -> tuple[bool, ...]:
 
 def run(
     faults: Sequence[Fault], rounds: int, *, machines: bool = False, peer_rounds: int = 0, keep: bool = False,
-    settings: str = "", say: Callable[[str], None] = lambda text: None, timeline: Timeline | None = None,
+    settings: str = "", engine: str = "", say: Callable[[str], None] = lambda text: None,
+    timeline: Timeline | None = None,
 ) -> tuple[list[Round], list[str]]:
     """All rounds of all faults; and what did not hold over the whole run. The peer's rounds of a fault come right after
     ours, as the machine's speed drifts. Raises HashellError when a cluster cannot be built."""
@@ -190,7 +191,9 @@ def run(
     try:
         for on_machines in _rigs_needed(faults, machines):
             here = [fault for fault in faults if (machines or fault.machines) == on_machines]
-            with HashellRig(machines=on_machines, keep=keep, settings=settings, timeline=timeline) as rig:
+            with HashellRig(
+                machines=on_machines, keep=keep, settings=settings, engine=engine, timeline=timeline
+            ) as rig:
                 where = "on machines in namespaces" if on_machines else "on loopback"
                 say(f"three nodes {where}" + (f", kept in {rig.cluster.folder}" if keep else ""))
                 before: tuple[Usage, ...] = ()
@@ -305,7 +308,8 @@ def parser() -> argparse.ArgumentParser:
     add("--machines", action="store_true", help="every fault on machines in namespaces (root)")
     add("--peer", action="store_true", help="a real Pacemaker with corosync beside it, in turn (root)")
     add("--peer-rounds", type=int, metavar="N", help="rounds of the peer (default: as many)")
-    add("--engine", metavar="E", default="", help="the engine of our nodes (default: mesh)")
+    add("--engine", metavar="E", default="", choices=("mesh", "corosync"),
+        help="the engine of our nodes: mesh, or corosync, on machines")
     add("--settings", metavar="LINE", action="append", default=[], help="a line of every node's settings file")
     add("--json", action="store_true", help="one JSON document on standard output")
     add("--keep", action="store_true", help="leave the nodes' folders, with their logs")
@@ -354,7 +358,6 @@ def _chosen(names: Sequence[str]) -> list[Fault]:
 def _run(options: argparse.Namespace, faults: list[Fault], peer_rounds: int) -> int:
     out = sys.stderr if options.json else sys.stdout
     began_s = time.monotonic()
-    settings = [f'engine = "{options.engine}"'] if options.engine else []
     timeline = Timeline()
 
     def say(text: str) -> None:
@@ -369,8 +372,9 @@ def _run(options: argparse.Namespace, faults: list[Fault], peer_rounds: int) -> 
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, _interrupt)
     rounds, overall = run(
-        faults, options.rounds, machines=options.machines, peer_rounds=peer_rounds, keep=options.keep,
-        settings="".join(f"{line}\n" for line in (*settings, *options.settings)), say=say, timeline=timeline,
+        faults, options.rounds, machines=options.machines or bool(options.engine), peer_rounds=peer_rounds,
+        keep=options.keep, settings="".join(f"{line}\n" for line in options.settings), engine=options.engine, say=say,
+        timeline=timeline,
     )
     rows = table(rounds)
     bad = [one for one in rounds if one.problems and one.product == HashellRig.product]

@@ -183,11 +183,18 @@ class LiveMachines(ServiceStage):
 
     def __init__(
         self, nodes: Sequence[str], *, folder: Path | None = None, keep: bool = False, settings: str = "",
-        delays: str = "", timeline: Timeline | None = None,
+        delays: str = "", engine: str = "", timeline: Timeline | None = None,
     ) -> None:
         self._delays = delays
         numbers = range(11, 11 + len(nodes))
-        self.machines = MachineCluster(
+        made: type[MachineCluster] = MachineCluster
+        if engine == "corosync":
+            from hashell.lab.live_corosync import CorosyncMachines
+
+            made = CorosyncMachines
+        elif engine:
+            settings += f'engine = "{engine}"\n'
+        self.machines = made(
             nodes, [f"{NET}.{number}/24" for number in numbers], f"{NET}.1/24",
             seconds=[f"{SECOND_NET}.{number}/24" for number in numbers], name="live", folder=folder, keep=keep,
             settings=settings,
@@ -220,13 +227,14 @@ class HashellRig:
 
     def __init__(
         self, nodes: int = 3, *, machines: bool = False, keep: bool = False, settings: str = "", delays: str = "",
-        timeline: Timeline | None = None,
+        engine: str = "", timeline: Timeline | None = None,
     ) -> None:
-        """`delays` of fencing are for machines, where two halves can fence one another."""
+        """`delays` of fencing are for machines, where two halves can fence one another; so is another `engine`."""
         names = tuple(f"node{number}" for number in range(1, nodes + 1))
         self.stage: LiveLoopback | LiveMachines
         if machines:
-            self.stage = LiveMachines(names, keep=keep, settings=settings, delays=delays, timeline=timeline)
+            self.stage = LiveMachines(
+                names, keep=keep, settings=settings, delays=delays, engine=engine, timeline=timeline)
         else:
             self.stage = LiveLoopback(nodes, keep=keep, settings=settings, timeline=timeline)
         self.cluster = self.stage.cluster
