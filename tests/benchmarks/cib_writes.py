@@ -1,24 +1,30 @@
 """CIB writes on nodes with durable storage: one by one on a kept connection, and pipelined; how fast they spread.
 
-    python tests/benchmarks/cib_writes.py [--nodes 3] [--writes 500] [--window 64]
+    python tests/benchmarks/cib_writes.py [--nodes 3] [--writes 500] [--window 64] [--rounds 2] [--peer]
 
 Each write changes one property (16 of them in turn), is asked of node1, and counts when its answer has come: then a
-majority has it on disk. Spread: from asking until the last of the other nodes has told a subscriber of it.
+majority has it on disk. Spread: from asking until the last of the other nodes has told a subscriber of it. `--peer`
+(root, Debian's pacemaker and corosync): a real Pacemaker of as many nodes on the same machine, asked through its own
+library on one kept connection (peer_cib.py), in turn with ours.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import socket
 import statistics
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from hashell import __version__
 from hashell.lab.cluster import LocalCluster
+from hashell.lab.peer import PeerCluster
 from hashell.wire import codec, messages
 from hashell.wire.messages import Change, ToClient, ToDaemon
 
@@ -97,14 +103,82 @@ def percent(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
+class Figures:
+    """What came of the rounds of one way to write."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.rates: list[float] = []
+        self.answers: list[float] = []
+        self.spread: list[float] = []
+
+    def add(self, rate: float, answers: list[float], spread: list[float]) -> None:
+        self.rates.append(rate)
+        self.answers += answers
+        self.spread += spread
+
+    def __str__(self) -> str:
+        told = f"{self.name}: {statistics.median(self.rates):.0f} a second"
+        if self.answers:
+            told += f"; answer p50 {percent(self.answers, 0.5):.1f} ms, p99 {percent(self.answers, 0.99):.1f} ms"
+        if self.spread:
+            told += f"; spread p50 {percent(self.spread, 0.5):.1f} ms, p99 {percent(self.spread, 0.99):.1f} ms"
+        return told
+
+
+def ours(cluster: LocalCluster, watchers: list[Watcher], writes: int, window: int, figures: Figures) -> None:
+    connection = Connection(str(cluster.place("node1").socket))
+    took_s, done = write(connection, writes, window)
+    connection.socket.close()
+    time.sleep(1.0)
+    spread = [
+        (max(times) - begin) * 1000 for begin, _, version in done
+        if (times := [at for watcher in watchers if (at := watcher.when(version)) is not None])
+        and len(times) == len(watchers)
+    ]
+    figures.add(writes / took_s, [(end - begin) * 1000 for begin, end, _ in done], spread)
+    for watcher in watchers:
+        watcher.seen.clear()
+
+
+def theirs(peer: PeerCluster, writes: int, window: int, figures: Figures) -> None:
+    program = ("/usr/bin/python3", str(Path(__file__).with_name("peer_cib.py")))
+    watchers = [
+        subprocess.Popen(
+            peer.command(node, *program, "watch", str(3 + writes / 15)), stdout=subprocess.PIPE, text=True
+        )
+        for node in list(peer.nodes)[1:] if window == 1
+    ]
+    for watcher in watchers:
+        assert watcher.stdout is not None and watcher.stdout.readline().strip() == "ready"
+    lines = peer.run(peer.nodes[0], *program, "write", str(writes), str(window), timeout_s=600).splitlines()
+    times = [tuple(float(part) for part in line.split()) for line in lines]
+    seen = [[float(line) for line in watcher.communicate()[0].split()] for watcher in watchers]
+    spread = []
+    if seen and all(len(one) == writes for one in seen):
+        spread = [max(told) - begin for (begin, _), told in zip(times, zip(*seen, strict=True), strict=True)]
+    answers = [end - begin for begin, end in times] if window == 1 else []
+    figures.add(writes * 1000 / (times[-1][1] - times[0][0]), answers, spread)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--writes", type=int, default=500)
     parser.add_argument("--window", type=int, default=64, help="writes under way when pipelined")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--peer", action="store_true", help="the same of a real Pacemaker, in turn")
     options = parser.parse_args()
     names = [f"node{number}" for number in range(1, options.nodes + 1)]
-    with LocalCluster(names) as cluster:
+    ways = (("one after the other", 1), ("8 under way", 8), (f"{options.window} under way", options.window))
+    figures = {window: Figures(name) for name, window in ways}
+    peers = {window: Figures(f"Pacemaker, {name}") for name, window in ways}
+    with contextlib.ExitStack() as stack:
+        peer = stack.enter_context(PeerCluster(names)) if options.peer else None
+        if peer:
+            peer.start()
+            peer.wait_whole()
+        cluster = stack.enter_context(LocalCluster(names))
         cluster.start()
         cluster.wait_formed()
         client = cluster.client("node1")
@@ -113,22 +187,21 @@ def main() -> int:
         watchers = [Watcher(str(cluster.place(name).socket)) for name in names[1:]]
         for watcher in watchers:
             watcher.start()
-        connection = Connection(str(cluster.place("node1").socket))
         print(f"{options.nodes} nodes, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-        for what, window in (("one after the other", 1), (f"{options.window} under way", options.window)):
-            took_s, done = write(connection, options.writes, window)
-            answers = [(end - begin) * 1000 for begin, end, _ in done]
-            time.sleep(1.0)
-            spread = [
-                (max(times) - begin) * 1000 for begin, _, version in done
-                if (times := [at for watcher in watchers if (at := watcher.when(version)) is not None])
-                and len(times) == len(watchers)
-            ]
-            print(
-                f"{what}: {options.writes / took_s:.0f} a second; answer median {statistics.median(answers):.1f} ms,"
-                f" p99 {percent(answers, 0.99):.1f} ms"
-                + (f"; spread p50 {percent(spread, 0.5):.1f} ms, p99 {percent(spread, 0.99):.1f} ms" if spread else "")
-            )
+        for _ in range(options.rounds):
+            for _, window in ways:
+                ours(cluster, watchers, options.writes, window, figures[window])
+                if peer:
+                    theirs(peer, max(100, options.writes // 5), window, peers[window])
+    for _, window in ways:
+        print(figures[window])
+        if peer:
+            print(peers[window])
+    if peer:
+        best = max(statistics.median(one.rates) for one in peers.values())
+        for _, window in ways:
+            ratio = statistics.median(figures[window].rates) / best
+            print(f"{figures[window].name}: {ratio:.1f} times the peer's best of a kept connection")
     return 0
 
 
