@@ -32,7 +32,7 @@ from hashell.lab.janitor import Janitor
 from hashell.wire.messages import Info
 
 #: Nodes of one lab: more than this on one machine measure the machine.
-NODES_MAX = 16
+NODES_MAX = 64
 #: Seconds between two looks while waiting for something.
 LOOK_S = 0.05
 #: Seconds that a daemon gets to leave after SIGTERM before it is killed.
