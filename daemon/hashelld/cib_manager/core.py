@@ -78,6 +78,9 @@ from hashelld.core.events import (
 #: Entries applied in one go, and versions told of in it: 20 trees of a CIB of 1 MB are what a node has to spare, and
 #: other events get their turn.
 APPLY_MAX, TOLD_MAX = 128, 20
+#: Elements of a CIB for each of which a version more costs a node some microseconds: changes of the status section are
+#: applied at most every so many milliseconds for so many elements, and then all of them together.
+PACED_FROM, ELEMENTS_A_MS, PACE_MAX_MS = 2_000, 40, 1_000
 #: Changes that go to the members as one message, their bytes, and messages of this node that may be under way.
 TOGETHER_MAX, TOGETHER_BYTES, UNDER_WAY_MAX = 64, 256 * 1024, 2
 #: Milliseconds after which a message whose changes are not applied yet is waited for no longer.
@@ -139,6 +142,8 @@ class CibManager:
         self._acked = 0
         self._announced = 0
         self._committed = 0
+        self._elements = 0
+        self._applied_ms = 0
         self._asked = Asked(node, boot)
         self._unsent: deque[Write] = deque()
         #: Of each message with changes of this node the last change's number, until that is applied.
@@ -448,7 +453,12 @@ class CibManager:
         elif event.topic == messages.COMMIT:
             said = decoded(event.payload, Commit)
             if said and self._is_of_view(said.view, said.proposer):
-                self._commit(said.index, out)
+                self._committed = max(self._committed, said.index)
+                wait_ms = self._wait_ms()
+                if wait_ms > 0:
+                    out.append(StartTimer("apply", wait_ms, ApplyMore()))
+                else:
+                    self._commit(self._committed, out)
         elif event.topic == messages.DIGEST:
             digest = decoded(event.payload, Digest)
             if digest and self._is_of_view(digest.view, digest.proposer):
@@ -572,6 +582,20 @@ class CibManager:
         if self.ledger.held and self.ledger.held[0].position.index <= self._committed:
             out.append(StartTimer("apply", 0, ApplyMore()))
 
+    def _wait_ms(self) -> int:
+        """How long what is committed waits for more, so that a large CIB is copied seldom."""
+        if self._elements < PACED_FROM:
+            return 0
+        wait_ms = self._applied_ms + min(PACE_MAX_MS, self._elements // ELEMENTS_A_MS) - self._now_ms
+        if wait_ms <= 0:
+            return 0
+        for entry in self.ledger.held:
+            if entry.position.index > self._committed:
+                break
+            if entry.write is None or not entry.write.status_only:
+                return 0
+        return wait_ms
+
     def _take(self, count: int, out: list[Effect]) -> None:
         """The first held entries are applied from now on."""
         for _ in range(count):
@@ -641,6 +665,7 @@ class CibManager:
             return 1
         before = self.cib
         done = self._documents.apply(before, entries)
+        self._elements, self._applied_ms = done.elements, self._now_ms
         taken = entries[: len(done.results)]
         self._take(len(taken), out)
         for result in done.results:

@@ -18,16 +18,20 @@ from hashell.schema.changes import Judge
 from hashelld.cib_manager.asked import check_epochs, check_view, stamp
 from hashelld.cib_manager.messages import Entry, Result
 
+_ELEMENTS = etree.XPath("count(//*)")
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of some writes, a result for each; `patch` in Pacemaker's format, empty when nothing `changed`."""
+    """What came of some writes, a result for each; `patch` in Pacemaker's format, empty when nothing `changed`.
+    `elements` there are in the whole document."""
 
     after: Cib
     patch: bytes
     changed: bool
     configuration_changed: bool
     results: tuple[Result, ...] = ()
+    elements: int = 0
 
 
 class Documents:
@@ -58,7 +62,9 @@ class Documents:
                 break
         done = draft.finish()
         patch = b"" if done.patch is None else etree.tostring(done.patch)
-        return Done(done.after, patch, done.changed, done.configuration_changed, tuple(results))
+        return Done(
+            done.after, patch, done.changed, done.configuration_changed, tuple(results), int(_ELEMENTS(done.after.root))
+        )
 
     def digest(self, cib: Cib) -> str:
         return document_digest(cib)
