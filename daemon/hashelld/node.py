@@ -76,6 +76,8 @@ from hashelld.storage.restore import Restored, restore
 from hashelld.watchdog.core import Watchdog
 from hashelld.watchdog.edge import WatchdogEdge
 
+#: Nodes up to which each has a scheduler's process from the start; of more, the first members of a view have one.
+WARM_MAX = 8
 #: Everything that hears events, in the order of the path of a change.
 COMPONENTS = (
     "engine", "cib_manager", "attribute_manager", "controller", "fencer", "executor", "remote", "watchdog", "alerts",
@@ -198,7 +200,7 @@ async def run(settings: Settings) -> int:
     dispatcher = Dispatcher(components(settings, restored, engine), HEARD_BY)
     guard, load, agents = WatchdogEdge(settings), LoadEdge(), settings.run_dir / "agents"
     edges: list[Edge] = [storage, ipc, links, proxied, guard, load, *engine_edges, ServiceManager()]
-    driver = Driver(dispatcher, edges, storage.keep_input, agents)
+    driver = Driver(dispatcher, edges, storage.keep_input, agents, warm=settings.expect <= WARM_MAX)
     log.info(
         "starting", cluster=settings.cluster, node=settings.node, state_dir=str(settings.state_dir),
         boot=restored.identity.boot, version=str(restored.cib.version), pid=os.getpid(),

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import enum
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hashell.transition.graph import Action, ActionKind, Graph
@@ -131,6 +131,12 @@ class Runner:
         if place is None or self.complete:
             return ActionState.SKIPPED
         return ActionState.WAITING
+
+    def not_begun(self) -> Iterator[Action]:
+        """Actions that neither run nor are done; of a walk that is complete, those that were skipped."""
+        for synapse in self.graph.synapses:
+            if synapse.action.id not in self._in_flight and synapse.action.id not in self._done:
+                yield synapse.action
 
     def _may_start(self, place: int) -> bool:
         synapse = self.graph.synapses[place]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lxml import etree
 
@@ -62,9 +63,8 @@ class Documents:
                 break
         done = draft.finish()
         patch = b"" if done.patch is None else etree.tostring(done.patch)
-        return Done(
-            done.after, patch, done.changed, done.configuration_changed, tuple(results), int(_ELEMENTS(done.after.root))
-        )
+        elements: Any = _ELEMENTS(done.after.root)
+        return Done(done.after, patch, done.changed, done.configuration_changed, tuple(results), int(elements))
 
     def digest(self, cib: Cib) -> str:
         return document_digest(cib)

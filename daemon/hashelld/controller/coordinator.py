@@ -15,7 +15,7 @@ from hashell import __version__
 from hashell.cib.document import Cib
 from hashell.errors import BadInput
 from hashell.transition.graph import Action, ActionKind
-from hashell.transition.runner import ActionState, Completion
+from hashell.transition.runner import Completion
 from hashell.transition.xml import graph_from_xml
 from hashell.values.booleans import parse_boolean
 from hashell.values.intervals import interval_ms
@@ -447,9 +447,8 @@ class Coordinator:
         if runner.counts.failed or (runner.counts.left and not runner.aborted):
             result = "failed"
         effects: list[Effect] = []
-        for action in walk.graph.actions:
-            if runner.action_state(action.id) is ActionState.SKIPPED:
-                effects += self._announce(ActionChanged(walk.number, action.id, "skipped"))
+        for action in runner.not_begun():
+            effects += self._announce(ActionChanged(walk.number, action.id, "skipped"))
         took_ms = now_ms - walk.began_ms
         level = "warning" if result == "failed" else "info"
         text = words.end(walk.number, result, runner.abort_reason, took_ms)

@@ -46,6 +46,7 @@ from hashelld.core.effects import (
     Effect,
     Log,
     Multicast,
+    ReadyScheduler,
     Reply,
     Send,
     StartTimer,
@@ -78,6 +79,10 @@ from hashelld.core.events import (
 
 if TYPE_CHECKING:
     pass
+
+
+#: Members that have a scheduler's process ready: the DC, and who comes after it.
+NEXT_DCS = 3
 
 
 class Controller(Coordinator):
@@ -163,6 +168,8 @@ class Controller(Coordinator):
         if self._leaving == "asked":
             # Those who had lost this node have taken its wish out of the CIB.
             effects += self._ask_to_leave(wall_s)
+        if me in view.members[:NEXT_DCS]:
+            effects.append(ReadyScheduler())
         if not self.is_dc:
             self.state = "S_NOT_DC" if not self._leaving else "S_STOPPING"
             effects += self._give_up("another node coordinates") if was_dc else []

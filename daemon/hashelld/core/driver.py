@@ -30,6 +30,7 @@ from hashelld.core.effects import (
     Exit,
     KillAgent,
     Log,
+    ReadyScheduler,
     RunAgent,
     StartTimer,
 )
@@ -75,9 +76,12 @@ class Driver:
 
     def __init__(
         self, dispatcher: Dispatcher, edges: Iterable[Edge],
-        keep_input: Callable[[bytes], asyncio.Future[str] | object] | None = None, agents: Path | None = None,
+        keep_input: Callable[[bytes], asyncio.Future[str] | object] | None = None, agents: Path | None = None, *,
+        warm: bool = True,
     ) -> None:
-        """`agents`: a folder where those that run are noted, for the daemon that comes after this one."""
+        """`agents`: a folder where those that run are noted, for the daemon that comes after this one. `warm`: have the
+        scheduler's process started at once."""
+        self._warm = warm
         self._dispatcher = dispatcher
         self._edges = tuple(edges)
         self._log = structlog.get_logger("hashelld")
@@ -91,7 +95,8 @@ class Driver:
         self._perform: dict[type[Effect], Perform] = {
             StartTimer: self._start_timer, CancelTimer: self._cancel_timer,
             RunAgent: self._run_agent, KillAgent: self._kill_agent,
-            AskScheduler: self._ask_scheduler, Log: self._write_log, Exit: self._exit,
+            AskScheduler: self._ask_scheduler,
+            ReadyScheduler: lambda name, effect: self._scheduler.warm_up(), Log: self._write_log, Exit: self._exit,
         }
         for edge in self._edges:
             self._perform.update(edge.performs)
@@ -118,7 +123,7 @@ class Driver:
                 started.append(edge)
             for event in first:
                 self.feed("", event)
-            if self._dispatcher.hears(GraphReady):
+            if self._dispatcher.hears(GraphReady) and self._warm:
                 self._scheduler.warm_up()
             return await self._end
         finally:

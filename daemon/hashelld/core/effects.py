@@ -104,6 +104,11 @@ class AskScheduler(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class ReadyScheduler(Effect):
+    """This node may have to decide before long: have the scheduler's process started."""
+
+
+@dataclass(frozen=True, slots=True)
 class Store(Effect):
     """Keep a CIB (and its history row) on disk; `Stored` with the same token comes when it is durable.
 

@@ -47,6 +47,8 @@ class SchedulerProcess:
 
     def warm_up(self) -> None:
         """Start the process and have it answer a question of no interest: its imports take longer than a decision."""
+        if self._process is not None or (self._task is not None and not self._task.done()):
+            return
         nobody = AskScheduler(0, 0, EMPTY, 0.0, WARM_UP_MS)
         self.ask("", nobody)
 

@@ -29,6 +29,7 @@ from hashelld.core.effects import (
     JournalAppend,
     KillAgent,
     Log,
+    ReadyScheduler,
     Reply,
     RunAgent,
     StartTimer,
@@ -279,6 +280,8 @@ class Node:
                 self.cluster.machines.kill(self.name, self.life, name, token, self._agent_end(name))
             case AskScheduler():
                 self._schedule(name, effect)
+            case ReadyScheduler():
+                pass
             case Log(level, text, fields):
                 self.cluster.log(self.name, level, text, fields)
                 if "traceback" in fields:

@@ -36,6 +36,7 @@ from hashelld.core.effects import (
     Exit,
     KillAgent,
     Log,
+    ReadyScheduler,
     Reply,
     RunAgent,
     StartTimer,
@@ -224,6 +225,8 @@ class Cluster:
                 self._cut(link, node.name)
             case Exit():
                 self.kill(node.name)
+            case ReadyScheduler():
+                pass
             case AskScheduler():
                 self._later(20, node.name, component, self.scheduler(self, effect))
             case StoreValue():

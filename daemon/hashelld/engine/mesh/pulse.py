@@ -41,6 +41,8 @@ DOUBT_PERCENT = 35
 HEARD_BEATS = 3.5
 #: Detection times without a beat both ways after which UDP counts as blocked.
 BLOCKED_TIMES = 2
+#: Peers from which on beats are said half as often.
+MANY_PEERS = 16
 #: Addresses of one peer that are beaten to, and peers.
 ADDRESSES_MAX = 4
 PEERS_MAX = 128
@@ -230,9 +232,10 @@ class Pulse:
         self._ident, self._boot = configure.ident, configure.boot
         self._keys = dict(configure.keys)
         self._speak = configure.keys[0]
-        self._beat = configure.heartbeat_ms * MS
+        self._beat = self._beat_of_few = configure.heartbeat_ms * MS
         self._detect = configure.detect_ms * MS
         self._cap = configure.jitter_cap_ms * MS
+        self._has_time = self._detect >= 8 * self._beat
         self._stall = configure.stall_ms * MS
         self._kill_stalled = configure.kill_stalled
         self._peers: dict[str, _Watched] = {}
@@ -261,6 +264,7 @@ class Pulse:
                 gone = self._peers.pop(name, None)
                 if gone:
                     del self._by_ident[gone.ident]
+                    self._set_pace()
             case InView():
                 self._view = command
             case Vouch(name):
@@ -278,6 +282,16 @@ class Pulse:
                 self._farewell = True
         return []
 
+    @property
+    def peers(self) -> int:
+        """How many are spoken to."""
+        return len(self._peers)
+
+    def _set_pace(self) -> None:
+        """Many peers hear us half as often: three beats still fit into the time after which somebody is missed, and
+        what all of them have to hear grows with the square."""
+        self._beat = self._beat_of_few * (2 if len(self._peers) >= MANY_PEERS and self._has_time else 1)
+
     def _watch(self, watch: Watch, now_us: int) -> list[Out]:
         old = self._peers.get(watch.name)
         if old is None and len(self._peers) >= PEERS_MAX:
@@ -289,6 +303,7 @@ class Pulse:
             # The same life over another link: what it said before stays said.
             peer.sequence, peer.stamp, peer.stamp_at, peer.gaps = old.sequence, old.stamp, old.stamp_at, old.gaps
         self._peers[watch.name] = self._by_ident[watch.ident] = peer
+        self._set_pace()
         return list(self._say(peer, 0, now_us))
 
     def datagram(self, data: bytes, source: Address, came_us: int, now_us: int) -> list[Out]:
