@@ -43,6 +43,11 @@ class WindowOver(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BeatDue(Event):
+    """Tell all peers whom we reach."""
+
+
+@dataclass(frozen=True, slots=True)
 class GotDue(Event):
     """Tell the leader of the last messages."""
 

@@ -28,14 +28,14 @@ def wanted_members(
     if all(reach.get(name, _NOBODY) >= chosen - {name} for name in chosen):
         # Nearly always all reach one another.
         return frozenset(chosen)
-    while True:
-        links = {
-            one: sum(1 for other in chosen if other != one and mutual(one, other)) for one in chosen
-        }
-        if all(count == len(chosen) - 1 for count in links.values()):
-            return frozenset(chosen)
+    heard = {one: reach.get(one, _NOBODY) & chosen for one in chosen}
+    links = {one: {other for other in heard[one] if other != one and one in heard[other]} for one in chosen}
+    while any(len(linked) < len(chosen) - 1 for linked in links.values()):
         worst = max(
             (name for name in chosen if name != me),
-            key=lambda name: (-links[name], name not in current, name),
+            key=lambda name: (-len(links[name]), name not in current, name),
         )
         chosen.discard(worst)
+        for other in links.pop(worst):
+            links[other].discard(worst)
+    return frozenset(chosen)

@@ -16,6 +16,7 @@ from hashelld.core.events import ClientAsked, Event, Leaving, MessageDirect, Mes
 from hashelld.engine.engine import MESSAGE_MAX
 from hashelld.engine.mesh import pulse, rotation, sound
 from hashelld.engine.mesh.alarms import (
+    BeatDue,
     DoubtOver,
     GoneNow,
     GotDue,
@@ -144,6 +145,9 @@ class MeshEngine(Viewing):
                     self._evaluate(now_ms, out)
             case DoubtOver(view):
                 self._doubt_over(view, now_ms, out)
+            case BeatDue():
+                self._beat_due = False
+                self._beat(out)
             case GotDue():
                 self._tell_got(out, now=True)
             case MessageOrdered(topic="engine.caught", origin=origin):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from hashelld.core.effects import CancelTimer, Effect, Log, StartTimer
 from hashelld.engine.mesh import codec
-from hashelld.engine.mesh.alarms import ResumeOver
+from hashelld.engine.mesh.alarms import BeatDue, ResumeOver
 from hashelld.engine.mesh.codec import Ack, Beat, Frame, Hello, Refuse, Resume
 from hashelld.engine.mesh.links import Address, Dial, LinkClose, LinkSend
 from hashelld.engine.mesh.peers import Link, Peer
@@ -20,6 +20,8 @@ from hashelld.engine.mesh.sessions import Session
 from hashelld.engine.mesh.state import State, highest_in, is_counted
 from hashelld.engine.mesh.welcome import refusal
 
+#: From so many peers on news for all of them wait for so many milliseconds, so that more of it goes along.
+MANY_PEERS, SOON_MS = 8, 30
 #: Addresses of a peer that count, besides that of its link.
 ADDRESSES_MAX = 4
 #: Milliseconds that a spare connection is kept.
@@ -77,6 +79,14 @@ class Linking(State):
                 groups.setdefault(not peer.passing, []).append(peer.name)
         for often, names in groups.items():
             self._send_all(tuple(names), self._beat_frame(often, 0, 0), out)
+
+    def _beat_soon(self, out: list[Effect]) -> None:
+        """As `_beat`; where many come and go at once, once for all of them."""
+        if len(self._peers) < MANY_PEERS:
+            self._beat(out)
+        elif not self._beat_due:
+            self._beat_due = True
+            out.append(StartTimer("beat", SOON_MS, BeatDue()))
 
     def _beat_for(self, peer: Peer, *, ask: int = 0, answers: int = 0) -> Beat:
         return self._beat_frame(not peer.passing, ask, answers)
@@ -206,7 +216,8 @@ class Linking(State):
         self._goodbyes.pop(hello.name, None)
         self._hearing.peer_up(peer, now_ms, out)
         out.append(Log("info", "link up", {"peer": hello.name, "boot": hello.boot}))
-        self._beat(out)
+        self._send(hello.name, self._beat_for(peer), out)
+        self._beat_soon(out)
 
     # --- two connections with the same life of a node
 
@@ -381,7 +392,7 @@ class Linking(State):
                 if known.name == peer.name and known.hello and known.hello.boot == peer.boot:
                     self._adopt(link, known, now_ms, out)
                     break
-        self._beat(out)
+        self._beat_soon(out)
         if not self._leaving and reason not in ("goodbye", "refused"):
             self._dial(now_ms, out)
         self._evaluate(now_ms, out)

@@ -79,6 +79,7 @@ class State:
         self._installed_ms = 0
         self._proposing_ms = 0
         self._stuck = False
+        self._beat_due = False
         self._leaving = False
         self._port = settings.port
         self._heartbeat_port = 0
