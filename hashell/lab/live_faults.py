@@ -83,6 +83,10 @@ def _pause_short(rig: HashellRig, node: str) -> None:
     rig.thaw(node)
 
 
+def _stall(rig: HashellRig, node: str) -> None:
+    os.kill(rig.cluster.pid(node), signal.SIGSTOP)
+
+
 def _crash_in_transition(rig: Any, node: str) -> None:
     """Standby of the owner; when the service is stopped and not yet started elsewhere, the coordinator is killed."""
     owner = rig.owner()
@@ -191,8 +195,12 @@ def _reset(rig: HashellRig, node: str) -> None:
     rig.reset(node)
 
 
-def _udp_blocked(rig: HashellRig, node: str) -> None:
+def _wall(rig: HashellRig, node: str) -> None:
     rig.nft(node, "in udp dport 1-65535 drop", "out udp dport 1-65535 drop")
+
+
+def _wall_one_way(rig: HashellRig, node: str) -> None:
+    rig.nft(node, "in udp dport 1-65535 drop")
 
 
 def _first_link(rig: HashellRig, node: str) -> None:
@@ -283,6 +291,7 @@ FAULTS: tuple[Fault, ...] = (
           mark_s=0.5),
     Fault("pause", "SIGSTOP for all of the node", "lost", _pause, _revive, peer=True, mark_s=1.5),
     Fault("pause_short", "all of the node stands for 0.4 s", "quiet", _pause_short, _nothing),
+    Fault("stall", "SIGSTOP for the daemon alone, its heart beats on", "lost", _stall, _revive),
     Fault("crash_in_transition", "kill -9 of the coordinator's node between stop and start of a move", "lost",
           _crash_in_transition, _after_transition, victim="dc", peer=True),
     Fault("standby", "the node is put in standby", "moves", _standby, _online, peer=True, mark_s=0.3),
@@ -302,7 +311,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault("one_way", "the node hears nobody, all hear it", "lost", _one_way, _no_rules, machines=True, mark_s=1.5),
     Fault("reset", "the kernel tears the node's connections (ss -K)", "quiet", _reset, _nothing, machines=True,
           victim="other"),
-    Fault("udp_blocked", "a firewall drops all UDP of the node, TCP goes", "quiet", _udp_blocked, _no_rules,
+    Fault("wall", "a firewall lets no datagrams of the node pass, TCP goes", "quiet", _wall, _no_rules, machines=True),
+    Fault("wall_one_way", "no datagrams pass to the node, those from it do", "quiet", _wall_one_way, _no_rules,
           machines=True),
     Fault("first_link", "the first cable is pulled, the second takes over", "quiet", _first_link, _plug,
           machines=True, victim="other"),

@@ -14,12 +14,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 #: In groups that share a cluster, so that a group is one test of bearable length.
 LOOPBACK = (
     ("service_dies", "kill", "pause_short", "heart_dies", "standby"),
-    ("crash", "pause", "crash_in_transition", "leave"),
+    ("crash", "pause", "stall", "crash_in_transition", "leave"),
     ("wipe", "crash_two", "blackout", "cold_start"),
 )
 MACHINES = (
     ("power", "partition", "cut", "one_way"),
-    ("reset", "udp_blocked", "first_link", "second_link", "address_removed", "address_change"),
+    ("reset", "wall", "wall_one_way", "first_link", "second_link", "address_removed", "address_change"),
     ("loss", "delay", "small_mtu", "slow_link", "flap"),
 )
 

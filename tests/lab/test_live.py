@@ -19,6 +19,8 @@ from hashelld.simulation.faults import KINDS
 ONLY_SIMULATED = {
     "crash_in_event": "a real process cannot be killed at its n-th event; crash_in_transition comes near",
     "disk_stall": "no block device of our own", "disk_full": "no block device of our own",
+    "moment": "as crash_in_event", "torn": "no power of a disk can be cut",
+    "unreachable": "tests of the fencer do it to real agents",
     "wall_jump": "the clock is this machine's", "agent": "tests of the executor do it to real agents",
     "fencing": "tests of the fencer do it to real agents",
 }
