@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from lxml import etree
 
+from hashell import __version__
 from hashell.cib.document import Cib
 from hashell.cib.files import load_cib, save_cib
 from hashell.errors import BadUsage, HashellError, NotFound, NotReachable
@@ -94,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Show what the cluster would do, and what would come of it.",
     )
     parser.add_argument("-V", "--verbose", action="count", default=0, help="what is odd about the input, too")
-    parser.add_argument("-$", "--version", action="version", version=_version())
+    parser.add_argument("-$", "--version", action="version", version=f"hashell {__version__}")
     parser.add_argument("-Q", "--quiet", action="store_true", help="only what is essential")
     parser.add_argument("--output-as", choices=("text", "xml", "json"), default="text")
     parser.add_argument("--output-to", metavar="FILE")
@@ -169,15 +170,6 @@ class _Output:
                 bare = self._plain or (aside and text.startswith(aside))
                 self.line(text if bare else f"  * {text}")
         self.printed = True
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return f"hashell {version('hashell')}"
-    except PackageNotFoundError:
-        return "hashell"
 
 
 def main(argv: list[str], live: LiveCib | None = None) -> int:
