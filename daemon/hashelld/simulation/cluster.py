@@ -44,7 +44,9 @@ from hashelld.core.events import (
     Event,
     GraphReady,
     MembersChanged,
+    ServicesKilled,
     Started,
+    WatchdogReady,
 )
 from hashelld.engine.engine import Me
 from hashelld.engine.mesh import beats, pulse
@@ -60,9 +62,13 @@ from hashelld.simulation.heart import Heart
 from hashelld.simulation.machines import Machines
 from hashelld.simulation.network import Network
 from hashelld.simulation.world import Due, World
+from hashelld.watchdog.core import Watchdog
+from hashelld.watchdog.words import Arm, Disarm, EndNode, Feed, KillServices
 
 #: Seconds since 1970 at the simulated time 0.
 EPOCH_S = 1.6e9
+#: Milliseconds of killing the processes of all services.
+KILL_MS = (1.0, 20.0)
 #: Milliseconds of a decision.
 DECIDE_MS = (3.0, 40.0)
 _HERE = Path("/nowhere")
@@ -111,6 +117,7 @@ class Node:
         self._timers: dict[TimerKey, Due] = {}
         self.dispatcher: Dispatcher | None = None
         self.heart: Heart | None = None
+        self._watchdog_ms = 0
         #: That of this life; of the last one while the node is down.
         self.cib_manager: CibManager
 
@@ -153,10 +160,13 @@ class Node:
         if cluster.whole:
             components += [
                 AttributeManager(settings), Controller(settings), Fencer(settings, _resolve, disk.values),
-                Executor(settings, _resolve),
+                Executor(settings, _resolve), Watchdog(settings),
             ]
         self.dispatcher = Dispatcher(components, HEARD_BY)
         self.feed("", Started(self.name, "sim", cib))
+        self._watchdog_ms = settings.watchdog_timeout_ms
+        if cluster.whole and self.up:
+            self.feed("", WatchdogReady(self._watchdog_ms if cluster.watchdogs else 0))
         if cluster.hearts and self.up:
             self.feed("engine", HeartbeatPort(1))
             ident = beats.mark(self.name, f"uuid-{self.name}-{disk.identity}")
@@ -289,6 +299,17 @@ class Node:
             case TellHeartbeat(command):
                 if self.heart:
                     self.heart.command(command)
+            case Arm() | Feed():
+                self.cluster.machines.feed_watchdog(self.name, self._watchdog_ms)
+            case Disarm():
+                self.cluster.machines.close_watchdog(self.name)
+            case KillServices():
+                self.cluster.machines.all[self.name].services.clear()
+                world.after(world.chance.uniform(*KILL_MS), self._feed_in_life, self.life, ServicesKilled())
+            case EndNode(reason):
+                self.cluster.log(self.name, "notice", "ends itself", reason)
+                self.cluster.machines.end_all(self.name)
+                self.crash()
             case Reply():
                 pass
             case Exit(code):
@@ -296,6 +317,10 @@ class Node:
                 self.crash(politely=not code)
             case _:
                 raise AssertionError(f"nobody performs {type(effect).__name__}")
+
+    def _feed_in_life(self, life: int, event: Event) -> None:
+        if life == self.life:
+            self.feed("", event)
 
     def _agent_end(self, component: str) -> Callable[[AgentEnded], None]:
         life = self.life
@@ -328,9 +353,10 @@ class Cluster:
 
     def __init__(
         self, world: World, count: int, hear: Hear, *, options: dict[str, object] | None = None,
-        keep_log: bool = False, whole: bool = False, hearts: bool = False,
+        keep_log: bool = False, whole: bool = False, hearts: bool = False, watchdogs: bool = False,
     ) -> None:
         self.world = world
+        self.watchdogs = watchdogs
         self.hearts = hearts
         self.whole = whole
         self.options = options or {}

@@ -29,6 +29,9 @@ RESTING_MS = 600.0
 BARE_EVERY = 4
 #: Share of lives with heartbeat processes; in the others links tell who lives, as where firewalls eat datagrams.
 HEARTS = 0.75
+#: Share of whole lives whose nodes have watchdogs that the others count on, half of them with no device besides; and
+#: milliseconds without food after which one resets its node.
+WATCHDOGS, WATCHDOG_MS = 0.25, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +72,18 @@ def live(
     if hearts is None:
         hearts = chance.random() < HEARTS
     options["stall_limit_ms"] = chance.choice((1_000, 2_000, 5_000))
-    cluster = Cluster(world, count, checker.hear, options=options, keep_log=keep_log, whole=whole, hearts=hearts)
+    watchdogs = whole and chance.random() < WATCHDOGS
+    options["watchdog_timeout_ms"] = WATCHDOG_MS
+    cluster = Cluster(
+        world, count, checker.hear, options=options, keep_log=keep_log, whole=whole, hearts=hearts, watchdogs=watchdogs
+    )
     checker.watch(cluster)
     checker.resources = resources
-    policy = chance.choice(("stop", "stop", "stop", "freeze", "demote"))
-    cib = configuration(cluster.names, resources, policy) if whole else EMPTY
+    policy = chance.choice(("stop", "stop", "stop", "freeze", "demote", "suicide"))
+    devices = not watchdogs or chance.random() < 0.5
+    cib = configuration(
+        cluster.names, resources, policy, devices=devices, watchdog_ms=3 * WATCHDOG_MS if watchdogs else 0
+    ) if whole else EMPTY
     for node in cluster.nodes.values():
         node.disk.cib = cib
         node.rate = chance.uniform(0.97, 1.03) if chance.random() < 0.3 else 1.0
@@ -155,8 +165,11 @@ def _come_to_rest(cluster: Cluster, checker: Checker, doer: faults.Doer) -> floa
     return since
 
 
-def configuration(names: tuple[str, ...], resources: tuple[str, ...], policy: str) -> bytes:
-    """A CIB with these nodes and services, a fence device that reaches all, and a no-quorum-policy."""
+def configuration(
+    names: tuple[str, ...], resources: tuple[str, ...], policy: str, *, devices: bool = True, watchdog_ms: int = 0
+) -> bytes:
+    """A CIB with these nodes and services, a no-quorum-policy, a fence device that reaches all (`devices`), and nodes
+    that are counted on to end themselves within `watchdog_ms` (0: not)."""
     def meta(action: str, timeout: str, interval: str = "0s") -> str:
         return f'<op id="R-{action}" name="{action}" interval="{interval}" timeout="{timeout}"/>'
 
@@ -168,15 +181,18 @@ def configuration(names: tuple[str, ...], resources: tuple[str, ...], policy: st
         f'{operations.replace("R-", resource + "-")}</operations></primitive>'
         for resource in resources
     )
+    fence = (
+        '<primitive id="fence" class="stonith" type="fence_sim"><instance_attributes id="fence-i">'
+        f'<nvpair id="fence-h" name="pcmk_host_list" value="{" ".join(names)}"/>'
+        '<nvpair id="fence-c" name="pcmk_host_check" value="static-list"/>'
+        "</instance_attributes></primitive>"
+    ) if devices else ""
+    trust = f'<nvpair id="o4" name="stonith-watchdog-timeout" value="{watchdog_ms}ms"/>' if watchdog_ms else ""
     nodes = "".join(f'<node id="{name.removeprefix("node")}" uname="{name}"/>' for name in names)
     return (
         '<cib crm_feature_set="3.20.1" validate-with="pacemaker-3.9" epoch="1" num_updates="0" admin_epoch="0">'
         '<configuration><crm_config><cluster_property_set id="cib-bootstrap-options">'
         '<nvpair id="o1" name="stonith-enabled" value="true"/><nvpair id="o2" name="stonith-timeout" value="3s"/>'
-        f'<nvpair id="o3" name="no-quorum-policy" value="{policy}"/></cluster_property_set></crm_config>'
-        f"<nodes>{nodes}</nodes><resources>{services}"
-        '<primitive id="fence" class="stonith" type="fence_sim"><instance_attributes id="fence-i">'
-        f'<nvpair id="fence-h" name="pcmk_host_list" value="{" ".join(names)}"/>'
-        '<nvpair id="fence-c" name="pcmk_host_check" value="static-list"/>'
-        "</instance_attributes></primitive></resources><constraints/></configuration><status/></cib>"
+        f'<nvpair id="o3" name="no-quorum-policy" value="{policy}"/>{trust}</cluster_property_set></crm_config>'
+        f"<nodes>{nodes}</nodes><resources>{services}{fence}</resources><constraints/></configuration><status/></cib>"
     ).encode()

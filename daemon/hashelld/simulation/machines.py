@@ -36,6 +36,8 @@ class Machine:
     broken: dict[tuple[str, str], str] = field(default_factory=dict)
     #: Agents under way: what to call off when the power goes.
     _agents: dict[tuple[str, str, int], Due] = field(default_factory=dict)
+    #: When its watchdog resets it, unless it is fed before; none while it is closed.
+    _resets: Due | None = None
 
     @property
     def busy(self) -> bool:
@@ -73,11 +75,33 @@ class Machines:
         """Everything on it ends at once."""
         machine = self.all[node]
         machine.on = False
+        self.close_watchdog(node)
+        self.end_all(node)
+        self._power(node, False)
+
+    def end_all(self, node: str) -> None:
+        """All processes of services and agents end at once."""
+        machine = self.all[node]
         machine.services.clear()
         for due in machine._agents.values():
             self._world.cancel(due)
         machine._agents.clear()
-        self._power(node, False)
+
+    # --- the watchdog that each has
+
+    def feed_watchdog(self, node: str, timeout_ms: int) -> None:
+        """Open it, or say that the node is sound: it is not reset for so long."""
+        self.close_watchdog(node)
+        self.all[node]._resets = self._world.after(float(timeout_ms), self._reset, node)
+
+    def close_watchdog(self, node: str) -> None:
+        due, self.all[node]._resets = self.all[node]._resets, None
+        if due is not None:
+            self._world.cancel(due)
+
+    def _reset(self, node: str) -> None:
+        self.power_off(node)
+        self.power_on(node)
 
     def power_on(self, node: str) -> None:
         """The daemon starts when it has booted."""

@@ -18,6 +18,7 @@ from hashelld.engine.mesh.membership import Membership
 from hashelld.engine.mesh.ordering import Ordering
 from hashelld.fencer.core import Fencer
 from hashelld.simulation.life import LIFE_MS, live
+from hashelld.watchdog.core import Watchdog
 
 #: Puts something in the place of an attribute until the test is over.
 Patch = Callable[[Any, str, Any], None]
@@ -94,6 +95,11 @@ def fencing_a_lost_node_is_taken_for_one_that_left(patch: Patch) -> None:
     patch(told, "absent", left)
 
 
+def fencing_a_watchdog_is_fed_without_quorum(patch: Patch) -> None:
+    """A node that others count on to end itself goes on."""
+    patch(Watchdog, "_sound", lambda self: True)
+
+
 def journal_nothing_is_waited_for(patch: Patch) -> None:
     """An entry counts as held before it is on disk."""
     append = cib_core.Ledger.append
@@ -104,7 +110,8 @@ MISTAKES = (
     ordering_a_message_now_and_then_comes_after_the_next, views_a_ballot_is_forgotten_at_a_restart,
     quorum_one_copy_less_than_a_majority_will_do,
     quorum_the_version_decides_before_the_lineage, fencing_a_failed_device_counts_as_success,
-    fencing_a_lost_node_is_taken_for_one_that_left, journal_nothing_is_waited_for,
+    fencing_a_lost_node_is_taken_for_one_that_left, fencing_a_watchdog_is_fed_without_quorum,
+    journal_nothing_is_waited_for,
 )
 
 
