@@ -22,7 +22,7 @@ from hashelld.core.events import Event
 from hashelld.ipc.core import Guarded, RequestArrived
 from hashelld.ipc.server import IpcServer
 from hashelld.remote import words
-from hashelld.remote.links import PassAnswer, PassRequest
+from hashelld.remote.links import NameKnown, PassAnswer, PassRequest
 from hashelld.remote.side import RemoteSide
 from hashelld.remote.transport import RemoteTransport
 
@@ -130,7 +130,7 @@ class ProxyIpc:
 
 
 def answers(server: IpcServer) -> dict[type[Effect], Callable[[str, Any], None]]:
-    """What performs PassAnswer on a remote node."""
+    """What performs PassAnswer and NameKnown on a remote node."""
 
     def perform(name: str, effect: PassAnswer) -> None:
         word = effect.word
@@ -148,4 +148,4 @@ def answers(server: IpcServer) -> dict[type[Effect], Callable[[str, Any], None]]
         else:
             server.notify(body)
 
-    return {PassAnswer: perform}
+    return {PassAnswer: perform, NameKnown: lambda _, effect: server.rename(effect.name)}

@@ -46,7 +46,8 @@ CIB = b"""<cib><configuration><crm_config><cluster_property_set id="c"><nvpair i
 <instance_attributes id="s"><nvpair id="s1" name="master-db" value="10"/></instance_attributes>
 </transient_attributes><lrm id="1"><lrm_resources><lrm_resource id="web"><lrm_rsc_op id="web_last_0"
 operation="start" call-id="2" rc-code="0" op-status="0"/><lrm_rsc_op id="web_monitor_1" operation="monitor"
-call-id="3" rc-code="8" op-status="0"/></lrm_resource></lrm_resources></lrm></node_state></status></cib>"""
+call-id="3" rc-code="8" op-status="0"/></lrm_resource></lrm_resources></lrm></node_state><tickets>
+<ticket_state id="held" granted="true" standby="true"/></tickets></status></cib>"""
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=40) | st.binary(max_size=40)
@@ -180,6 +181,22 @@ def test_fencing_fail_counts_and_the_cib_are_there_for_agents_too(daemon):
     assert tool("cibadmin", "-Q", "--xpath", "//nvpair[@name='master-db']").stdout.startswith('<nvpair id="s1"')
     assert tool("cibadmin", "-Q", "--xpath", "//nothing").returncode == 105
     assert tool("cibadmin", "--delete").returncode == 64
+
+
+def test_tickets_are_granted_only_by_force_and_held_and_read_without(daemon):
+    tool, asked = daemon
+    assert tool("crm_ticket", "-t", "A", "-g").returncode == 107
+    assert tool("crm_ticket", "-t", "A", "-g", "--force").returncode == 0
+    (change,) = asked.pop().changes
+    assert change.path == "status" and b'<tickets><ticket_state id="A"' in change.xml
+    assert b'granted="true"' in change.xml and b"last-granted=" in change.xml and b'standby="false"' in change.xml
+    assert tool("crm_ticket", "-t", "held", "-a").returncode == 0
+    assert asked.pop().changes[0].xml == b'<tickets><ticket_state id="held" standby="false"/></tickets>'
+    assert tool("crm_ticket", "-t", "held", "-G", "granted").stdout == "true\n"
+    assert tool("crm_ticket", "-l").stdout == "held\tgranted [standby]\n"
+    assert tool("crm_ticket", "-t", "held", "-C").returncode == 107
+    assert tool("crm_ticket", "-t", "none", "-G", "granted").returncode == 105
+    assert tool("crm_ticket", "-t", "none", "-G", "granted", "-d", "false").stdout == "false\n"
 
 
 def test_members_and_places_are_told(daemon):

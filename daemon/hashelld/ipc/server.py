@@ -155,6 +155,10 @@ class IpcServer:
         self._server = await asyncio.start_unix_server(self._serve, sock=listener, backlog=128, **keep)
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
+    def rename(self, node: str) -> None:
+        """From now on this node is called so: a remote node learns its name when somebody connects."""
+        self._node = node
+
     def _clear_the_way(self) -> None:
         """Make the folder, and remove a socket that a daemon left behind."""
         self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)

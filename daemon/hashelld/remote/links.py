@@ -54,6 +54,13 @@ class PassAnswer(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class NameKnown(Effect):
+    """On a remote node: what the cluster calls it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class LinkUp(Event):
     """A link is made and the other side has the key. `dial` is 0 where the other side made it."""
 

@@ -24,7 +24,7 @@ from hashelld.core.events import (
     ShutdownWanted,
 )
 from hashelld.remote import words
-from hashelld.remote.links import LinkDown, LinkUp, PassAnswer, RemoteClose, RemoteSend, WordCame
+from hashelld.remote.links import LinkDown, LinkUp, NameKnown, PassAnswer, RemoteClose, RemoteSend, WordCame
 
 if TYPE_CHECKING:
     from hashelld.settings import Settings
@@ -145,6 +145,7 @@ class RemoteSide:
         effects += [
             Log("info", f"{word.host} of the cluster {word.cluster} is connected"),
             RemoteSend(link, words.Accepted(words.PROTOCOL, self._node, fresh, __version__)),
+            NameKnown(self._node),
             Tell(self._attached(publish=True)),
         ]
         return [*effects, *self._say(words.Leave(self._leaving))] if self._leaving else effects

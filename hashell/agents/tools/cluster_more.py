@@ -1,6 +1,6 @@
 """More of Pacemaker's tools for agents: those that look at members, resources and fencing. See cluster_tool.py.
 
-    cluster_more.py crm_node|crm_resource|crm_failcount|stonith_admin|cibadmin OPTIONS
+    cluster_more.py crm_node|crm_resource|crm_failcount|crm_ticket|stonith_admin|cibadmin OPTIONS
 """
 
 from __future__ import annotations
@@ -239,7 +239,106 @@ def by_xpath(xml: bytes, path: str) -> int:
     return OK
 
 
+#: What a word does to a ticket; whether Pacemaker wants --force for it, as it may start a service twice.
+TICKET_WORDS = {
+    "g": ("granted", "true", True), "r": ("granted", "false", True), "s": ("standby", "true", False),
+    "a": ("standby", "false", False),
+}
+UNSAFE = 107
+
+
+def crm_ticket(words: list[str]) -> int:
+    """Booth and scripts of sites grant, revoke, hold and ask for tickets by it."""
+    found = options(
+        words, {"info": "l", "details": "L", "raw": "w", "query-xml": "q", "constraints": "c", "grant": "g",
+                "revoke": "r", "standby": "s", "activate": "a", "cleanup": "C", "force": "f", "quiet": "Q",
+                "verbose": "V"},
+        {"ticket": "t", "get-attr": "G", "set-attr": "S", "delete-attr": "D", "attr-value": "v", "default": "d"},
+    )
+    daemon = Daemon()
+    cib = daemon.cib()
+    name = found.get("t", "")
+    states = [one for one in cib.iterfind("status/tickets/ticket_state") if name in ("", one.get("id"))]
+    state = states[0] if name and states else None
+    writes = any(letter in found for letter in "grsaSDC")
+    if not name and (writes or "G" in found):
+        raise Trouble("Must supply ticket ID with -t", USAGE)
+    if writes:
+        return turn_ticket(daemon, name, state, found)
+    if name and state is None and "d" not in found:
+        raise Trouble(f"No such ticket '{name}'", NO_SUCH)
+    if "G" in found:
+        value = None if state is None else state.get(found["G"])
+        if value is None and "d" not in found:
+            raise Trouble(f"Ticket '{name}' has no attribute '{found['G']}'", NO_SUCH)
+        print(value if value is not None else found["d"])
+    elif "c" in found:
+        for one in cib.iterfind("configuration/constraints/rsc_ticket"):
+            if name in ("", one.get("ticket")):
+                print(xml_of(one))
+    else:
+        for one in states:
+            granted = "granted" if one.get("granted") == "true" else "revoked"
+            held = " [standby]" if one.get("standby") == "true" else ""
+            if "q" in found:
+                print(xml_of(one))
+            else:
+                print(one.get("id") if "w" in found else f"{one.get('id')}\t{granted}{held}")
+    return OK
+
+
+def turn_ticket(daemon: Daemon, name: str, state: Element | None, found: dict[str, str]) -> int:
+    """Grant, revoke, hold, activate or forget a ticket, or change one attribute of it."""
+    import time
+
+    values: dict[str, str] = {}
+    for letter, (attribute, value, unsafe) in TICKET_WORDS.items():
+        if letter in found:
+            values[attribute] = value
+            changes = (state.get(attribute, "false") if state is not None else "false") != value
+            if unsafe and changes and "f" not in found:
+                raise Trouble(
+                    f"without knowing that no other site has it, {name} is not changed by hand: give --force", UNSAFE
+                )
+    if "S" in found:
+        if "v" not in found:
+            raise Trouble(f"Must supply value with -v for -S {found['S']}", USAGE)
+        values[found["S"]] = found["v"]
+    command = f"crm_ticket -t {name}"
+    place = f"/cib/status/tickets/ticket_state[@id='{name.replace(chr(39), '')}']"
+    if "C" in found or "D" in found:
+        if state is None:
+            raise Trouble(f"No such ticket '{name}'", NO_SUCH)
+        if state.get("granted") == "true" and "f" not in found:
+            raise Trouble(f"{name} is granted here: revoke it first, or give --force", UNSAFE)
+        if "C" in found:
+            daemon.change("delete", "", place, command)
+            return OK
+        kept = {key: value for key, value in state.attrib.items() if key != found["D"]}
+        daemon.changes((("delete", "", place), ("modify", tickets_xml(kept), "status")), command)
+        return OK
+    if values.get("granted") == "true":
+        values["last-granted"] = str(int(time.time()))
+    if state is None:
+        values = {"granted": "false", "standby": "false", **values}
+    daemon.change("modify", tickets_xml({"id": name, **values}), "status", command)
+    return OK
+
+
+def tickets_xml(values: dict[str, str]) -> str:
+    words = "".join(f' {quoted(key)}="{quoted(value)}"' for key, value in values.items())
+    return f"<tickets><ticket_state{words}/></tickets>"
+
+
+def xml_of(element: Element) -> str:
+    from xml.etree import ElementTree
+
+    element.tail = None
+    return ElementTree.tostring(element, encoding="unicode")
+
+
 TOOLS = {
+    "crm_ticket": crm_ticket,
     "crm_node": crm_node, "crm_resource": crm_resource, "crm_failcount": crm_failcount,
     "stonith_admin": stonith_admin, "cibadmin": cibadmin,
 }

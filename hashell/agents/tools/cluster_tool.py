@@ -160,8 +160,13 @@ class Daemon:
         return [(one[0], one[1]) for one in self.ask("GetAttribute", name=name, node=node, kind=kind).get("values", ())]
 
     def change(self, kind: str, xml: str = "", path: str = "", command: str = "") -> None:
-        change = {"kind": kind, "xml": xml.encode(), "path": path}
-        self.ask("ApplyChanges", changes=[change], command=command)
+        self.changes(((kind, xml, path),), command)
+
+    def changes(self, all_: tuple[tuple[str, str, str], ...], command: str = "") -> None:
+        """Several at once: (kind, XML, path) each."""
+        self.ask("ApplyChanges", changes=[
+            {"kind": kind, "xml": xml.encode(), "path": path} for kind, xml, path in all_
+        ], command=command)
 
 
 # --- options ---------------------------------------------------------------------------------------

@@ -60,7 +60,16 @@ from hashelld.executor.core import Executor
 from hashelld.fencer.core import Fencer
 from hashelld.node import HEARD_BY
 from hashelld.remote.core import Remotes
-from hashelld.remote.links import DialFailed, DialRemote, LinkDown, LinkUp, RemoteClose, RemoteSend, WordCame
+from hashelld.remote.links import (
+    DialFailed,
+    DialRemote,
+    LinkDown,
+    LinkUp,
+    NameKnown,
+    RemoteClose,
+    RemoteSend,
+    WordCame,
+)
 from hashelld.remote.side import RemoteSide
 from hashelld.remote_node import HEARD_BY as HEARD_BY_REMOTE
 from hashelld.settings import Settings
@@ -225,7 +234,7 @@ class Cluster:
                 self._cut(link, node.name)
             case Exit():
                 self.kill(node.name)
-            case ReadyScheduler():
+            case ReadyScheduler() | NameKnown():
                 pass
             case AskScheduler():
                 self._later(20, node.name, component, self.scheduler(self, effect))
