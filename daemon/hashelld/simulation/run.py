@@ -35,6 +35,7 @@ class Totals:
     services: int = 0
     fenced: int = 0
     slowest_rest_ms: float = 0.0
+    slowest_seed: int = 0
 
     def add(self, outcome: Outcome) -> None:
         self.lives += 1
@@ -43,7 +44,8 @@ class Totals:
         self.views += outcome.views
         self.services += outcome.services
         self.fenced += outcome.fenced
-        self.slowest_rest_ms = max(self.slowest_rest_ms, outcome.rest_ms)
+        if outcome.rest_ms > self.slowest_rest_ms:
+            self.slowest_rest_ms, self.slowest_seed = outcome.rest_ms, outcome.seed
 
     def is_due(self) -> bool:
         """Whether it is time to show how far we are."""
@@ -59,7 +61,7 @@ class Totals:
             f"{self.lives} lives in {took_s:.0f} s, {self.lives / max(took_s, 0.001) * 60:.0f} a minute:"
             f" {self.events} events, {self.views} views, {self.acknowledged} writes acknowledged,"
             f" {self.services} starts of services, {self.fenced} fencings;"
-            f" slowest rest after {self.slowest_rest_ms / 1000:.1f} s"
+            f" slowest rest after {self.slowest_rest_ms / 1000:.1f} s (seed {self.slowest_seed})"
         )
 
 
@@ -76,7 +78,7 @@ def _one(task: Task) -> Outcome:
         gc.freeze()
         gc.disable()
     outcome = live(*task)
-    if task[0] % 32 == 0:
+    if task[0] % 16 == 0:
         gc.collect()
     return outcome
 

@@ -142,7 +142,9 @@ def main(seeds: int) -> int:
         finally:
             for where, name, old in reversed(planted):
                 setattr(where, name, old)
-        told = f"found after {count} seeds: {error[:160]}" if count else "NOT FOUND"
+        lines = error.strip().splitlines() or [""]
+        first, last = lines[0], lines[-1].strip() if len(lines) > 1 else ""
+        told = f"found after {count} seeds: {first} {last}".rstrip() if count else "NOT FOUND"
         print(f"{mistake.__name__}: {told}", flush=True)
         missed += not count
     return 1 if missed else 0
