@@ -63,6 +63,8 @@ def main(argv: list[str], open_monitor: Callable[[Options], int] | None = None) 
     session = Session(options, open_monitor=open_monitor)
     if sys.stdin.isatty() and sys.stderr.isatty():
         session.ask = _ask
+    if sys.stderr.isatty():
+        session.live = _live
     try:
         if script is not None:
             return run_script(session, script)
@@ -175,6 +177,14 @@ def _ask(question: str) -> bool:
     sys.stderr.write(f"{question} [y/n] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _live(text: str) -> None:
+    """Over the line before, cut to the width of the terminal, or it could not be taken away."""
+    import shutil
+
+    sys.stderr.write("\r\x1b[K" + text[: shutil.get_terminal_size().columns - 1])
+    sys.stderr.flush()
 
 
 def _tell(error: HashellError, options: Options) -> int:

@@ -14,11 +14,12 @@ import msgspec
 
 from hashell.errors import BadUsage, HashellError, Refused
 from hashell.shell.grammar.match import find
-from hashell.shell.grammar.words import Command, Danger, Level, LevelName
+from hashell.shell.grammar.words import WAIT, Command, Danger, Level, LevelName
 
 if TYPE_CHECKING:
     from hashell.client.api import ClusterClient
     from hashell.commands.env import Env
+    from hashell.shell.progress import Progress
     from hashell.shell.settings import Settings
 
 
@@ -62,6 +63,8 @@ class Session(msgspec.Struct, eq=False):
     choose: Callable[[str, tuple[str, ...]], str] | None = None
     #: Told when a wait begins and ends.
     on_wait: Callable[[bool], None] = msgspec.field(default=lambda begins: None)
+    #: Shows a line that the next one replaces, an empty one takes it away; None where nobody watches.
+    live: Callable[[str], None] | None = None
     #: Opens the full-screen monitor; its exit code.
     open_monitor: Callable[[Options], int] | None = None
     interactive: bool = False
@@ -167,14 +170,37 @@ class Session(msgspec.Struct, eq=False):
         if self.staged:
             self.err("INFO: edits are staged: this one is committed with them")
             return
+        waits = self.options.wait and self.client.kind != "file"
+        progress = self.progress(env) if waits else None
         env.commit(message)
-        self.wait_if_asked()
+        if progress is not None:
+            self.follow(progress)
 
     def wait_if_asked(self) -> None:
         """With -w: until the cluster has nothing to do."""
         if self.options.wait and self.client.kind != "file":
-            with self.waiting():
-                self.client.wait_idle(self.options.wait_s)
+            self.follow()
+
+    def progress(self, env: Env) -> Progress:
+        """To be made before an environment is committed: what the cluster will do then, to be followed."""
+        from hashell.shell.progress import Progress, planned
+
+        return Progress(env.base, planned(env))
+
+    def follow(self, progress: Progress | None = None) -> None:
+        """Wait until the cluster has nothing to do, telling meanwhile what it does. Raises TimedOut."""
+        from hashell.shell.progress import Progress, Step, follow
+
+        if progress is None:
+            progress = Progress(self.client.cib())
+
+        def fresh(step: Step) -> None:
+            if step.failed:
+                self.err(f"WARNING: {step.task} of {step.resource} on {step.node} failed with code {step.code}")
+
+        with self.waiting():
+            took_s = follow(self.client, progress, self.options.wait_s, live=self.live, fresh=fresh)
+        self.err(f"INFO: {progress.summary(took_s)}")
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -277,7 +303,14 @@ class Session(msgspec.Struct, eq=False):
             from hashell.shell.grammar.pattern import check
 
             check(command, words)
-        code = command.handler()(self, words) or 0
+        before = self.options.wait
+        if not command.free and "--wait" in words and command.usage.endswith(WAIT):
+            words = [word for word in words if word != "--wait"]
+            self.options.wait = True
+        try:
+            code = command.handler()(self, words) or 0
+        finally:
+            self.options.wait = before
         if self.staged and command.danger is not Danger.READS:
             self.staged_lines.append(self.line)
         return code

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashell.shell.grammar.words import Command, Danger, Level
+from hashell.shell.grammar.words import WAIT, Command, Danger, Level
 
 _HERE = "hashell.shell.crm.configure"
 _PARAMS = "params {PARAM=VALUE}"
@@ -161,7 +161,7 @@ LEVEL = Level(
         ),
         Command(
             "commit",
-            "{(force|replace)}",
+            "{(force|replace)}" + WAIT,
             "Send the staged edits to the cluster.",
             f"{_HERE}_stage:commit",
             danger=Danger.INTERRUPTS,

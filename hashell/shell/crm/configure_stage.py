@@ -56,9 +56,12 @@ def commit_staged(session: Session, *, force: bool = False) -> None:
     for problem in check_changes(env):
         env.report(problem)
     env.settle()
+    waits = session.options.wait and session.client.kind != "file"
+    progress = session.progress(env) if waits else None
     env.commit()
     session.drop_staged()
-    session.wait_if_asked()
+    if progress is not None:
+        session.follow(progress)
 
 
 def commit(session: Session, words: list[str]) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hashell.commands.binding import attributes, owner, select
 from hashell.errors import BadUsage, Refused
-from hashell.shell.grammar.words import Command, Danger, Level
+from hashell.shell.grammar.words import WAIT, Command, Danger, Level
 
 if TYPE_CHECKING:
     from hashell.shell.session import Session
@@ -16,7 +16,8 @@ _ATTRIBUTE = "NODE (set ATTRIBUTE TEXT|delete ATTRIBUTE|show ATTRIBUTE)"
 
 
 def _command(name: str, usage: str, help: str, danger: Danger = Danger.READS, aliases: tuple[str, ...] = ()) -> Command:
-    return Command(name, usage, help, f"{_HERE}:{name.replace('-', '_')}", aliases=aliases, danger=danger)
+    waits = WAIT if danger is not Danger.READS else ""
+    return Command(name, usage + waits, help, f"{_HERE}:{name.replace('-', '_')}", aliases=aliases, danger=danger)
 
 
 LEVEL = Level(

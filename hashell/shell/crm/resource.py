@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hashell.commands.binding import select
 from hashell.errors import BadUsage, NotFound
-from hashell.shell.grammar.words import Command, Danger, Level
+from hashell.shell.grammar.words import WAIT, Command, Danger, Level
 
 if TYPE_CHECKING:
     from hashell.shell.session import Session
@@ -19,7 +19,8 @@ _ATTRIBUTE = "(set {name} TEXT|delete {name}|show {name})"
 def _command(
     name: str, usage: str, help: str, danger: Danger = Danger.READS, aliases: tuple[str, ...] = (), example: str = ""
 ) -> Command:
-    return Command(name, usage, help, f"{_HERE}:{name}", aliases=aliases, danger=danger, example=example)
+    waits = WAIT if danger is not Danger.READS else ""
+    return Command(name, usage + waits, help, f"{_HERE}:{name}", aliases=aliases, danger=danger, example=example)
 
 
 LEVEL = Level(
@@ -131,13 +132,18 @@ def restart(session: Session, words: list[str]) -> int:
     env = session.env()
     resources.stop(env, words)
     session.err(f"INFO: ordering {', '.join(words)} to stop")
+    watched = session.client.kind != "file"
+    progress = session.progress(env) if watched else None
     env.commit()
-    if session.client.kind != "file":
-        session.client.wait_idle(session.options.wait_s)
+    if progress is not None:
+        session.follow(progress)
     env = session.env()
     session.err(f"INFO: ordering {', '.join(words)} to start")
     resources.start(env, words)
+    progress = session.progress(env) if watched else None
     session.finish(env)
+    if progress is not None and not session.options.wait:
+        session.follow(progress)
     return 0
 
 

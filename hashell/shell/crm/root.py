@@ -29,7 +29,7 @@ ROOT = Level(
         Command("events", "[COUNT]", "The last events of this cluster.", "hashell.shell.crm.history:events"),
         Command("monitor", "", "The full-screen monitor; back here when it ends.", f"{_HERE}:monitor"),
     ),
-    levels=("cib", "cluster", "configure", "history", "maintenance", "node", "options", "quorum", "ra",
+    levels=("cib", "cluster", "configure", "corosync", "history", "maintenance", "node", "options", "quorum", "ra",
             "resource", "site"),
 )
 
@@ -40,6 +40,7 @@ LEVELS = {
         LevelName("cib", "Shadow copies of the configuration: work on one, compare, commit."),
         LevelName("cluster", "The cluster as a whole: its nodes, health, starting and stopping."),
         LevelName("configure", "The cluster's configuration. Edits are staged; commit sends them.", ("cfg",)),
+        LevelName("corosync", "corosync.conf and corosync itself, for clusters that run on it."),
         LevelName("history", "What happened: events, versions of the configuration."),
         LevelName("maintenance", "Maintenance mode."),
         LevelName("node", "Nodes: standby, maintenance, attributes, fencing."),

@@ -36,6 +36,37 @@ REST_MAX_S = 5.0
 #: Entries of a folder that are looked at for a file name.
 FILES_MAX = 1000
 _BOOLEANS = ("true", "false")
+#: What people set in corosync.conf. Source: corosync.conf(5), votequorum(5).
+COROSYNC_PATHS = {
+    "totem.cluster_name": "what the cluster is called",
+    "totem.token": "milliseconds without a token until a node counts as lost",
+    "totem.token_coefficient": "milliseconds that each node beyond two adds to it",
+    "totem.consensus": "milliseconds to agree on a new membership; at least 1.2 tokens",
+    "totem.join": "milliseconds to wait for join messages",
+    "totem.transport": "knet, udpu or udp",
+    "totem.link_mode": "passive, active or rr: how several links are used",
+    "totem.crypto_cipher": "none, aes128, aes192 or aes256",
+    "totem.crypto_hash": "none, md5, sha1, sha256, sha384 or sha512",
+    "totem.ip_version": "ipv4, ipv6, ipv4-6 or ipv6-4",
+    "totem.interface.knet_link_priority": "the higher one is used, with link_mode passive",
+    "nodelist.node.name": "a node's name",
+    "nodelist.node.nodeid": "a node's number",
+    "nodelist.node.ring0_addr": "a node's address on the first link",
+    "nodelist.node.ring1_addr": "a node's address on the second link",
+    "nodelist.node.quorum_votes": "a node's votes",
+    "quorum.provider": "corosync_votequorum",
+    "quorum.expected_votes": "votes of the whole cluster",
+    "quorum.two_node": "1: each of two nodes may go on alone; fencing decides",
+    "quorum.wait_for_all": "1: first quorum only when all have been seen",
+    "quorum.auto_tie_breaker": "1: of two halves the one with the lowest node goes on",
+    "quorum.last_man_standing": "1: expected votes follow the nodes that leave",
+    "quorum.device.model": "net: a quorum device",
+    "quorum.device.net.host": "where qnetd runs",
+    "quorum.device.net.algorithm": "ffsplit or lms",
+    "logging.to_logfile": "yes or no",
+    "logging.logfile": "the file",
+    "logging.debug": "on or off",
+}
 _AGENT_NAMES = ("AGENT", "FENCEAGENT")
 _CONTAINER_KINDS = frozenset({"group", "clone", "master", "bundle"})
 
@@ -682,6 +713,7 @@ _VALUES: dict[str, Maker] = {
     "COUNT": _constant(("0", ""), ("INFINITY", "")),
     "FILE": _files,
     "PATH": _files,
+    "COROSYNCPATH": lambda sources, line, word: _table(COROSYNC_PATHS.items()),
     "SHADOW": lambda sources, line, word: _table((name, "shadow CIB") for name in sources.shadows),
     "VERSION": lambda sources, line, word: _table(sources.versions.items()),
     "TOPIC": _topics,

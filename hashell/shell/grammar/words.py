@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 Handler = Callable[["Session", list[str]], int | None]
 
 
+#: The end of the usage of commands that can wait until the cluster has done what they made it do.
+WAIT = " [--wait]"
+
+
 class Danger(enum.IntEnum):
     """What a command can do at worst. Read-only sessions run READS only."""
 
