@@ -56,10 +56,10 @@ class Outcome:
 
 def live(
     seed: int, nodes: int = 0, *, only: Collection[int] | None = None, life_ms: float = LIFE_MS,
-    whole: bool | None = None, hearts: bool | None = None, keep_log: bool = False,
+    whole: bool | None = None, hearts: bool | None = None, watchdogs: bool | None = None, keep_log: bool = False,
 ) -> Outcome:
     """One life. `only`: numbers of the faults that happen (None: all); `hearts`: whether heartbeats go by datagrams,
-    from processes of their own."""
+    from processes of their own; `watchdogs`: whether nodes are counted on to be reset by theirs."""
     world = World(seed)
     chance = random.Random(f"plan:{seed}")  # noqa: S311 - to be repeated
     count = chance.choice((3, 3, 3, 5, 5, 7))
@@ -72,7 +72,8 @@ def live(
     if hearts is None:
         hearts = chance.random() < HEARTS
     options["stall_limit_ms"] = chance.choice((1_000, 2_000, 5_000))
-    watchdogs = whole and chance.random() < WATCHDOGS
+    drawn = chance.random() < WATCHDOGS
+    watchdogs = whole and (drawn if watchdogs is None else watchdogs)
     options["watchdog_timeout_ms"] = WATCHDOG_MS
     cluster = Cluster(
         world, count, checker.hear, options=options, keep_log=keep_log, whole=whole, hearts=hearts, watchdogs=watchdogs

@@ -116,12 +116,12 @@ MISTAKES = (
 
 
 def found_after(
-    seeds: range, nodes: tuple[int, ...] = (3, 5, 7), *, whole: bool | None = None, life_ms: float = LIFE_MS
+    seeds: range, nodes: tuple[int, ...] = (3, 5, 7), *, whole: bool | None = None, life_ms: float = LIFE_MS,
+    watchdogs: bool | None = None,
 ) -> tuple[int, str]:
-    """How many seeds it took with what is planted now, and what broke; 0 when none did. `whole`, `life_ms`: see `live`.
-    """
+    """How many seeds it took with what is planted now, and what broke; 0 when none did. The rest: see `live`."""
     for count, seed in enumerate(seeds, 1):
-        error = live(seed, nodes[seed % len(nodes)], whole=whole, life_ms=life_ms).error
+        error = live(seed, nodes[seed % len(nodes)], whole=whole, life_ms=life_ms, watchdogs=watchdogs).error
         if error:
             return count, error
     return 0, ""

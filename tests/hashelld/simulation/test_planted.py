@@ -20,7 +20,8 @@ def test_a_planted_mistake_is_found(mistake, monkeypatch):
     mistake(monkeypatch.setattr)
 
     if mistake.__name__.startswith("fencing"):
-        count, error = planted.found_after(range(1, WHOLE + 1), (3,), whole=True)
+        watchdogs = "watchdog" in mistake.__name__ or None
+        count, error = planted.found_after(range(1, WHOLE + 1), (3,), whole=True, watchdogs=watchdogs)
     else:
         count, error = planted.found_after(range(1, BARE + 1), (3,), whole=False, life_ms=10_000)
 
