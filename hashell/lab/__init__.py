@@ -14,7 +14,11 @@ step by step, and the outage that a client saw.
     stage.py       a cluster, a service and a probe together; performs the steps of a story
     demo.py        `hashell demo`
     keygen.py      `hashell keygen`
+    machines.py    N hashelld on machines in namespaces; cable.py: a cable that loses, delays and doubles
+    live.py        `hashell chaos --live`: rounds, audit, table
+    live_faults.py what is done to whom and what must come of it; live_rig.py: to which cluster (live_peer.py: to a
+                   real Pacemaker; live_corosync.py: to ours on a real corosync); live_audit.py: memory, descriptors
 
-To add a story: a file in demos/. To add something that a story can do: a verb in scenario.py and its method in
+To add a live fault: a row in live_faults.py. To add a story: a file in demos/. To add something that a story can do: a verb in scenario.py and its method in
 stage.py.
 """

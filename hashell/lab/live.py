@@ -151,7 +151,8 @@ def _audit(
     problems = [f"two owners: {text}" for text in rig.doubles()[doubles:][:1]]
     problems += rig.new_complaints()
     may_be_lost = {"lost": {victim}, "cold": set(rig.nodes), "rests": set(rig.nodes)}.get(fault.comes, set())
-    problems += [f"{node} was lost without need" for node in rig.losses(wall_s) if node not in may_be_lost]
+    teller = "" if fault.comes == "quiet" else victim
+    problems += [f"{node} was lost without need" for node in rig.losses(wall_s, teller) if node not in may_be_lost]
     try:
         failures = set(rig.failures()) - seen.get("failures", set())
         if fault.comes == "recovers":
@@ -265,7 +266,7 @@ def table(rounds: Sequence[Round]) -> list[Row]:
     return [
         Row(row.fault, row.product, row.rounds, row.bad, row.median_s, row.worst_s, row.mark_s, row.held,
             medians.get((row.fault, PeerRig.product), 0.0) / row.median_s if row.median_s else 0.0)
-        if row.product == HashellRig.product else row
+        if row.product != PeerRig.product else row
         for row in made
     ]
 
@@ -377,7 +378,7 @@ def _run(options: argparse.Namespace, faults: list[Fault], peer_rounds: int) -> 
         timeline=timeline,
     )
     rows = table(rounds)
-    bad = [one for one in rounds if one.problems and one.product == HashellRig.product]
+    bad = [one for one in rounds if one.problems and one.product != PeerRig.product]
     print(show(rows), file=out)
     for text in overall:
         print(f"problem: {text}", file=out)

@@ -239,6 +239,9 @@ class HashellRig:
             self.stage = LiveLoopback(nodes, keep=keep, settings=settings, timeline=timeline)
         self.cluster = self.stage.cluster
         self.probe = self.stage.probe
+        if engine == "corosync":
+            # Its times are corosync's: no mark of ours is meant for it.
+            self.product = "corosync"
         self._logged: dict[str, int] = {}
         try:
             self.stage.build(PATIENCE_S)
@@ -381,13 +384,15 @@ class HashellRig:
             raise NotFound("no coordinator answers")
         return info.view, info.transition
 
-    def losses(self, since_s: float) -> tuple[str, ...]:
-        """Who was lost according to events since then (wall clock), as the members tell it, and who was fenced."""
+    def losses(self, since_s: float, but_by: str = "") -> tuple[str, ...]:
+        """Who was lost according to events since then (wall clock), as all but one node tell it: who is cut off holds
+        the others for lost, and is right."""
         watcher = self.stage.watcher
         events = watcher.events if watcher is not None else []
         return tuple(dict.fromkeys(
             name for event in events
             if event.when_s >= since_s and event.kind == "member" and event.text.endswith("was lost")
+            and event.node != but_by
             for name in event.about if name != event.node
         ))
 
