@@ -176,10 +176,11 @@ def make_engine(settings: Settings, restored: Restored) -> tuple[Component, list
 
 def _highest_view(restored: Restored) -> int:
     """The highest view number that this node has seen: the engine's own note, and what stands in the CIB's lineage."""
-    # A folder without it is new, or was lost: numbers that this name may have given before must not be given again.
+    # A folder without it is new, or was lost. A number that this name gave before may then be given again: the life
+    # that gives it is part of what a view is called, so it is another view.
     noted = restored.values.get("ballot", b"")
     applied = restored.lineage.get("applied") or [0]
-    own = int(noted) if noted.isdigit() else restored.identity.boot
+    own = int(noted) if noted.isdigit() else 0
     return max(own, int(applied[0]), newest_view(restored.journal))
 
 

@@ -95,17 +95,17 @@ class Checker:
         known = (applied.view, applied.proposer) == (view.number, view.proposer)
         self.acknowledged[request] = view.unique and known
         self._acknowledged_in[request] = view.number
-        self._acknowledged_by[request] = view.names
+        self._acknowledged_by[request] = tuple(one.name for one in view.holders)
 
     def _view(self, node: str, view: View) -> None:
         """[A1] A view is the same for all its members."""
         key = (view.number, view.proposer)
         first = self.views.setdefault(key, view)
-        if first.names != view.names:
+        if (first.names, first.arbiters) != (view.names, view.arbiters):
             self.fail(f"view {key} is {view.names} at {node}, {first.names} elsewhere [A1]")
         if (first.quorate, first.unique, first.votes) != (view.quorate, view.unique, view.votes):
             self.fail(f"{node} counts other votes in view {key} than others do [A1]")
-        if node not in view.names:
+        if all(node != one.name for one in view.holders):
             self.fail(f"{node} is told of view {key} without it [A1]")
         if view.unique and 2 * view.votes <= view.expected_votes:
             self.fail(f"view {key} with {view.votes} of {view.expected_votes} votes is called unique [A1]")
@@ -209,7 +209,7 @@ class Checker:
         if len(set(views.values())) != 1:
             return f"no one view: {views}"
         view = next(iter(managers.values())).view
-        if view is None or len(view.members) < len(cluster.names):
+        if view is None or len(view.holders) < len(cluster.names):
             return f"not all are in the view: {view and view.names}"
         phases = {name: m.phase for name, m in managers.items() if m.phase != "ready"}
         if phases:
@@ -218,7 +218,7 @@ class Checker:
             return "not all entries are applied everywhere"
         if not cluster.whole:
             return ""
-        states = {name: node.controller.state for name, node in cluster.nodes.items()}
+        states = {name: cluster.nodes[name].controller.state for name in cluster.names if name not in cluster.arbiters}
         idle = [name for name, state in states.items() if state == "S_IDLE"]
         others = {state for name, state in states.items() if name != view.dc}
         if idle != [view.dc] or others - {"S_NOT_DC"}:

@@ -143,10 +143,10 @@ class Node:
             "peers": tuple((name, 1) for name in cluster.names if name != self.name),
             "expect": len(cluster.names), "zeroconf": False, "port": 1,
             # Lives are short: who flaps waits, but not for minutes.
-            "flap_delay_max_ms": 1000, **cluster.options,
+            "flap_delay_max_ms": 1000, "arbiter": self.name in cluster.arbiters, **cluster.options,
         })
         records = disk.records
-        ballot = disk.values.get("ballot", str(disk.boot).encode())
+        ballot = disk.values.get("ballot", b"0")
         applied = disk.lineage.get("applied") or [0]
         highest = max(int(ballot), int(applied[0]), newest_view(records))
         values = {**disk.values, "ballot": str(highest).encode()}
@@ -157,7 +157,7 @@ class Node:
             self.cib_manager,
             Watcher(self.name, cluster.heard),
         ]
-        if cluster.whole:
+        if cluster.whole and not settings.arbiter:
             components += [
                 AttributeManager(settings), Controller(settings), Fencer(settings, _resolve, disk.values),
                 Executor(settings, _resolve), Watchdog(settings),
@@ -354,13 +354,16 @@ class Cluster:
     def __init__(
         self, world: World, count: int, hear: Hear, *, options: dict[str, object] | None = None,
         keep_log: bool = False, whole: bool = False, hearts: bool = False, watchdogs: bool = False,
+        arbiter: bool = False,
     ) -> None:
+        """`arbiter`: the last of them only votes."""
         self.world = world
         self.watchdogs = watchdogs
         self.hearts = hearts
         self.whole = whole
         self.options = options or {}
         self.names = tuple(f"node{number}" for number in range(1, count + 1))
+        self.arbiters = frozenset(self.names[-1:]) if arbiter else frozenset()
         self.hear = hear
         self.decisions = 0
         self.documents = SharedDocuments()

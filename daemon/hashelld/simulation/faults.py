@@ -6,7 +6,7 @@ To add a kind: a row in KINDS and a method of `Doer` with its name.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from hashelld.core.events import CibOperation, ShutdownWanted
@@ -51,9 +51,11 @@ FAULTS_MIN, FAULTS_MAX = 2, 9
 
 
 def plan(
-    chance: random.Random, names: Sequence[str], life_ms: float, resources: Sequence[str], *, whole: bool
+    chance: random.Random, names: Sequence[str], life_ms: float, resources: Sequence[str], *, whole: bool,
+    arbiters: Collection[str] = (),
 ) -> tuple[Fault, ...]:
-    """The faults of a life, in time's order."""
+    """The faults of a life, in time's order. What only a node that runs resources can meet, `arbiters` do not."""
+    others = [name for name in names if name not in arbiters]
     kinds = [kind for kind, (_, _, only_whole) in KINDS.items() if whole or not only_whole]
     weights = [KINDS[kind][0] for kind in kinds]
     found = []
@@ -61,6 +63,8 @@ def plan(
         (kind,) = chance.choices(kinds, weights)
         count = KINDS[kind][1]
         nodes = tuple(chance.sample(list(names), count or chance.randint(1, len(names) - 1)))
+        if KINDS[kind][2]:
+            nodes = tuple(others[number % len(others)] if name in arbiters else name for name in nodes)
         lasts_ms = chance.choice((5.0, 80.0, 400.0, 1_300.0, 2_500.0, 4_000.0)) * chance.uniform(0.7, 1.3)
         how = _how(chance, kind, resources, whole=whole)
         found.append((chance.uniform(0, life_ms), number, kind, nodes, lasts_ms, how))
@@ -355,6 +359,9 @@ class Doer:
 
     def _leave(self, fault: Fault) -> None:
         (node,) = self._nodes(fault)
+        if self._cluster.arbiters:
+            # When the other node dies meanwhile, only the arbiter hears the goodbye, and it writes nothing down.
+            self.suspects.update(fault.nodes)
         if node.up:
             node.feed("", ShutdownWanted("a person asked for it"))
         self._later(fault, lambda: self._start(node))

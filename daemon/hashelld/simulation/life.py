@@ -32,6 +32,8 @@ HEARTS = 0.75
 #: Share of whole lives whose nodes have watchdogs that the others count on, half of them with no device besides; and
 #: milliseconds without food after which one resets its node.
 WATCHDOGS, WATCHDOG_MS = 0.25, 1_000
+#: Share of lives of three in which two are nodes and the third is an arbiter.
+ARBITERS = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,12 @@ class Outcome:
 
 def live(
     seed: int, nodes: int = 0, *, only: Collection[int] | None = None, life_ms: float = LIFE_MS,
-    whole: bool | None = None, hearts: bool | None = None, watchdogs: bool | None = None, keep_log: bool = False,
+    whole: bool | None = None, hearts: bool | None = None, watchdogs: bool | None = None,
+    arbiter: bool | None = None, keep_log: bool = False,
 ) -> Outcome:
     """One life. `only`: numbers of the faults that happen (None: all); `hearts`: whether heartbeats go by datagrams,
-    from processes of their own; `watchdogs`: whether nodes are counted on to be reset by theirs."""
+    from processes of their own; `watchdogs`: whether nodes are counted on to be reset by theirs; `arbiter`: whether the
+    last node only votes."""
     world = World(seed)
     chance = random.Random(f"plan:{seed}")  # noqa: S311 - to be repeated
     count = chance.choice((3, 3, 3, 5, 5, 7))
@@ -71,24 +75,30 @@ def live(
     options: dict[str, object] = {"heartbeat_ms": {3: 150, 5: 200}.get(count, 100 if count < 5 else 300)}
     if hearts is None:
         hearts = chance.random() < HEARTS
+    if arbiter is None:
+        arbiter = count == 3 and random.Random(f"arbiter:{seed}").random() < ARBITERS  # noqa: S311 - to be repeated
     options["stall_limit_ms"] = chance.choice((1_000, 2_000, 5_000))
     drawn = chance.random() < WATCHDOGS
     watchdogs = whole and (drawn if watchdogs is None else watchdogs)
     options["watchdog_timeout_ms"] = WATCHDOG_MS
     cluster = Cluster(
-        world, count, checker.hear, options=options, keep_log=keep_log, whole=whole, hearts=hearts, watchdogs=watchdogs
+        world, count, checker.hear, options=options, keep_log=keep_log, whole=whole, hearts=hearts, watchdogs=watchdogs,
+        arbiter=arbiter,
     )
     checker.watch(cluster)
     checker.resources = resources
+    voters = tuple(name for name in cluster.names if name not in cluster.arbiters)
     policy = chance.choice(("stop", "stop", "stop", "freeze", "demote", "suicide"))
     devices = not watchdogs or chance.random() < 0.5
     cib = configuration(
-        cluster.names, resources, policy, devices=devices, watchdog_ms=3 * WATCHDOG_MS if watchdogs else 0
+        voters, resources, policy, devices=devices, watchdog_ms=3 * WATCHDOG_MS if watchdogs else 0
     ) if whole else EMPTY
     for node in cluster.nodes.values():
         node.disk.cib = cib
         node.rate = chance.uniform(0.97, 1.03) if chance.random() < 0.3 else 1.0
-    planned = faults.plan(chance, cluster.names, life_ms, resources or ("none",), whole=whole)
+    planned = faults.plan(
+        chance, cluster.names, life_ms, resources or ("none",), whole=whole, arbiters=cluster.arbiters
+    )
     doer = faults.Doer(cluster)
     checker.suspects, checker.wiped = doer.suspects, doer.wiped
     error, rest_ms = "", 0.0

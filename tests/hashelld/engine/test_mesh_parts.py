@@ -238,3 +238,59 @@ class TestArbiter:
 
         assert view_of(install, before, ()).lost == ()
         assert [line.text for line in arbiter_lines(install, before, ())] == ["the arbiter c was lost"]
+
+
+class TestOneMajority:
+    """However a new roster reaches only some members, no majority by the old one stands beside one by the new."""
+
+    def install(self, old, present, fresh=(), expect=0):
+        entries = tuple(RosterEntry(number, name, f"u-{name}", votes) for number, (name, votes) in enumerate(old, 1))
+        known = Roster(ViewId(5, "a", 1), entries)
+        members = Membership(present[0], 1, 10, known)
+        propose = members.propose(dict.fromkeys(present, 1))
+        for name in present:
+            members.promise_came(name, Promise(
+                propose.ballot, Owed(ViewId(), 0, ()), 0, False, expect, 1, known, fresh=name in fresh,
+            ))
+        made = members.install({name: (f"u-{name}", "") for name in present}, Options())
+        return {entry.name: entry.votes for entry in made.roster.entries}, made
+
+    def test_of_two_that_have_caught_up_with_three_one_votes_now_and_one_in_the_next_view(self):
+        votes, made = self.install([("a", 1), ("b", 1), ("c", 1), ("d", 0), ("e", 0)], "abcde")
+
+        assert votes == {"a": 1, "b": 1, "c": 1, "d": 1, "e": 0}
+        assert made.unique and made.votes == 4
+
+    def test_where_all_were_expected_from_the_beginning_they_may_come_together(self):
+        votes, _ = self.install([("a", 1), ("b", 1), ("c", 1), ("d", 0), ("e", 0)], "abcde", expect=5)
+
+        assert set(votes.values()) == {1}
+
+    def test_none_is_given_a_vote_where_the_old_majority_is_not(self):
+        votes, made = self.install([("a", 1), ("b", 1), ("c", 1), ("d", 0)], "ad")
+
+        assert votes["d"] == 0 and not made.unique
+
+    def test_who_has_lost_its_folder_loses_its_vote_at_once(self):
+        votes, made = self.install([("a", 1), ("b", 1), ("c", 1)], "abc", fresh="c")
+
+        assert votes == {"a": 1, "b": 1, "c": 0} and made.unique
+
+    @given(
+        st.lists(st.integers(0, 2), min_size=1, max_size=6), st.integers(0, 6), st.integers(0, 7),
+        st.sets(st.sampled_from("abcdefghijkl"), max_size=12), st.data(),
+    )
+    def test_two_majorities_always_share_somebody(self, old, new, expect, away, data):
+        names = "abcdefghijkl"[: len(old) + new]
+        known = list(zip(names, old, strict=False))
+        present = "".join(name for name in names if name not in away) or names[0]
+        before = dict(known)
+        after, made = self.install(known, present, expect=expect)
+        ours = {name for name in names if data.draw(st.booleans())}
+        theirs = set(names) - ours
+        needed_old = max(sum(before.values()), expect) // 2 + 1
+        needed_new = max(sum(after.values()), expect) // 2 + 1
+        by_old = sum(before.get(name, 0) for name in ours) >= needed_old
+        by_new = sum(after.get(name, 0) for name in theirs) >= needed_new
+        if made.unique:
+            assert not (by_old and by_new)

@@ -30,6 +30,11 @@ def test_seeds_that_once_showed_a_mistake_keep_every_promise_now(seed, nodes, wh
     assert outcome.acknowledged > 0
 
 
+@pytest.mark.parametrize(("seed", "whole"), [(3, True), (8, False), (173, True)])
+def test_two_nodes_and_an_arbiter_keep_every_promise(seed, whole):
+    assert live(seed, 3, whole=whole, arbiter=True).error == ""
+
+
 def test_the_same_seed_gives_the_same_life_also_with_services_and_fencing():
     one, again = (live(5, 3, life_ms=2_000, whole=True, keep_log=True) for _ in range(2))
 

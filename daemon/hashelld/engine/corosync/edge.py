@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from ctypes import byref, c_int, c_uint, c_uint32, c_uint64
 from dataclasses import dataclass, field
 
-from hashelld.core.driver import Feed, Perform
+from hashelld.core.driver import Feed, Perform, as_main_thread
 from hashelld.core.effects import Effect
 from hashelld.engine.corosync import library
 from hashelld.engine.corosync.library import Libraries, NoCorosync, check
@@ -256,6 +256,7 @@ class CorosyncEdge:
 
     def _work(self) -> None:
         """The thread: connect, send until it breaks, again."""
+        as_main_thread()
         pause_s = RETRY_S[0]
         while not self._closing.is_set() and not self._leaving:
             connection = Connection()

@@ -121,11 +121,13 @@ class Membership:
         votes = {
             name: promise.votes if begins or not promise.fresh else 0 for name, promise in promises.items()
         }
-        merged = roster.with_members(
-            roster.merge(promise.roster for promise in promises.values()),
-            {name: (lives[name][0], votes[name]) for name in promises},
-            ballot,
-        )
+        known = roster.merge(promise.roster for promise in promises.values())
+        # Once votes were taken from the absent, the settings' number of them is of the past.
+        lowered = options.last_man_standing and any(not entry.votes for entry in known.entries)
+        expect = 0 if lowered else max(options.expected_votes, *(p.expect for p in promises.values()))
+        if not begins:
+            votes = _one_majority(known, votes, expect)
+        merged = roster.with_members(known, {name: (lives[name][0], votes[name]) for name in promises}, ballot)
         ids = {entry.name: entry.id for entry in merged.entries}
         stayed = _core(promises)
         seats = [
@@ -140,18 +142,12 @@ class Membership:
         # comes last: it gives places only where nobody else is left, and then there is nothing to order.
         seats.sort(key=lambda seat: (seat.arbiter, seat.since, seat.id))
         all_votes = {entry.name: entry.votes for entry in merged.entries}
-        # Once votes were taken from the absent, the settings' number of them is of the past.
-        away_before = any(not entry.votes and entry.name not in promises for entry in merged.entries)
-        expect = 0 if options.last_man_standing and away_before else max(
-            options.expected_votes, *(p.expect for p in promises.values())
-        )
-        wanted = replace(
-            options, expected_votes=expect,
-        )
+        wanted = replace(options, expected_votes=expect)
         all_seen = any(promise.all_seen for promise in promises.values())
         tie_breaker = tie_breaker_of(wanted, ids, self.names)
         quorum = quorum_of(votes, all_votes, wanted, all_seen=all_seen, tie_breaker=tie_breaker)
         away = stripped(quorum, votes, all_votes, wanted, window_over=window_over, left=left)
+        away = _so_many(away, all_votes, expect)
         if away:
             merged = roster.without_votes(merged, away, ballot)
             all_votes = {entry.name: entry.votes for entry in merged.entries}
@@ -231,3 +227,40 @@ def _core(promises: Mapping[str, Promise]) -> frozenset[str]:
         views, key=lambda view: (promises[views[view][0]].unique, len(views[view]), view)
     )
     return frozenset(views[best])
+
+
+def _one_majority(known: Roster, votes: Mapping[str, int], expect: int) -> dict[str, int]:
+    """The votes of the members in a view that changes the roster `known`: as many of those that are new as leave no
+    majority by the old roster beside one by the new, should this view reach only some of its members. The others get
+    theirs in later views. None are given where there is no majority by the old roster.
+
+    Two majorities that share nobody need together as many votes as there are; with fewer there are none.
+    """
+    old = {entry.name: entry.votes for entry in known.entries}
+    if not old:
+        return dict(votes)
+    given = {name: min(count, old.get(name, 0)) for name, count in votes.items()}
+    needed = max(sum(old.values()), expect) // 2 + 1
+    if sum(given.values()) < needed:
+        return given
+    total = sum(count for name, count in old.items() if name not in votes) + sum(given.values())
+    # Who has fewer votes than before may still be counted by the old roster with all of them.
+    there = sum(old.values())
+    for name in sorted(votes):
+        while given[name] < votes[name] and needed + max(total + 1, expect) // 2 + 1 > there + 1:
+            given[name] += 1
+            total += 1
+            there += 1
+    return given
+
+
+def _so_many(away: AbstractSet[str], votes: Mapping[str, int], expect: int) -> frozenset[str]:
+    """Of those that are to lose their votes, as many as may in one view, for the same reason; the others later."""
+    total = left = sum(votes.values())
+    needed, found = max(total, expect) // 2 + 1, set()
+    for name in sorted(away):
+        if needed + (left - votes[name]) // 2 + 1 <= total:
+            break
+        left -= votes[name]
+        found.add(name)
+    return frozenset(found)

@@ -252,10 +252,11 @@ class Viewing(Linking):
 
     def _caught_up(self, name: str, now_ms: int, out: list[Effect]) -> None:
         """A member has what the others have. When that is this node, and for the first time, it votes from now on."""
-        if name != self._me.name or not self._fresh:
+        if name != self._me.name:
             return
-        self._fresh = False
-        out.append(StoreValue("caught-up", "caught-up", self._me.uuid.encode()))
+        if self._fresh:
+            self._fresh = False
+            out.append(StoreValue("caught-up", "caught-up", self._me.uuid.encode()))
         entry = next((one for one in self._members.roster.entries if one.name == name), None)
         if entry is not None and entry.votes != self._settings.votes:
             # The same members, other votes: that is another view.
