@@ -18,6 +18,34 @@ if TYPE_CHECKING:
 LOOK_S = 0.5
 
 
+def link_lines(info: Info, now_s: float) -> Iterator[str]:
+    """How the node that was asked reaches each other one: since when, how far away, what is heard from where."""
+    if not info.links:
+        yield f"{info.node} knows of no links" + (": corosync-cfgtool -s does" if info.engine == "corosync" else "")
+    width = max((len(one.peer) for one in info.links), default=0)
+    for one in info.links:
+        if not one.up:
+            yield f"{info.node} - {one.peer:{width}}  DOWN" + (f"  last at {one.address}" if one.address else "")
+            continue
+        words = [f"up {duration(now_s - one.since_s)}", f"at {one.address}"]
+        if one.heartbeats:
+            words.append(f"round trip {one.round_trip_us / 1000:.2f} ms")
+        else:
+            words.append("no heartbeats: its connection tells whether it lives")
+        words.append(f"lost after {one.detect_ms} ms of silence")
+        yield f"{info.node} - {one.peer:{width}}  " + ", ".join(words)
+        for host, silent_ms in one.heard_ms if len(one.heard_ms) > 1 else ():
+            yield f"    {host}: " + ("never heard" if silent_ms < 0 else f"heard {silent_ms} ms ago")
+
+
+def duration(seconds: float) -> str:
+    """As people say it: 7 s, 3 min, 5 h, 2 d."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(0, int(seconds))} s"
+
+
 class Worry(msgspec.Struct, frozen=True):
     """Something that is not as it should be: `id` is stable, `bad` says whether service is at risk now."""
 

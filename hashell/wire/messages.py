@@ -76,6 +76,20 @@ class MemberInfo(msgspec.Struct, frozen=True):
     arbiter: bool = False  # it votes and holds the CIB, and runs nothing
 
 
+class LinkInfo(msgspec.Struct, frozen=True):
+    """How the node that answers reaches another. `since_s`: 1970, 0 while it is down; `heard_ms`: for each address of
+    the other, how long ago a heartbeat came from there (-1: never)."""
+
+    peer: str
+    address: str = ""
+    up: bool = False
+    since_s: float = 0.0
+    heartbeats: bool = False  # they pass both ways; else frames over the connection tell who lives
+    round_trip_us: int = 0
+    detect_ms: int = 0  # silence after which the other is lost
+    heard_ms: tuple[tuple[str, int], ...] = ()
+
+
 class Info(Message, frozen=True):
     cluster: str
     node: str
@@ -93,6 +107,7 @@ class Info(Message, frozen=True):
     socket_paths: tuple[str, ...] = ()  # of nodes on this machine: where a client moves when this node dies
     quorum_reason: str = ""  # why there is or is no quorum, when that is not plain from the numbers
     quorum_flags: tuple[str, ...] = ()  # as corosync-quorumtool names them: Quorate, 2Node, WaitForAll …
+    links: tuple[LinkInfo, ...] = ()
 
 
 class GetEvents(Message, frozen=True):

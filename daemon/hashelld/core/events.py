@@ -87,6 +87,28 @@ class MembersChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LinkSeen:
+    """This node's way to another. `for_ms`: how long the connection has been up (0: it is not); `heard_ms`: since a
+    heartbeat came, for each address that they are sent to (-1: never); `detect_ms`: silence after which it is lost."""
+
+    peer: str
+    address: str = ""
+    up: bool = False
+    for_ms: int = 0
+    heartbeats: bool = False
+    round_trip_us: int = 0
+    detect_ms: int = 0
+    heard_ms: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LinksSeen(Event):
+    """How this node reaches the others, every few seconds and when it changes; for people."""
+
+    links: tuple[LinkSeen, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MessageOrdered(Event):
     """One message of the one order that all members of a view share; also delivered to its sender."""
 

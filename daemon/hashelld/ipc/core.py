@@ -34,6 +34,8 @@ from hashelld.core.events import (
     Event,
     Happened,
     Leaving,
+    LinkSeen,
+    LinksSeen,
     MembersChanged,
     MessageOrdered,
     ShutdownWanted,
@@ -107,6 +109,8 @@ class Ipc:
         self._cib_bytes: bytes | None = None
         self._view: View | None = None
         self._divergences = 0
+        self._links: tuple[LinkSeen, ...] = ()
+        self._links_s = 0.0
         self._since_s: dict[str, float] = {}
         self._gone: dict[str, messages.MemberInfo] = {}
         self._events: deque[messages.EventInfo] = deque(maxlen=EVENTS_KEPT)
@@ -144,6 +148,8 @@ class Ipc:
                 return [Notify(notice)]
             case Happened():
                 return self._happened(event, wall_s)
+            case LinksSeen(links):
+                self._links, self._links_s = links, wall_s
             case DivergencesKept(names):
                 self._divergences = len(names)
                 return [Notify(messages.MembersNotice(self._info()))]
@@ -404,6 +410,12 @@ class Ipc:
             socket_paths=(self._socket.path, *self._neighbours.values()),
             quorum_reason=view.reason,
             quorum_flags=self._quorum.flags(view.expected_votes, quorate=view.quorate),
+            links=tuple(
+                messages.LinkInfo(
+                    one.peer, one.address, one.up, self._links_s - one.for_ms / 1000 if one.up else 0.0,
+                    one.heartbeats, one.round_trip_us, one.detect_ms, one.heard_ms,
+                ) for one in self._links
+            ),
         )
 
     def _known_nodes(self) -> frozenset[str]:

@@ -28,6 +28,7 @@ LEVEL = Level(
     "cluster", "The cluster as a whole: its nodes, health, starting and stopping.",
     commands=(
         _command("status", "", "Members, quorum, who coordinates."),
+        _command("links", "", "How this node reaches the others: which links are up, since when, how far away."),
         _command("health", "", "What worries about the cluster; the exit code tells whether service is at risk."),
         _command("start", "", "Start the daemon of this machine through systemd.", Danger.CHANGES),
         _command(
@@ -53,6 +54,16 @@ def status(session: Session, words: list[str]) -> int:
     client = session.client
     session.out("".join(f"{line}\n" for line in cluster.status_lines(client.info(), client.where, client.kind)))
     return 0
+
+
+def links(session: Session, words: list[str]) -> int:
+    import time
+
+    from hashell.commands import cluster
+
+    info = session.client.info()
+    session.out("".join(f"{line}\n" for line in cluster.link_lines(info, time.time())))
+    return int(any(not one.up for one in info.links))
 
 
 def health(session: Session, words: list[str]) -> int:

@@ -8,14 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hashelld.core.events import LinkSeen
 from hashelld.engine.mesh import recovery, roster
 from hashelld.engine.mesh.cliques import wanted_members
 from hashelld.engine.mesh.codec import Ordered, Owed, Promise, Propose, Roster, RosterEntry, ViewId
 from hashelld.engine.mesh.discovery import Discovery
 from hashelld.engine.mesh.membership import Membership
 from hashelld.engine.mesh.ordering import Ordering
+from hashelld.engine.mesh.peers import Peer
+from hashelld.engine.mesh.pulse import PeerShown, Shown
+from hashelld.engine.mesh.sessions import Session
 from hashelld.engine.mesh.suspicion import Detector
-from hashelld.engine.mesh.told import arbiter_lines, view_of
+from hashelld.engine.mesh.told import arbiter_lines, links_of, view_of
 from hashelld.engine.quorum import Options
 
 ALL = frozenset("abcd")
@@ -294,3 +298,17 @@ class TestOneMajority:
         by_new = sum(after.get(name, 0) for name in theirs) >= needed_new
         if made.unique:
             assert not (by_old and by_new)
+
+
+def test_links_are_shown_with_what_their_heartbeats_tell_and_those_that_are_down_too():
+    session = Session(1, 1)
+    up = Peer("b", 1, "u", 1, ("h", 5), True, "", session, passing=True, since_ms=1_000)
+    torn = Peer("c", 2, "u", 1, ("i", 6), True, "", session, torn_ms=5_000)
+    shown = Shown(0, (PeerShown("b", True, 300, 110, 1000, (("h", 20),)),), ())
+
+    seen = links_of({"b": up, "c": torn}, ("b", "c", "d"), shown, 1_500, 9_000)
+
+    assert seen.links == (
+        LinkSeen("b", "h:5", True, 8_000, True, 300, 1000, (("h", 20),)),
+        LinkSeen("c", "i:6", False, 9_000, False, 0, 1_500), LinkSeen("d"),
+    )

@@ -232,6 +232,7 @@ class MeshEngine(Viewing):
                 self._send(name, self._beat_for(self._peers[name], ask=self._asked), out)
             case pulse.Shown():
                 self._hearing.show(report, now_ms, out)
+                self._show_links(now_ms, out)
 
     def _confirm(self, witness: Peer, now_ms: int, out: list[Effect]) -> None:
         """Who is silent here and given up by a witness is given up sooner: else the two would disagree for a while on

@@ -209,13 +209,14 @@ class Linking(State):
             self._discovery.linked((host, hello.port), hello.name, now_ms)
         peer = self._peers[hello.name] = Peer(
             hello.name, link, hello.uuid, hello.boot, address, known.dialed, hello.feature_set,
-            Session(link, hello.session),
+            Session(link, hello.session), since_ms=now_ms,
         )
         if hello.heartbeat:
             peer.heartbeat = tuple((host, hello.heartbeat) for host in hosts)
         self._goodbyes.pop(hello.name, None)
         self._hearing.peer_up(peer, now_ms, out)
         out.append(Log("info", "link up", {"peer": hello.name, "boot": hello.boot}))
+        self._show_links(now_ms, out)
         self._send(hello.name, self._beat_for(peer), out)
         self._beat_soon(out)
 
@@ -383,6 +384,7 @@ class Linking(State):
         """It is no peer any more."""
         out.append(Log("info", "link ended", {"peer": peer.name, "reason": reason}))
         del self._peers[peer.name]
+        self._show_links(now_ms, out)
         if peer.torn_ms:
             out.append(CancelTimer(f"resume:{peer.name}"))
         self._hearing.peer_gone(peer.name, out)

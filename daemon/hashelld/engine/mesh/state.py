@@ -36,6 +36,7 @@ from hashelld.engine.mesh.membership import Membership
 from hashelld.engine.mesh.ordering import Ordering
 from hashelld.engine.mesh.peers import Link, Peer
 from hashelld.engine.mesh.rotation import Rotation
+from hashelld.engine.mesh.told import links_of
 from hashelld.settings import Settings, quorum_options
 
 ViewFrame = Submit | Order | Got | Direct
@@ -96,6 +97,11 @@ class State:
             return
         out.append(Log("warning", text))
         self._happened("trust", "warning", text, out)
+
+    def _show_links(self, now_ms: int, out: list[Effect]) -> None:
+        names = {entry.name for entry in self._members.roster.entries} - {self._me.name}
+        shown, limit_ms = self._hearing.shown, self._settings.detect_ms
+        out.append(Tell(links_of(self._peers, names, shown, limit_ms, now_ms)))
 
     def _reached(self) -> dict[str, int]:
         return {self._me.name: self._me.boot, **{p.name: p.boot for p in self._peers.values()}}

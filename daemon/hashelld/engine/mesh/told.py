@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from hashelld.core.events import Happened, Member, View
+from hashelld.core.events import Happened, LinkSeen, LinksSeen, Member, View
 from hashelld.engine.mesh.codec import Install, Seat
+from hashelld.engine.mesh.peers import Peer
+from hashelld.engine.mesh.pulse import Shown
 
 
 def view_of(install: Install, before: Sequence[Seat], goodbyes: Collection[str]) -> View:
@@ -30,6 +32,27 @@ def view_of(install: Install, before: Sequence[Seat], goodbyes: Collection[str])
         proposer=f"{install.ballot.proposer}:{install.ballot.boot}",
         arbiters=tuple(seated[seat.name] for seat in install.members if seat.arbiter),
     )
+
+
+def links_of(
+    peers: Mapping[str, Peer], names: Iterable[str], shown: Shown, limit_ms: int, now_ms: int
+) -> LinksSeen:
+    """How this node reaches `names` and all its peers. `limit_ms`: the silence that is too long where no heartbeat
+    process says otherwise."""
+    beats = {one.name: one for one in shown.peers}
+    found = []
+    for name in sorted({*names, *peers}):
+        peer, beat = peers.get(name), beats.get(name)
+        if peer is None:
+            found.append(LinkSeen(name))
+            continue
+        passing = peer.passing and beat is not None
+        found.append(LinkSeen(
+            name, f"{peer.address[0]}:{peer.address[1]}", not peer.torn_ms, now_ms - peer.since_ms, passing,
+            beat.round_trip_us if beat and passing else 0, beat.limit_ms if beat and passing else limit_ms,
+            beat.paths if beat else (),
+        ))
+    return LinksSeen(tuple(found))
 
 
 def arbiter_lines(install: Install, before: Sequence[Seat], goodbyes: Collection[str]) -> Iterator[Happened]:
