@@ -33,7 +33,8 @@ class Peer:
     wants_often: bool = True
     #: The number of the last question whether it is there.
     asked: int = 0
-    #: Since when it is a peer, since when its connection is torn, and over which one it is being resumed; since when it lags (0: not).
+    #: Since when it is a peer; since when its connection is torn, and over which one it is being resumed; since when it
+    #: lags (0: not).
     since_ms: int = 0
     torn_ms: int = 0
     resuming: int = 0
