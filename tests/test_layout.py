@@ -43,7 +43,8 @@ DRIVERS = {
     "hashelld/engine/mesh/heartbeat.py", "hashelld/engine/mesh/heartbeat_process.py",
     "hashelld/engine/mesh/keyring.py",
     "hashelld/engine/corosync", "hashelld/ipc", "hashelld/storage",
-    "hashelld/core/worker.py", "hashelld/core/load.py", "hashelld/core/service_manager.py", "hashelld/remote/transport.py",
+    "hashelld/core/worker.py", "hashelld/core/load.py", "hashelld/core/service_manager.py",
+    "hashelld/remote/transport.py",
     "hashelld/watchdog/edge.py", "hashelld/watchdog/guard.py",
 }
 #: Heavy libraries, and the only rooms that may use them.

@@ -126,7 +126,7 @@ HEARD_BY: dict[type[Event], tuple[str, ...]] = {
     ServicesKilled: ("executor",),
     ServicesEnded: ("watchdog",),
     Leaving: ("executor", "remote", "watchdog", "engine"),
-    ClientAsked: ("controller", "fencer", "attribute_manager", "engine"),
+    ClientAsked: ("controller", "fencer", "executor", "attribute_manager", "engine"),
 }
 
 
@@ -143,7 +143,7 @@ def components(settings: Settings, restored: Restored, engine: Component) -> lis
         AttributeManager(settings),
         Controller(settings),
         Fencer(settings, kept=restored.values),
-        Executor(settings),
+        Executor(settings, secrets=restored.values.get("secrets", b"")),
         Remotes(settings),
         Watchdog(settings),
         Alerts(settings),

@@ -63,6 +63,15 @@ class FileClient:
     def fence(self, node: str, action: str = "reboot", *, confirm: bool = False) -> str:
         self._refuse("fence a node")
 
+    def forget_fencing(self, node: str = "") -> str:
+        self._refuse("forget the fencing history")
+
+    def set_secret(self, resource: str, name: str, value: str | None) -> str:
+        self._refuse("keep a secret")
+
+    def get_secret(self, resource: str, name: str) -> str | None:
+        self._refuse("tell a secret")
+
     def stop_node(self, node: str = "") -> str:
         self._refuse("stop a node")
 

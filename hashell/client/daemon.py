@@ -207,6 +207,15 @@ class DaemonClient:
         request = messages.Fence(node, action, confirm=confirm)
         return self._change(request, messages.Done, FENCE_TIMEOUT_S).text
 
+    def forget_fencing(self, node: str = "") -> str:
+        return self._change(messages.ForgetFencing(node), messages.Done).text
+
+    def set_secret(self, resource: str, name: str, value: str | None) -> str:
+        return self._change(messages.SetSecret(resource, name, value), messages.Done).text
+
+    def get_secret(self, resource: str, name: str) -> str | None:
+        return self._ask(messages.GetSecret(resource, name), messages.SecretIs).value
+
     def stop_node(self, node: str = "") -> str:
         return self._change(messages.StopNode(node), messages.Done).text
 

@@ -30,6 +30,7 @@ class MemoryClient:
         self._versions: dict[str, Cib] = {}
         self._rows: list[HistoryRow] = []
         self._events: list[EventInfo] = []
+        self._secrets: dict[tuple[str, str], str | None] = {}
         self._user = user
         self.where = where
         self.read_only = read_only
@@ -102,6 +103,16 @@ class MemoryClient:
 
     def fence(self, node: str, action: str = "reboot", *, confirm: bool = False) -> str:
         return self._ask("fence", node, action, "confirm" if confirm else "")
+
+    def forget_fencing(self, node: str = "") -> str:
+        return self._ask("forget_fencing", node)
+
+    def set_secret(self, resource: str, name: str, value: str | None) -> str:
+        self._secrets[resource, name] = value
+        return self._ask("set_secret", resource, name)
+
+    def get_secret(self, resource: str, name: str) -> str | None:
+        return self._secrets.get((resource, name))
 
     def stop_node(self, node: str = "") -> str:
         return self._ask("stop_node", node)

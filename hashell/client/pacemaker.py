@@ -146,6 +146,20 @@ class PacemakerClient:
         option = "--confirm" if confirm else {"off": "--fence", "on": "--unfence"}.get(action, "--reboot")
         return self._write("stonith_admin", option, node, timeout_s=LONG_TIMEOUT_S)
 
+    def forget_fencing(self, node: str = "") -> str:
+        return self._write("stonith_admin", "--cleanup", "--history", node or "*")
+
+    def set_secret(self, resource: str, name: str, value: str | None) -> str:
+        if value is None:
+            return self._write("cibsecret", "delete", resource, name)
+        raise Unsupported(
+            "Pacemaker's cibsecret takes a secret as an argument, where every user sees it",
+            f"run `cibsecret set {resource} {name}` yourself",
+        )
+
+    def get_secret(self, resource: str, name: str) -> str | None:
+        return self._tool("cibsecret", "get", resource, name).strip()
+
     def stop_node(self, node: str = "") -> str:
         raise Unsupported(
             "Pacemaker's daemons are stopped by their init system", "use `systemctl stop pacemaker`"

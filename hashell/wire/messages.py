@@ -252,6 +252,33 @@ class AttributeValues(Message, frozen=True):
     values: tuple[tuple[str, str], ...] = ()
 
 
+class SetSecret(Message, frozen=True):
+    """A parameter's value that no CIB holds, on all nodes; `value` None forgets it. Reply: Done."""
+
+    resource: str
+    name: str
+    value: str | None
+
+    def __repr__(self) -> str:
+        return f"SetSecret({self.resource!r}, {self.name!r}, …)"
+
+
+class GetSecret(Message, frozen=True):
+    """A secret as this node knows it. Reply: SecretIs."""
+
+    resource: str
+    name: str
+
+
+class SecretIs(Message, frozen=True):
+    """None: this node knows none."""
+
+    value: str | None = None
+
+    def __repr__(self) -> str:
+        return "SecretIs(…)"
+
+
 class CleanUp(Message, frozen=True):
     """Forget failures (and with `refresh` the whole history) of a resource, on one node or all. Reply: Done.
 
@@ -403,6 +430,7 @@ class ToDaemon(msgspec.Struct, frozen=True, array_like=True):
         | DropDivergence | ApplyChanges | SetAttribute
         | CleanUp | FailResource | Fence | StopNode | ForgetNode | WaitIdle | Subscribe
         | GetTransition | RotateKey | FenceDevices | ForgetFencing | GetAttribute
+        | SetSecret | GetSecret
     )
 
 
@@ -413,5 +441,5 @@ class ToClient(msgspec.Struct, frozen=True, array_like=True):
     body: (
         Welcome | Failure | Done | CibIs | Info | Events | History | Applied
         | CibNotice | MembersNotice | EventNotice | TransitionNotice | Transition | Divergences | Divergence
-        | FencingDevices | AttributeValues
+        | FencingDevices | AttributeValues | SecretIs
     )

@@ -124,3 +124,20 @@ def test_the_socket_is_found_by_its_folder(stage):
     found = open_client(attach=str(stage.cluster.place("node1").run), env={})
     assert found.info().node == "node1"
     found.close()
+
+
+def test_a_secret_is_the_same_on_all_nodes_readable_by_their_user_alone_and_in_no_log(stage, client):
+    client.set_secret(SITE, "password", "hidden-from-all")
+    files = [stage.cluster.place(node).state / "values" for node in stage.cluster.nodes]
+    kept = lambda: [one for folder in files for one in folder.glob("secrets*")]  # noqa: E731
+    until(lambda: len(kept()) == len(stage.cluster.nodes), "not all nodes have it")
+    assert len({one.read_bytes() for one in kept()}) == 1
+    assert {one.stat().st_mode & 0o777 for one in kept()} == {0o600}
+    assert b"hidden-from-all" not in client.cib().to_bytes()
+    for node in stage.cluster.nodes:
+        assert "hidden-from-all" not in stage.cluster.place(node).log.read_text()
+        other = stage.cluster.client(node)
+        assert other.get_secret(SITE, "password") == "hidden-from-all"
+        other.close()
+    client.set_secret(SITE, "password", None)
+    assert client.get_secret(SITE, "password") is None

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from hashell.agents import find
 from hashell.agents.call import (
     Answer,
@@ -28,14 +30,18 @@ from hashell.cib.document import Cib
 from hashell.errors import BadInput, NotFound
 from hashell.values.agent_names import AgentName
 from hashell.values.outcomes import ExecStatus, OcfCode
+from hashell.wire.messages import Done, GetSecret, SecretIs, SetSecret
 from hashelld.core.effects import (
     AgentEnded,
     CancelTimer,
     Effect,
     KillAgent,
     Log,
+    Multicast,
+    Reply,
     RunAgent,
     StartTimer,
+    StoreValue,
     Tell,
 )
 from hashelld.core.events import (
@@ -43,16 +49,19 @@ from hashelld.core.events import (
     ChangeAnswered,
     CibChanged,
     CibOperation,
+    ClientAsked,
     ConnectionAnswered,
     ConnectionLost,
     ConnectionWanted,
     Event,
     MembersChanged,
+    MessageOrdered,
     OperationDone,
     OperationWanted,
     ServicesEnded,
     ServicesKilled,
     Started,
+    View,
 )
 from hashelld.executor import ending, history, republish
 from hashelld.executor.descriptions import Descriptions
@@ -60,6 +69,7 @@ from hashelld.executor.history import PENDING, Operation, Outcome
 from hashelld.executor.orders import read_order
 from hashelld.executor.outbox import REPAIR_MS, Gathered, LookAgain, Outbox, Unanswered
 from hashelld.executor.resources import Recurring, RecurringDue, Resource, Waiting
+from hashelld.executor.secrets import KEPT, Change, MissingSecret, Secrets
 
 if TYPE_CHECKING:
     from hashelld.settings import Settings
@@ -90,7 +100,7 @@ class Executor:
     name = "executor"
 
     def __init__(
-        self, settings: Settings, resolve: Callable[[AgentName], str] = find.resolve
+        self, settings: Settings, resolve: Callable[[AgentName], str] = find.resolve, secrets: bytes = b"",
     ) -> None:
         self.place = Place(
             settings.node, settings.cluster, str(settings.state_dir), str(settings.run_dir),
@@ -106,6 +116,9 @@ class Executor:
         self._tokens: dict[str, str] = {}
         self._calls = 0
         self._outbox = Outbox()
+        self._secrets = Secrets(secrets)
+        self._secrets_asked: deque[int] = deque()
+        self._names: tuple[str, ...] = ()
         self._stopping: set[str] | None = None
         self._answers: OrderedDict[tuple[str, str, str, int], OperationDone | None] = OrderedDict()
         self._about = Descriptions(resolve)
@@ -127,7 +140,16 @@ class Executor:
             case RecurringDue(resource, key):
                 return self._due(resource, key, now_ms, wall_s)
             case MembersChanged(view):
-                return self._members(view.dc, view.members)
+                return [*self._tell_secrets(view), *self._members(view.dc, view.members)]
+            case MessageOrdered(topic="executor.secret" | "executor.secrets"):
+                return self._secret_told(event)
+            case ClientAsked(client, _, SetSecret(resource, name, value)):
+                # Answered when it comes back: then it is known here, and on its way everywhere.
+                self._secrets_asked.append(client)
+                told = msgspec.msgpack.encode((Change(resource, name, value),))
+                return [Multicast("executor.secret", told)]
+            case ClientAsked(client, _, GetSecret(resource, name)):
+                return [Reply(client, SecretIs(self._secrets.get(resource, name)))]
             case CibChanged():
                 self._cib = event.after
                 # Only a whole transfer can have lost what this node wrote.
@@ -255,6 +277,10 @@ class Executor:
             return self._finish(
                 name, Answer(missing, ExecStatus.NOT_INSTALLED, error.message), now_ms, wall_s
             )
+        except MissingSecret as error:
+            return self._finish(
+                name, Answer(OcfCode.INSUFFICIENT_PRIV, ExecStatus.NO_SECRETS, str(error)), now_ms, wall_s
+            )
         except UnknownStandard as error:
             return self._finish(
                 name, Answer(OcfCode.UNKNOWN_ERROR, ExecStatus.ERROR_FATAL, error.message),
@@ -283,8 +309,8 @@ class Executor:
         if agent.standard == "stonith" and task == "start":
             task = "monitor"
         call = build_call(
-            self.place, agent, self._resolve(agent), task, operation.resource, parameters,
-            operation.timeout_ms,
+            self.place, agent, self._resolve(agent), task, operation.resource,
+            self._secrets.put_in(operation.resource, parameters), operation.timeout_ms,
         )
         return RunAgent(
             token, call.program, call.arguments, call.environment, call.timeout_ms, call.stdin
@@ -577,11 +603,33 @@ class Executor:
             effects += self._answered(name, resource, held, now_ms, wall_s)
         return effects
 
+    # --- secrets --------------------------------------------------------------------------------
+
+    def _tell_secrets(self, view: View) -> list[Effect]:
+        before, self._names = self._names, view.names
+        came_along = [one for one in view.names if one in before]
+        told = self._secrets.as_changes()
+        if not told or not view.joined or (came_along or [self._node])[0] != self._node:
+            return []
+        return [Multicast("executor.secrets", told)]
+
+    def _secret_told(self, event: MessageOrdered) -> list[Effect]:
+        effects: list[Effect] = []
+        if event.origin == self._node and event.topic == "executor.secret" and self._secrets_asked:
+            effects.append(Reply(self._secrets_asked.popleft(), Done()))
+        try:
+            if self._secrets.apply(event.payload):
+                effects.append(StoreValue(KEPT, KEPT, self._secrets.encode()))
+        except msgspec.MsgspecError:
+            # The error would show a part of what cannot be read.
+            effects.append(Log("error", f"a secret of {event.origin} cannot be read"))
+        return effects
+
     # --- the end --------------------------------------------------------------------------------
 
     def _stop_all(self) -> list[Effect]:
         """This node ends itself. Nobody is told what comes of it: whatever this node says, it is not to be believed."""
-        found = ending.stops(self.place, self._resources, self._resolve)
+        found = ending.stops(self.place, self._resources, self._resolve, self._secrets)
         effects: list[Effect] = [KillAgent(token) for token in (*self._tokens, *self._about.tokens)]
         for name, resource in self._resources.items():
             effects += self._stop_recurring(name, resource)

@@ -13,13 +13,14 @@ from hashell.errors import NotFound
 from hashell.values.agent_names import AgentName
 from hashelld.core.effects import RunAgent
 from hashelld.executor.resources import Resource
+from hashelld.executor.secrets import MissingSecret, Secrets
 
 #: What one stop may take.
 STOP_MS = 4000
 
 
 def stops(
-    place: Place, resources: Mapping[str, Resource], resolve: Callable[[AgentName], str]
+    place: Place, resources: Mapping[str, Resource], resolve: Callable[[AgentName], str], secrets: Secrets
 ) -> tuple[RunAgent, ...]:
     """One stop for each resource that may be active here, with the parameters that it runs with."""
     found = []
@@ -28,9 +29,10 @@ def stops(
             continue
         try:
             call = build_call(
-                place, resource.agent, resolve(resource.agent), "stop", name, resource.start_parameters or {}, STOP_MS
+                place, resource.agent, resolve(resource.agent), "stop", name,
+                secrets.put_in(name, resource.start_parameters or {}), STOP_MS,
             )
-        except (NotFound, UnknownStandard):
+        except (NotFound, UnknownStandard, MissingSecret):
             continue
         found.append(RunAgent(
             f"end:{name}", call.program, call.arguments, call.environment, call.timeout_ms, call.stdin

@@ -271,6 +271,10 @@ class Ipc:
                 return [UseArchive(ticket, getattr(body, "name", ""))]
             case messages.GetHistory() | messages.GetVersion():
                 self._access(event).check_other("the history")
+            case messages.GetSecret() | messages.SetSecret():
+                if not event.privileged:
+                    return [Reply(ticket, _not_allowed(event.user, self._node))]
+                return [Tell(ClientAsked(ticket, event.user, body))]
             case messages.GetAttribute():
                 self._access(event).check_other("attributes")
                 return [Tell(ClientAsked(ticket, event.user, body))]

@@ -10,10 +10,14 @@ from hashell.errors import BadUsage, NotFound
 from hashell.shell.grammar.words import WAIT, Command, Danger, Level
 
 if TYPE_CHECKING:
+    from hashell.commands.env import Env
     from hashell.shell.session import Session
 
 _HERE = "hashell.shell.crm.resource"
+#: What stands in a configuration for a secret.
+_MARK = "lrm://"
 _ATTRIBUTE = "(set {name} TEXT|delete {name}|show {name})"
+_SECRETS = "(set PARAM [TEXT]|stash PARAM|unstash PARAM|delete PARAM|show PARAM|check PARAM)"
 
 
 def _command(
@@ -67,6 +71,7 @@ LEVEL = Level(
             Danger.CHANGES,
         ),
         _command("param", "RESOURCE " + _ATTRIBUTE.format(name="PARAM"), "One parameter.", Danger.CHANGES),
+        _command("secret", "RESOURCE " + _SECRETS, "A parameter that no CIB holds.", Danger.CHANGES),
         _command("meta", "RESOURCE " + _ATTRIBUTE.format(name="META"), "One meta-attribute.", Danger.CHANGES),
         _command(
             "utilization", "RESOURCE " + _ATTRIBUTE.format(name="NAME"), "One utilization attribute.", Danger.CHANGES
@@ -332,6 +337,66 @@ def _attribute(session: Session, kind: str, words: list[str]) -> int:
 
 def param(session: Session, words: list[str]) -> int:
     return _attribute(session, "param", words)
+
+
+def secret(session: Session, words: list[str]) -> int:
+    """`set` without a value asks for it (or reads standard input), so that it need not stand on a command line."""
+    from hashell.commands import resources
+
+    env = session.env()
+    name, verb, parameter = words[:3]
+    client = session.client
+    match verb.lower():
+        case "show":
+            value = client.get_secret(name, parameter)
+            if value is None:
+                raise NotFound(f"{name} has no secret {parameter}", "see: resource param NAME show PARAM")
+            session.out(f"{value}\n")
+        case "check":
+            known, mark = client.get_secret(name, parameter) is not None, _mark(env, name, parameter)
+            session.out(f"{parameter} of {name} is {'a secret' if known and mark else 'no secret'}\n")
+            return 0 if known == mark else 1
+        case "set":
+            client.set_secret(name, parameter, words[3] if len(words) > 3 else _ask_secret(parameter))
+            resources.set_attribute(env, name, "param", parameter, _MARK)
+            session.finish(env)
+        case "stash":
+            client.set_secret(name, parameter, resources.attribute(env, name, "param", parameter))
+            resources.set_attribute(env, name, "param", parameter, _MARK)
+            session.finish(env)
+        case "unstash":
+            value = client.get_secret(name, parameter)
+            if value is None:
+                raise NotFound(f"{name} has no secret {parameter}", "nothing is to be unstashed")
+            resources.set_attribute(env, name, "param", parameter, value)
+            session.finish(env)
+            client.set_secret(name, parameter, None)
+        case _:
+            if _mark(env, name, parameter):
+                resources.delete_attribute(env, name, "param", parameter)
+                session.finish(env)
+            client.set_secret(name, parameter, None)
+    return 0
+
+
+def _mark(env: Env, name: str, parameter: str) -> bool:
+    """Whether the configuration says that a parameter is a secret."""
+    from hashell.commands import resources
+
+    try:
+        return resources.attribute(env, name, "param", parameter) == _MARK
+    except NotFound:
+        return False
+
+
+def _ask_secret(parameter: str) -> str:
+    import getpass
+    import sys
+
+    value = getpass.getpass(f"{parameter}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if not value:
+        raise BadUsage(f"no value for {parameter}", "give it on standard input")
+    return value
 
 
 def meta(session: Session, words: list[str]) -> int:

@@ -89,6 +89,7 @@ COMMANDS = (
     _command("fence", "NODE", "Fence a node.", "fence", Danger.FENCES),
     _command("confirm", "NODE", "Vouch that a node is down.", "confirm", Danger.FENCES),
     _command("history", "{TEXT}", "What was fenced.", "history", aliases=("history show",)),
+    _command("history cleanup", "[NODE]", "Forget what was fenced.", "history_cleanup", Danger.CHANGES),
 )
 
 
@@ -236,6 +237,10 @@ def confirm(call: Call, words: list[str]) -> int:
         raise Refused(f"{words[0]} was not confirmed", "answer yes, or give --yes")
     call.session.err(call.session.client.fence(words[0], "off", confirm=True))
     return 0
+
+
+def history_cleanup(call: Call, words: list[str]) -> int:
+    return call.lines([call.session.client.forget_fencing(words[0] if words else "")])
 
 
 def history(call: Call, words: list[str]) -> int:
