@@ -8,7 +8,7 @@ The rooms, by floor; a room imports only from lower floors (tests/test_layout.py
     5  scheduler, status, agents, wire  decide; tell; act; talk
     4  transition                       the graph that the scheduler hands to the controller
     3  state                            what runs now, read from the status section
-    2  model                            what is configured, as frozen typed objects
+    2  model, schema                    what is configured, as frozen typed objects; what may be
     1  rules, cib                       is it true now; the CIB as a document, its edits and patches
     0  values                           scores, intervals, roles, outcomes, keys
 

@@ -91,7 +91,7 @@ HEARD_BY: dict[type[Event], tuple[str, ...]] = {
     # The engine last: the view that it may tell at once finds everybody started.
     Started: (
         "cib_manager", "attribute_manager", "controller", "fencer", "executor", "watchdog",
-        "alerts", "ipc", "engine",
+        "remote", "alerts", "ipc", "engine",
     ),
     Blocked: ("cib_manager", "attribute_manager", "controller", "fencer", "executor"),
     MembersChanged: (

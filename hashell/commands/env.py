@@ -202,11 +202,28 @@ def need_resource(env: Env, name: str) -> Element:
 
 
 def need_node(env: Env, name: str) -> Element:
-    """A node by name or id. Raises NotFound with the names that there are."""
+    """A node by name or id. Raises NotFound with the names that there are.
+
+    A remote node or guest has an entry among the nodes only once it has attributes; until then it gets one that stands
+    nowhere yet.
+    """
     found = env.node(name)
-    if found is None:
-        raise NotFound(f"no node is called {name}", nearest(name, env.node_names()))
-    return found
+    if found is not None:
+        return found
+    remotes = remote_names(env.root)
+    if name in remotes:
+        return etree.Element("node", id=name, type="remote", uname=name)
+    raise NotFound(f"no node is called {name}", nearest(name, (*env.node_names(), *remotes)))
+
+
+def remote_names(root: Element) -> tuple[str, ...]:
+    """Nodes that resources imply: connections, guests, and what the status section has of bundles' containers."""
+    found = (
+        *texts(root, "configuration/resources//primitive[@provider='pacemaker' and @type='remote']/@id"),
+        *texts(root, "configuration/resources//meta_attributes/nvpair[@name='remote-node']/@value"),
+        *texts(root, "status/node_state[@remote_node='true']/@uname"),
+    )
+    return tuple(dict.fromkeys(str(name) for name in found))
 
 
 def nearest(name: str, names: list[str] | tuple[str, ...]) -> str:

@@ -19,6 +19,8 @@ KINDS = {"attribute": "instance_attributes", "utilization": "utilization"}
 def set_attribute(env: Env, node: str, kind: str, name: str, value: str) -> None:
     """Where the attribute is, it changes; a set that is missing is made with the id crm_attribute gives it."""
     element = need_node(env, node)
+    if element.getparent() is None:
+        env.section("nodes").append(element)
     for pair in select(element, f"{KINDS[kind]}/nvpair[@name=$n]", n=name):
         pair.set("value", value)
         return
@@ -110,4 +112,6 @@ def lines(env: Env, only: str = "") -> list[str]:
 
 def _is_up(state: Element | None) -> bool:
     absent = ("", "0", "false", "offline")
+    if state is not None and state.get("remote_node") == "true":
+        return state.get("in_ccm", "") not in absent
     return state is not None and state.get("in_ccm", "") not in absent and state.get("crmd", "") not in absent

@@ -274,9 +274,13 @@ class ConnectionAnswered(Event):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLost(Event):
-    """A connection that was up is gone: whoever watches it should look now, not when the interval is over."""
+    """A connection that was up is gone: whoever watches it should look now, not when the interval is over.
+
+    `left_alone`: the node is in maintenance, so nothing is to come of it: the connection counts as stopped.
+    """
 
     remote: str
+    left_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

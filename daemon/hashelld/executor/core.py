@@ -166,7 +166,9 @@ class Executor:
                 return self._repair()
             case ConnectionAnswered():
                 return self._connection_answered(event, now_ms, wall_s)
-            case ConnectionLost(remote):
+            case ConnectionLost(remote, left_alone):
+                if left_alone:
+                    return self._connection_left(remote, wall_s)
                 return self._connection_lost(remote, now_ms, wall_s)
             case Attached():
                 return self._attached(event)
@@ -343,6 +345,18 @@ class Executor:
         for key in () if resource is None or resource.agent != REMOTE else tuple(resource.recurring):
             effects += [CancelTimer(_timer(name, key)), *self._due(name, key, now_ms, wall_s)]
         return effects
+
+    def _connection_left(self, name: str, wall_s: float) -> list[Effect]:
+        """Record a stop that nobody asked for."""
+        resource = self._resources.get(name)
+        if resource is None or resource.agent != REMOTE:
+            return []
+        effects = self._stop_recurring(name, resource)
+        self._calls += 1
+        stop = Operation(name, REMOTE, "stop", 0, 0, history.fake_key(self._calls))
+        return effects + self._record(
+            stop, Outcome(OcfCode.OK, ExecStatus.DONE, self._calls, when_s=int(wall_s)), None
+        )
 
     def _attached(self, event: Attached) -> list[Effect]:
         """This is a remote node, and somebody connected to it: what the one before took along may be lost."""

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hashell.cib.document import parse_xml
+from hashell.cib.document import Cib, parse_xml
 from hashell.errors import BadInput
 from hashell.values.outcomes import ExecStatus, OcfCode
 from hashelld.core.effects import CancelTimer, Effect, Log, Send, StartTimer, Tell
@@ -36,6 +36,7 @@ from hashelld.core.events import (
     MembersChanged,
     MessageDirect,
     MessageOrdered,
+    Started,
     View,
 )
 from hashelld.remote import status, words
@@ -139,6 +140,7 @@ class Remotes:
         self._dials: dict[int, str] = {}
         self._wishes: dict[str, tuple[int, str]] = {}
         self._view: View | None = None
+        self._cib = Cib.empty()
         self._numbers = 0
 
     def receive(self, event: Event, now_ms: int, wall_s: float) -> Iterable[Effect]:
@@ -166,10 +168,13 @@ class Remotes:
             case Listen(remote):
                 return self._listen(remote, now_ms)
             case CibChanged():
+                self._cib = event.after
                 # Only a whole transfer can have lost what remote nodes wrote.
                 return [] if event.patch else self._republish()
             case MembersChanged(view):
                 self._view = view
+            case Started():
+                self._cib = event.cib
             case Leaving():
                 return [RemoteClose(link) for link in self._links]
             case _:
@@ -303,6 +308,8 @@ class Remotes:
             return []
         effects = self._drop_link(known)
         was_up = known.state is State.UP
+        if was_up and status.in_maintenance(self._cib, known.remote):
+            return effects + self._left_alone(known, reason)
         known.state, known.why_not = State.LOST, reason
         for token in known.polls.values():
             effects += [CancelTimer(f"poll:{token}"), _answer(
@@ -320,6 +327,17 @@ class Remotes:
             Tell(ConnectionLost(known.remote)),
         ]
         return effects
+
+    def _left_alone(self, known: _Connection, reason: str) -> list[Effect]:
+        """Somebody works on the node: it went away as if its connection had been stopped."""
+        effects = self._drop(known)
+        self._connections.pop(known.remote, None)
+        text = f"the remote node {known.remote}, which is in maintenance, is not connected any more: {reason}"
+        return [
+            *effects, *self._write(known.remote, status.down(known.remote)), Log("notice", text),
+            Tell(Happened("member", "notice", text, (known.remote,))),
+            Tell(ConnectionLost(known.remote, left_alone=True)),
+        ]
 
     def _drop(self, known: _Connection, *, end: bool = False) -> list[Effect]:
         """End whatever there is of a connection; a start that waits fails."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from lxml import etree
 
+from hashell.cib.document import Cib
+from hashell.values.booleans import is_true
 from hashelld.core.events import CibOperation
 
 
@@ -25,6 +27,13 @@ def down(name: str) -> tuple[CibOperation, ...]:
         CibOperation("modify", etree.tostring(_state(name, "false", "remote_node_down"))),
         _no_attributes(name),
     )
+
+
+def in_maintenance(cib: Cib, name: str) -> bool:
+    """Whether the DC has noted that a remote node is to be left alone."""
+    status = cib.status
+    states = () if status is None else status.iterfind("node_state")
+    return any(is_true(one.get("node_in_maintenance")) for one in states if one.get("uname") == name)
 
 
 def _state(name: str, here: str, origin: str) -> etree._Element:

@@ -169,3 +169,22 @@ def test_a_second_life_of_a_remote_node_knows_nothing_and_is_probed(cluster):
     cluster.run(60)
     assert ("r1", "web", "monitor") in cluster.calls[before:]
     assert cluster.where("web") == {"r1"} and cluster.dc.state == "S_IDLE"
+
+
+def test_a_remote_node_in_maintenance_may_go_away_and_come_back_and_nothing_is_done_about_it(fenced):
+    fenced.change("modify", (
+        '<node id="r1" type="remote" uname="r1"><instance_attributes id="nodes-r1">'
+        '<nvpair id="nodes-r1-m" name="maintenance" value="true"/></instance_attributes></node>'
+    ), "nodes")
+    fenced.run(10)
+    assert state(fenced).get("node_in_maintenance") == "true"
+    before = len(fenced.calls)
+    fenced.crash("r1")
+    fenced.run(10)
+    assert state(fenced).get("in_ccm") == "false"
+    fenced.add_remote("r1", boot=2)
+    fenced.run(40)
+    assert host(fenced) and state(fenced).get("in_ccm") == "true"
+    assert not [one for one in fenced.fenced if one[0] == "fence_test:reboot"]
+    assert not [call for call in fenced.calls[before:] if call[1:] in (("web", "start"), ("web", "stop"))]
+    assert fenced.where("web") == {"r1"} and fenced.dc.state == "S_IDLE"
