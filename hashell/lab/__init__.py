@@ -19,6 +19,6 @@ step by step, and the outage that a client saw.
     live_faults.py what is done to whom and what must come of it; live_rig.py: to which cluster (live_peer.py: to a
                    real Pacemaker; live_corosync.py: to ours on a real corosync); live_audit.py: memory, descriptors
 
-To add a live fault: a row in live_faults.py. To add a story: a file in demos/. To add something that a story can do: a verb in scenario.py and its method in
-stage.py.
+To add a live fault: a row in live_faults.py. To add a story: a file in demos/; something that a story can do: a verb
+in scenario.py and its method in stage.py.
 """

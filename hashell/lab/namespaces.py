@@ -105,11 +105,15 @@ class Machine:
 
 
 #: What holds the namespaces of a machine: tells its process id as others see it, then sleeps. In a sealed machine it is
-#: process 1, and ignores its children so that the kernel takes away those whose parents are gone.
+#: process 1, and has the kernel take away children whose parents are gone (a shell cannot).
 _HOLD = "read -r pid rest < /proc/self/stat; echo $pid; exec sleep infinity"
 _HOLD_SEALED = (
     "read -r pid rest < /proc/self/stat; mount -t proc proc /proc; hostname \"$0\" || echo \"$0\" > "
-    "/proc/sys/kernel/hostname; trap '' CHLD; echo $pid; exec sleep infinity"
+    "/proc/sys/kernel/hostname; exec \"$1\" -I -S -c \"$2\" $pid"
+)
+_REAPER = (
+    "import signal, sys\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nprint(sys.argv[1], flush=True)\n"
+    "while True: signal.pause()"
 )
 
 
@@ -135,7 +139,7 @@ class Network:
         holder = subprocess.Popen(
             [
                 "unshare", "--net", "--mount", "--propagation", "private", *also,
-                "sh", "-c", _HOLD_SEALED if sealed else _HOLD, name,
+                "sh", "-c", _HOLD_SEALED if sealed else _HOLD, name, sys.executable, _REAPER,
             ],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
             env={"PATH": os.environ.get("PATH", ""), processes.MARK: str(run)},

@@ -42,6 +42,11 @@ def test_corosync_of_three_machines_forms_one_ring_and_nothing_of_it_is_left():
         assert peer.run("node2", "hostname").strip() == "node2"
         seen = peer.run("node1", "ps", "-e", "-o", "comm=").split()
         assert seen.count("corosync") == 1
+        # Daemons whose parents are gone do not stay as zombies: who waits for their end would wait for ever.
+        peer.run("node1", "sh", "-c", "(sleep 0.05 > /dev/null 2>&1 &)")
+        peer.wait_until(lambda: "Z" not in peer.run("node1", "ps", "-e", "-o", "stat="), "a zombie stays")
+        peer.stop_node("node2")
+        assert "corosync" not in peer.run("node2", "ps", "-e", "-o", "comm=")
         folder = peer.folder
         peer.power_off("node3")
         assert not peer.powered("node3")
