@@ -44,9 +44,11 @@ def configuration(resources: int, monitor: bool) -> str:
     return f"<resources>{primitives}</resources>"
 
 
+#: The nodes of one machine would each count the load of all of them as their own: none counts it (the peer's nodes see
+#: a quiet load average).
 OPTIONS = (
     '<cluster_property_set id="options"><nvpair id="o-fencing" name="stonith-enabled" value="false"/>'
-    "</cluster_property_set>"
+    '<nvpair id="o-load" name="load-threshold" value="0%"/></cluster_property_set>'
 )
 
 

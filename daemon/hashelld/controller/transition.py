@@ -51,6 +51,8 @@ class Walk:
         self._uuid = uuid
         self._jobs: dict[str, int] = {}
         self._jobs_of = jobs
+        #: Nodes' limits as they were when the pass began: thousands of actions may wait for the same few nodes.
+        self._limits: dict[str, int] = {}
         self._fencing: dict[str, int] = {}
 
     def key(self, action: Action) -> str:
@@ -63,6 +65,7 @@ class Walk:
         """Start all that may start now. An `Action` among the yields says that this one began (or,
         when it is a pseudo event, is done): whoever shows the walk wants to know.
         """
+        self._limits.clear()
         progress = True
         while progress:
             progress = False
@@ -208,7 +211,10 @@ class Walk:
         """Whether the node may be given one more job; cluster actions are not jobs."""
         if action.kind is not ActionKind.RESOURCE:
             return True
-        if self._jobs.get(action.node, 0) >= self._jobs_of(action.node):
+        limit = self._limits.get(action.node)
+        if limit is None:
+            limit = self._limits[action.node] = self._jobs_of(action.node)
+        if self._jobs.get(action.node, 0) >= limit:
             return False
         limit = self.graph.migration_limit
         if limit < 0 or action.task not in ("migrate_to", "migrate_from"):
