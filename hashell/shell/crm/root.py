@@ -27,6 +27,13 @@ ROOT = Level(
             "hashell.shell.crm.explain:conflicts",
         ),
         Command("events", "[COUNT]", "The last events of this cluster.", "hashell.shell.crm.history:events"),
+        Command(
+            "import", "[(settings|corosync|crm|left)] (FILE|NODEADDRESS=VALUE)...",
+            "Files of corosync 1 and 2, CMAN or Heartbeat, translated; what has no equivalent is listed.",
+            "hashell.shell.crm.importing:import_files",
+            example="import /etc/cluster/cluster.conf\nimport corosync old.conf node1=10.0.0.1 node2=10.0.0.2\n"
+            "import crm ha.cf haresources",
+        ),
         Command("monitor", "", "The full-screen monitor; back here when it ends.", f"{_HERE}:monitor"),
     ),
     levels=("cib", "cluster", "configure", "corosync", "history", "maintenance", "node", "options", "quorum", "ra",
