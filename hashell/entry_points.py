@@ -128,8 +128,8 @@ def _open_monitor(options: ShellOptions) -> int:
 
     return run(
         Options(
-            attach=options.attach, cib_file=options.cib_file, read_only=options.read_only, theme=options.theme,
-            crm_text=_crm_text,
+            attach=options.attach, cib_file=options.cib_file, read_only=options.read_only, write=options.write,
+            theme=options.theme, crm_text=_crm_text,
         )
     )
 

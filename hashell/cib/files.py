@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BZ2_MAGIC = b"BZh"
+#: Beginnings of files that may be archives: gzip, bzip2, xz.
+_PACKED = (b"\x1f\x8b", _BZ2_MAGIC, b"\xfd7zXZ\x00")
 
 
 class NoSuchFile(NotFound):
@@ -32,14 +34,27 @@ class UnwritableFile(Refused):
 
 
 def load_cib(path: str | Path) -> Cib:
-    """The CIB in a file, plain or compressed with bzip2, or from standard input for `-`.
+    """The CIB in a file, plain or compressed with bzip2, or in an archive (archive.py), or from standard input for `-`.
 
-    Raises NoSuchFile, UnreadableFile, BadXml.
+    Raises BadArchive, NoSuchFile, UnreadableFile, BadXml.
     """
     if str(path) == "-":
         name = "standard input"
         return Cib.parse(_unpack(sys.stdin.buffer.read(SIZE_MAX + 1), name), name)
-    return Cib.parse(_unpack(_read(path), str(path)), str(path))
+    data = _read(path)
+    if data.startswith(_PACKED) or data[257:262] == b"ustar":
+        from hashell.cib import archive
+
+        if archive.is_archive(data):
+            return archive.load_archived(path)
+    return Cib.parse(_unpack(data, str(path)), str(path))
+
+
+def is_archive(path: str | Path) -> bool:
+    """Whether the file is a report or a backup with a CIB in it, which can only be read."""
+    from hashell.cib import archive
+
+    return archive.is_archive(_read(path))
 
 
 def _read(path: str | Path) -> bytes:

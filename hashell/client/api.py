@@ -19,7 +19,11 @@ class Unsupported(Refused):
 
 
 class ReadOnly(Refused):
+    """A change of what is only looked at. Scripts tell it from other refusals by Pacemaker's own code for missing
+    rights."""
+
     id = "read-only"
+    exit_code = 4
 
 
 class ClusterClient(Protocol):

@@ -2,13 +2,14 @@
 
 In this order: --attach; --cib, then CIB_file; HASHELL_SOCKET; the default sockets of this machine; a Pacemaker that
 runs here. A file that was named never gives way to a running cluster: who works on a file must not change the real
-one by accident.
+one by accident. A Pacemaker is somebody's running cluster that hashell did not set up: it is only looked at unless
+--write or HASHELL_WRITE says otherwise, or a person who is asked agrees.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from hashell.client.api import ClusterClient
@@ -58,19 +59,21 @@ def default_sockets(env: Mapping[str, str] | None = None, *, root: bool | None =
 
 def open_client(
     attach: str = "", cib_file: str = "", read_only: bool = False,
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str] | None = None, *, write: bool = False, ask: Callable[[str], bool] | None = None,
 ) -> ClusterClient:
-    """The client that the words mean. `attach` is hashelld, pacemaker or the path of a socket (or of its folder).
+    """The client that the words mean. `attach` is hashelld, pacemaker, ssh://[USER@]HOST[:PORT] (a Pacemaker there), or
+    the path of a socket (or of its folder). `write` and `ask` are for a Pacemaker, see PacemakerClient.
 
     Raises NotReachable, with what was tried, when no cluster answers; BadUsage for words that contradict one another.
     """
     env = os.environ if env is None else env
     if attach and cib_file:
         raise BadUsage("--attach and --cib name two different things to work on", "leave out one")
-    if attach not in ("", "hashelld", "pacemaker"):
+    write = write or env.get("HASHELL_WRITE", "") not in ("", "0")
+    if attach == "pacemaker" or attach.startswith("ssh:"):
+        return _pacemaker(read_only, write, ask, attach)
+    if attach not in ("", "hashelld"):
         return _socket(attach, read_only)
-    if attach == "pacemaker":
-        return _pacemaker(read_only)
     cib_file = cib_file or ("" if attach else env.get("CIB_file", ""))
     if cib_file:
         from hashell.client.cib_file import FileClient
@@ -85,7 +88,7 @@ def open_client(
         from hashell.client import pacemaker
 
         if pacemaker.runs_here():
-            return _pacemaker(read_only)
+            return _pacemaker(read_only, write, ask)
     raise NotReachable(
         "no hashelld and no Pacemaker runs here",
         "start hashelld, name a socket with --attach, work on a file with --cib, or try `hashell demo`",
@@ -100,10 +103,14 @@ def _socket(path: str, read_only: bool) -> ClusterClient:
     return DaemonClient(path, read_only=read_only)
 
 
-def _pacemaker(read_only: bool) -> ClusterClient:
-    from hashell.client.pacemaker import PacemakerClient
+def _pacemaker(
+    read_only: bool, write: bool, ask: Callable[[str], bool] | None, attach: str = "pacemaker"
+) -> ClusterClient:
+    from hashell.client.pacemaker import PacemakerClient, through_ssh
 
-    return PacemakerClient(read_only=read_only)
+    if attach.startswith("ssh:"):
+        return PacemakerClient(read_only=read_only, write=write, ask=ask, through=through_ssh(attach), where=attach)
+    return PacemakerClient(read_only=read_only, write=write, ask=ask)
 
 
 def _first_that_answers(paths: tuple[str, ...], read_only: bool) -> ClusterClient:

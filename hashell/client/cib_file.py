@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from hashell.cib.document import Cib
 from hashell.client import offline
-from hashell.client.api import Unsupported
+from hashell.client.api import ReadOnly, Unsupported
 from hashell.wire.messages import Change, EventInfo, HistoryRow, Info
 
 
@@ -24,7 +24,13 @@ class FileClient:
         self.where = path
         self.read_only = read_only or path == "-"
         self._from_stdin: Cib | None = None
+        self._archive = False
         self.cib()
+        if path != "-":
+            from hashell.cib.files import is_archive
+
+            self._archive = is_archive(path)
+            self.read_only = self.read_only or self._archive
 
     def cib(self) -> Cib:
         from hashell.cib.files import load_cib
@@ -41,6 +47,10 @@ class FileClient:
     def apply(self, changes: Sequence[Change], *, command: str = "", message: str = "") -> str:
         from hashell.cib.files import save_cib
 
+        if self._archive:
+            raise ReadOnly(
+                f"{self.where} is an archive, which is only read", "take its CIB out with `configure save xml FILE`"
+            )
         offline.refuse_read_only(self.read_only, self.where)
         before = self.cib()
         after = offline.changed(before, changes)

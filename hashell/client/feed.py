@@ -370,7 +370,7 @@ class PollingFeed:
         cib: Cib | None = None
         info: Info | None = None
         event_number = 0
-        connected = False
+        connected = told = False
         while not self._closed.is_set():
             try:
                 now_cib, now_info, events = await asyncio.to_thread(self._look)
@@ -388,10 +388,11 @@ class PollingFeed:
                 if cib is None or (now_cib.root is not cib.root and now_cib.to_bytes() != cib.to_bytes()):
                     before, cib = cib, now_cib
                     yield CibUpdate(before, now_cib)
+                past, told = not told, True
                 for event in events:
                     if event.number > event_number:
                         event_number = event.number
-                        yield EventUpdate(event)
+                        yield EventUpdate(event, past)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._interval_s):
                     await self._closed.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from lxml import etree
 
 from hashell.cib.document import Cib
@@ -72,6 +73,27 @@ def check_base(change: Change, current: Version) -> None:
             f"the change was made for {made_for[0]}.{made_for[1]}",
             "look at what changed and try again",
         )
+
+
+def for_status_of(change: Change, current: Cib) -> Change:
+    """A patch of the configuration that is there now, made when its status was another: the same, for this status.
+
+    What the patch was made for stays its condition: where the configuration moved on, it is given back as it is.
+    """
+    if change.kind != "patch":
+        return change
+    from hashell.cib.document import parse_xml
+    from hashell.cib.patch import versions_of
+
+    patch = parse_xml(change.xml, "a patch")
+    source, _ = versions_of(patch)
+    now = current.version
+    if source is None or source == now or (source.admin_epoch, source.epoch) != (now.admin_epoch, now.epoch):
+        return change
+    for version in patch.findall("version"):
+        patch.remove(version)
+    patch.attrib.pop("digest", "")
+    return msgspec.structs.replace(change, xml=etree.tostring(patch))
 
 
 def changed(before: Cib, changes: Sequence[Change]) -> Cib:

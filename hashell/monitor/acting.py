@@ -51,6 +51,7 @@ class Options:
     attach: str = ""
     cib_file: str = ""
     read_only: bool = False
+    write: bool = False
     theme: str = ""
     ascii_only: bool = False
     status: StatusOptions = field(default_factory=StatusOptions)

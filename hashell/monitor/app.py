@@ -191,7 +191,7 @@ class HashellMonitor(ActingApp):
 
         return open_client(
             attach=self.model.where if self.model.kind == "hashelld" and self.model.where else self.options.attach,
-            cib_file=self.options.cib_file, read_only=self.options.read_only,
+            cib_file=self.options.cib_file, read_only=self.options.read_only, write=self.options.write,
         )
 
     def _flush_dirty(self) -> None:
@@ -261,7 +261,7 @@ class HashellMonitor(ActingApp):
             link = (Span(f"{name} {self.glyphs.ok} live", "ok"),)
             if self.model.kind == "file":
                 link = (Span("file", "maint"),)
-        if self.options.read_only:
+        if self.options.read_only or self.model.read_only:
             link = (*link, Span(" read-only", "maint"))
         self._put("#header", overview_lines.fit_header(left, link, width - 2))
         names = [

@@ -45,7 +45,7 @@ def main(argv: list[str], crm_text: Callable[[Cib], str] | None = None) -> int:
         return app.run(
             app.Options(
                 attach=options.attach, cib_file=options.cib, read_only=options.read_only,
-                theme=options.theme, status=options.status, crm_text=crm_text,
+                write=options.write, theme=options.theme, status=options.status, crm_text=crm_text,
             )
         )
     return print_once(options, shlex.join(["hashell", "monitor", *argv]))

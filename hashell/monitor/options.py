@@ -79,6 +79,7 @@ ROWS = (
     Row("", "cib", _V, "show a CIB file (also the variable CIB_file)", "FILE", "Cluster"),
     Row("", "attach", _V, "hashelld, pacemaker, or the path of a socket", "WHERE", "Cluster"),
     Row("", "read-only", _N, "refuse every change", group="Cluster"),
+    Row("", "write", _N, "change a Pacemaker cluster, which is only looked at else", group="Cluster"),
     Row("x", "xml-file", _V, "", "FILE", "Cluster"),
     Row("Q", "quiet", _N, "without times", group="Other"),
     Row("V", "verbose", _N, group="Other"),
@@ -125,6 +126,7 @@ class MonitorOptions(Struct, frozen=True):
     cib: str = ""
     attach: str = ""
     read_only: bool = False
+    write: bool = False
     theme: str = ""
     interval_ms: int = 5000
     show_help: bool = False
@@ -203,7 +205,7 @@ _FIELDS = {
     "output-to": "output_to", "html-stylesheet": "html_stylesheet", "html-title": "html_title",
 }
 _FLAGS = {
-    "one-shot": "one_shot", "read-only": "read_only", "html-cgi": "html_cgi",
+    "one-shot": "one_shot", "read-only": "read_only", "write": "write", "html-cgi": "html_cgi",
     "help": "show_help", "help-all": "show_help", "version": "show_version",
 }
 

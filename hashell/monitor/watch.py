@@ -64,7 +64,7 @@ async def watch(model: ClusterModel, open_client: Callable[[], ClusterClient]) -
             model.hear_link(connected=False, where="", text=str(error))
             await asyncio.sleep(RETRY_S)
             continue
-        model.kind = client.kind
+        model.kind, model.read_only = client.kind, client.read_only
         feed = feed_of(client)
         try:
             async for update in feed.updates():

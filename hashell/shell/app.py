@@ -331,7 +331,7 @@ class Shell:
             cluster, where = "file", Path(client.where).name
         else:
             cluster, where = view.cluster or "cluster", "live"
-        where += ", read-only" if options.read_only else ""
+        where += ", read-only" if options.read_only or client.read_only else ""
         found: StyleAndTextTuples = [("class:prompt.cluster", cluster), ("class:prompt.where", f"({where})")]
         troubles = view.troubles(0) if client.kind != "file" and not options.shadow else []
         if troubles:
@@ -381,7 +381,7 @@ class Shell:
             parts.append(("class:toolbar.busy", f"transition {view.transition}{done}"))
         elif info.controller_state == "S_POLICY_ENGINE":
             parts.append(("class:toolbar.busy", "deciding"))
-        if self.session.options.read_only:
+        if self.session.options.read_only or client.read_only:
             parts.append(("class:toolbar.muted", "read-only"))
         if self.session.staged:
             parts.append(("class:toolbar.busy", "edits staged"))

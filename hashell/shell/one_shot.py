@@ -20,8 +20,8 @@ _WITH_VALUE = {
 #: Option → attribute of Options that becomes true.
 _FLAGS = {
     "-F": "force", "--force": "force", "-w": "wait", "--wait": "wait", "-d": "debug", "--debug": "debug",
-    "-R": "trace", "--regression-tests": "trace", "--read-only": "read_only", "-y": "yes", "--yes": "yes",
-    "-n": "no", "--no": "no",
+    "-R": "trace", "--regression-tests": "trace", "--read-only": "read_only", "--write": "write",
+    "-y": "yes", "--yes": "yes", "-n": "no", "--no": "no",
 }
 USAGE = """\
 usage: hashell [options] [LEVEL] [COMMAND …]     the crm language; without words an interactive shell
@@ -29,7 +29,7 @@ usage: hashell [options] [LEVEL] [COMMAND …]     the crm language; without wor
        hashell [options] -f FILE                 a script of either; - is standard input
 
   --cib FILE          work on a CIB file, without a cluster (also the variable CIB_file)
-  --attach WHERE      hashelld, pacemaker, or a socket
+  --attach WHERE      hashelld, a socket, pacemaker, or ssh://HOST (the Pacemaker there)
   -c NAME             work on this shadow CIB
   -F, --force         do what is refused otherwise
   -w, --wait[=SECONDS] wait until the cluster has nothing to do
@@ -37,6 +37,7 @@ usage: hashell [options] [LEVEL] [COMMAND …]     the crm language; without wor
   -D, --display TYPE  plain, color, color-always, uppercase
   --output-as FORMAT  text, xml or json, where a command can
   --read-only         refuse everything that changes something
+  --write             change a Pacemaker cluster without asking first (also the variable HASHELL_WRITE)
   --theme NAME        colours
   -d, --debug | -R    say more; trace every command
   --version, -h, --help

@@ -39,6 +39,8 @@ class Options(msgspec.Struct):
     shadow: str = ""
     force: bool = False
     read_only: bool = False
+    #: A Pacemaker that hashell did not set up may be changed without a question.
+    write: bool = False
     wait: bool = False
     wait_s: float = 60.0
     display: str = ""
@@ -93,7 +95,10 @@ class Session(msgspec.Struct, eq=False):
             else:
                 from hashell.client.choose import open_client
 
-                self._client = open_client(self.options.attach, self.options.cib_file, self.options.read_only)
+                self._client = open_client(
+                    self.options.attach, self.options.cib_file, self.options.read_only,
+                    write=self.options.write or self.options.yes, ask=self.ask_leave if self.ask is not None else None,
+                )
         return self._client
 
     def use_client(self, client: ClusterClient) -> None:
@@ -218,6 +223,10 @@ class Session(msgspec.Struct, eq=False):
         if self.options.no or self.ask is None:
             return False
         return self.ask(question)
+
+    def ask_leave(self, question: str) -> bool:
+        """Whether a cluster that is only looked at may be changed: --force does not answer this."""
+        return not self.options.no and self.ask is not None and (self.options.yes or self.ask(question))
 
     # --- lines -----------------------------------------------------------------------------------------
 

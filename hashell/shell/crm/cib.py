@@ -69,7 +69,10 @@ def _live(session: Session) -> ClusterClient:
     """The cluster behind the shadow in use. The caller closes it."""
     from hashell.client.choose import open_client
 
-    return open_client(session.options.attach, session.options.cib_file, session.options.read_only)
+    return open_client(
+        session.options.attach, session.options.cib_file, session.options.read_only,
+        write=session.options.write or session.options.yes, ask=session.ask_leave if session.ask is not None else None,
+    )
 
 
 def _live_cib(session: Session) -> Cib:

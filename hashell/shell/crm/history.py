@@ -59,6 +59,10 @@ def _when(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+#: Under which names the daemons of hashell and of Pacemaker note what they change by themselves.
+DAEMON_USERS = frozenset({"hashelld", "hacluster"})
+
+
 def _count(words: list[str], default: int = SHOWN) -> int:
     if not words:
         return default
@@ -186,7 +190,7 @@ def undo(session: Session, words: list[str]) -> int:
 
 def _newest_by_people(rows: tuple[HistoryRow, ...]) -> str:
     """The newest change that somebody made; what the cluster notes by itself is not for people to take back."""
-    made = [row.version for row in rows if row.user != "hashelld"]
+    made = [row.version for row in rows if row.user not in DAEMON_USERS]
     if not made:
         raise NotFound("nobody has changed the configuration", "name the version whose change is meant")
     return made[0]
