@@ -159,7 +159,7 @@ def test_a_change_of_a_right_configuration_is_judged_as_the_whole_that_it_leads_
     judge = Judge()
     before = Cib.parse(BASE)
     assert is_valid(before)
-    for _ in range(3000):
+    for _ in range(1000):
         operation = random_operation(rng, before)
         try:
             after = commit(before, (operation,)).after
@@ -178,7 +178,7 @@ def test_a_change_of_a_right_configuration_is_judged_as_the_whole_that_it_leads_
             before = draft.finish().after
         elif rng.random() < 0.02:
             before = Cib.parse(BASE)
-    assert min(verdicts.values()) > 200, verdicts
+    assert min(verdicts.values()) > 60, verdicts
 
 
 def changes_of(after: Cib) -> list[str]:
