@@ -51,6 +51,21 @@ def test_a_damaged_cib_is_set_aside_and_the_last_good_one_used_and_told(generati
     assert list(generations.folder.glob("cib.xml.damaged-*"))
 
 
+def test_a_cib_that_is_edited_by_hand_while_its_node_runs_is_written_over_and_never_used(generations):
+    edited = generations.path.read_bytes().replace(b'epoch="3"', b'epoch="9"')
+    generations.path.write_bytes(edited)
+    generations.save(cib(4), {})
+    found, findings = generations.load()
+
+    assert (str(found.cib.version), findings) == ("0.4.0", ())
+    # Were the newest lost, the edited one would still not be taken for it.
+    generations.path.unlink()
+    found, findings = generations.load()
+    assert str(found.cib.version) == "0.2.0"
+    assert "damaged" in findings[0]
+    assert [path.read_bytes() for path in generations.folder.glob("*.damaged-*")] == [edited]
+
+
 def test_when_all_are_damaged_nothing_is_loaded_and_nothing_removed(generations):
     for path in generations.folder.iterdir():
         path.write_bytes(b"<cib")
