@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -80,6 +81,7 @@ async def node(arguments: argparse.Namespace) -> None:
     import structlog
 
     from hashell.cib.document import Cib, parse_xml
+    from hashelld.__main__ import NICE
     from hashelld.core.dispatch import Dispatcher, MulticastWanted
     from hashelld.core.driver import Driver
     from hashelld.core.effects import StoreValue
@@ -90,6 +92,8 @@ async def node(arguments: argparse.Namespace) -> None:
     from hashelld.storage.restore import restore
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
 
     class Forget:
         """Values are not kept: no disk in what is measured."""

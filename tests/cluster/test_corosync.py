@@ -211,7 +211,7 @@ def test_a_node_whose_cable_is_pulled_loses_quorum_and_comes_back_whole(cluster)
     rest = others(node)
     cluster.cut(node)
     moved_from(cluster, node)
-    cluster.wait_until(lambda: not cluster.info(node).quorate, "it has quorum", 20)
+    cluster.wait_until(lambda: (info := cluster.info(node)) is not None and not info.quorate, "it has quorum", 20)
     assert members(cluster, node) == {node}
     assert members(cluster, rest[0]) == members(cluster, rest[1]) == set(rest)
 
