@@ -32,6 +32,9 @@ HEARTS = 0.75
 #: Share of whole lives whose nodes have watchdogs that the others count on, half of them with no device besides; and
 #: milliseconds without food after which one resets its node.
 WATCHDOGS, WATCHDOG_MS = 0.25, 1_000
+#: What becomes of services without quorum. Where they go on, watchdogs matter most.
+POLICIES = ("stop", "stop", "stop", "freeze", "demote", "suicide")
+POLICIES_WATCHED = ("freeze", "freeze", "freeze", "stop", "suicide")
 #: Share of lives of three in which two are nodes and the third is an arbiter.
 ARBITERS = 0.15
 
@@ -88,7 +91,7 @@ def live(
     checker.watch(cluster)
     checker.resources = resources
     voters = tuple(name for name in cluster.names if name not in cluster.arbiters)
-    policy = chance.choice(("stop", "stop", "stop", "freeze", "demote", "suicide"))
+    policy = chance.choice(POLICIES_WATCHED if watchdogs else POLICIES)
     devices = not watchdogs or chance.random() < 0.5
     cib = configuration(
         voters, resources, policy, devices=devices, watchdog_ms=3 * WATCHDOG_MS if watchdogs else 0
