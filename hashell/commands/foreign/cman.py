@@ -330,8 +330,8 @@ def _resource(made: Imported, one: Element, where: str, names: Names, wanted: st
     if kind == "script":
         path = one.get("file") or ""
         if not re.fullmatch(r"/etc/(?:rc\.d/)?init\.d/[\w.@-]+", path):
-            made.leave(place, f"script {path}", "only scripts below /etc/init.d run as they are: put it there, or write a "
-                       "unit of systemd")
+            made.leave(place, f"script {path}", "only scripts below /etc/init.d run as they are: put "
+                       "it there, or write a unit of systemd")
             return ""
         name = names.make(wanted or one.get("name") or path.rpartition("/")[2])
         made.crm.append(primitive(name, f"lsb:{path.rpartition('/')[2]}", {}))

@@ -135,8 +135,8 @@ def _interfaces(made: Imported, totem: Section, where: str) -> None:
                 members.setdefault(ring, []).append(address.text)
     if members and not made.nodes:
         rings = [members[ring] for ring in sorted(members)]
-        for place, first in enumerate(rings[0]):
-            addresses = tuple(ring[place] for ring in rings if place < len(ring))
+        for row, first in enumerate(rings[0]):
+            addresses = tuple(ring[row] for ring in rings if row < len(ring))
             made.nodes.append(ForeignNode(first, addresses))
             made.leave(where, f"memberaddr {first}", "no name for this node stands there: put in what `uname -n` says")
 

@@ -78,7 +78,7 @@ def _ha_cf(made: Imported, text: str, where: str) -> list[str]:
             if not any(word.endswith("/ipfail") for word in rest):
                 made.leave(place, raw.strip(), "make it a resource of its own, or a unit of systemd")
         elif key in ("crm", "pacemaker") and rest and rest[0].lower() not in ("no", "off", "false", "0"):
-            made.leave(place, f"{key} {rest[0]}", "its resources stand in a CIB, not in haresources: give that to `cib import`")
+            made.leave(place, f"{key} {rest[0]}", "its resources stand in a CIB: give that to `cib import`")
         else:
             made.leave(place, raw.strip(), _why(key))
     made.nodes = [ForeignNode(name) for name in names]

@@ -28,11 +28,21 @@ ROOT = Level(
         ),
         Command("events", "[COUNT]", "The last events of this cluster.", "hashell.shell.crm.history:events"),
         Command(
+            "doctor", "[(node|cluster|--paths)]",
+            "What is wrong with this node and this cluster, and the way out; exit code 1 where service is at risk.",
+            "hashell.shell.crm.doctor:doctor", example="doctor\ndoctor cluster\ndoctor --paths",
+        ),
+        Command(
             "import", "[(settings|corosync|crm|left)] (FILE|NODEADDRESS=VALUE)...",
             "Files of corosync 1 and 2, CMAN or Heartbeat, translated; what has no equivalent is listed.",
             "hashell.shell.crm.importing:import_files",
             example="import /etc/cluster/cluster.conf\nimport corosync old.conf node1=10.0.0.1 node2=10.0.0.2\n"
             "import crm ha.cf haresources",
+        ),
+        Command(
+            "report", "{(-f TEXT|--from TEXT|-t TEXT|--to TEXT|-n NODE|--node NODE)} [FILE]",
+            "A support archive: configuration, events, logs and findings, without secrets.",
+            "hashell.shell.crm.report:report", example='report\nreport -f "2026-11-22 14:00" -t 15:30 trouble.tar.gz',
         ),
         Command("monitor", "", "The full-screen monitor; back here when it ends.", f"{_HERE}:monitor"),
     ),
