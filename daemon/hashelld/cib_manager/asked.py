@@ -109,6 +109,8 @@ def status_only(operations: tuple[Operation, ...]) -> bool:
 
 def _in_status(operation: Operation) -> bool:
     if operation.path:
+        if "|" not in operation.path:
+            return operation.path.startswith(_STATUS_PATHS)
         # A union of paths is in the status section when each of them is.
         parts = [part.strip() for part in operation.path.split("|")]
         return all(part.startswith(_STATUS_PATHS) for part in parts)
