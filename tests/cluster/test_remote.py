@@ -56,9 +56,16 @@ class Lab:
             '<nvpair id="o-2" name="dc-deadtime" value="1s"/></cluster_property_set>'
         ))
         port = self.cluster.place("r1").port
-        self.put("constraints", '<rsc_location id="here" rsc="web" node="r1" score="1000"/>')
         parts = (*([FENCE] if fencing else []), SERVICE, REMOTE.format(port=port, reconnect=reconnect))
-        self.put("", f"<resources>{''.join(parts)}</resources>")
+        client = self.cluster.client()
+        try:
+            # At once: the service is not to start elsewhere first.
+            client.apply([
+                Change("modify", f"<resources>{''.join(parts)}</resources>".encode(), ""),
+                Change("modify", b'<rsc_location id="here" rsc="web" node="r1" score="1000"/>', "constraints"),
+            ])
+        finally:
+            client.close()
 
     def entry(self, node: str, name: str) -> dict[str, str]:
         found = self.cib().xpath(f"status/node_state[@uname='{node}']//lrm_rsc_op[@id='{name}']")
