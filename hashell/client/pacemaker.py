@@ -156,7 +156,11 @@ class PacemakerClient:
         if code in _FORBIDDEN:
             return Forbidden(text, "be root, or of the group haclient with an ACL that allows it")
         kind = _BY_EXIT_CODE.get(code, Refused)
-        hint = "is Pacemaker running on this node? see `systemctl status pacemaker`" if kind is NotReachable else ""
+        hint = ""
+        if kind is NotReachable:
+            hint = "is Pacemaker running on this node? see `systemctl status pacemaker`"
+            if not self._through and os.geteuid() != 0 and runs_here():
+                hint = "Pacemaker runs, but not for everybody: be root, or of the group haclient"
         return kind(text, hint)
 
     def _need_leave(self) -> None:
@@ -202,6 +206,11 @@ class PacemakerClient:
 
     def _own_name(self) -> str:
         """The node that is asked; empty where it does not say."""
+        if self._node is None and not self._through:
+            # A node is called as its machine unless corosync.conf says otherwise: then it is not asked for its name.
+            host = os.uname().nodename
+            known = {node.get("uname") for node in self._last.root.iterfind("configuration/nodes/node")}
+            self._node = next((name for name in (host, host.partition(".")[0]) if name in known), None)
         if self._node is None:
             try:
                 self._node = self._tool("crm_node", "--name").strip()

@@ -241,11 +241,12 @@ class PeerCluster:
 
     def stop_node(self, node: str) -> None:
         """In good order: Pacemaker, then corosync; the machine stays on."""
-        script = (
-            "pkill -TERM -x pacemakerd; while pgrep -x pacemakerd >/dev/null; do sleep 0.05; done;"
-            "pkill -TERM -x corosync; while pgrep -x corosync >/dev/null; do sleep 0.05; done"
+        # Nobody on the machine takes note of processes that ended: those do not count as running.
+        script = "; ".join(
+            f"pkill -TERM -x {name}; while pgrep -r DRST -x {name} >/dev/null; do sleep 0.05; done"
+            for name in ("pacemakerd", "corosync")
         )
-        self.run(node, "sh", "-c", script)
+        self.run(node, "sh", "-c", script, timeout_s=PATIENCE_S)
 
     def freeze(self, node: str) -> None:
         """SIGSTOP for everything of a node."""

@@ -1,6 +1,10 @@
 """Time one-shot commands side by side with their peers: `hashell status` and `crm status`, and so on, on one CIB file.
 
     python tests/benchmarks/one_shot.py [--cib FILE] [--runs 10]
+    python tests/benchmarks/one_shot.py --live [--resources 10] [--runs 10]
+
+With --live on a real Pacemaker of two nodes that is started for it (root, corosync and pacemaker): all run on its first
+node, where hashell attaches by itself.
 
 Each pair is run in turn (A B A B …) after one warm-up of each, as whole processes to the last byte of their output; the
 ratio is taken pair by pair, so a machine whose speed drifts still compares fairly. Needs Debian's crmsh and
@@ -30,41 +34,97 @@ PAIRS = (
 )
 
 
+#: The same on a running cluster, without a file.
+LIVE_PAIRS = (
+    (("status",), "crm", ("status",)),
+    (("configure", "show"), "crm", ("configure", "show")),
+    (("monitor", "-1"), "crm_mon", ("-1",)),
+    (("pcs", "resource"), "pcs", ("resource",)),
+    (("pcs", "status"), "pcs", ("status",)),
+    (("pcs", "constraint"), "pcs", ("constraint",)),
+)
+Pairs = tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...]
+
+
+class Failed(Exception):
+    """A command that did not do what it was to be timed for."""
+
+
 def run_once(command: list[str], env: dict[str, str]) -> float:
-    """Wall seconds of one whole process; its output is read and dropped. Exits when the command fails."""
+    """Wall seconds of one whole process; its output is read and dropped. Raises Failed."""
     begin = time.perf_counter()
     done = subprocess.run(command, env=env, capture_output=True, check=False, timeout=120)
     took = time.perf_counter() - begin
     if done.returncode:
-        sys.exit(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.decode()[-500:]}")
+        said = done.stderr.decode(errors="replace").strip()[-200:]
+        raise Failed(f"it ended with {done.returncode}: {said}")
     return took
+
+
+def compare(pairs: Pairs, env: dict[str, str], runs: int, *, before: list[str], cib: str = "") -> None:
+    """Print a line for each pair. `before` are the words that bring a command to where it runs."""
+    ours = shutil.which("hashell")
+    begin = [ours] if ours else [sys.executable, "-m", "hashell"]
+    print(f"{'command':<24}{'hashell ms':>12}{'peer ms':>12}{'ratio':>8}{'worst':>8}   peer")
+    for words, peer, peer_words in pairs:
+        program = shutil.which(peer, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+        if program is None:
+            print(f"{' '.join(words):<24}{'':>40}   {peer} is not installed here")
+            continue
+        one = [*before, *begin, *words]
+        other = [*before, program, *(word.format(cib=cib) for word in peer_words)]
+        try:
+            run_once(one, env)
+            run_once(other, env)
+            times = [(run_once(one, env), run_once(other, env)) for _ in range(runs)]
+        except Failed as error:
+            print(f"{' '.join(words):<24}{'':>40}   {peer} {' '.join(peer_words)}: not compared: {error}")
+            continue
+        ratios = [left / right for left, right in times]
+        print(
+            f"{' '.join(words):<24}{statistics.median(left for left, _ in times) * 1000:>12.0f}"
+            f"{statistics.median(right for _, right in times) * 1000:>12.0f}"
+            f"{statistics.median(ratios):>8.2f}{max(ratios):>8.2f}   {peer} {' '.join(peer_words)}"
+        )
+
+
+def live(runs: int, resources: int) -> None:
+    """On a real Pacemaker of two nodes. Raises HashellError where none can be started."""
+    from hashell.lab.peer import PeerCluster
+
+    members = "".join(
+        f'<primitive id="r{number}" class="ocf" provider="hashell" type="Dummy"/>' for number in range(resources)
+    )
+    with PeerCluster(("node1", "node2")) as peer:
+        peer.start()
+        peer.wait_whole()
+        peer.run("node1", "crm_attribute", "-t", "crm_config", "-n", "stonith-enabled", "-v", "false")
+        peer.run(
+            "node1", "cibadmin", "--replace", "--scope", "resources", "--xml-pipe",
+            given=f"<resources>{members}</resources>",
+        )
+        peer.wait_idle("node1")
+        env = {**peer.environment("node1"), "LC_ALL": "C.UTF-8", "PYTHONPATH": os.pathsep.join(sys.path)}
+        compare(LIVE_PAIRS, env, runs, before=peer.command("node1"))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--cib", type=Path, default=DEFAULT_CIB)
     parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--live", action="store_true")
+    parser.add_argument("--resources", type=int, default=10)
     options = parser.parse_args()
+    if options.live:
+        from hashell.errors import HashellError
+
+        try:
+            live(options.runs, options.resources)
+        except HashellError as error:
+            sys.exit(str(error))
+        return 0
     env = {**os.environ, "CIB_file": str(options.cib), "LC_ALL": "C.UTF-8"}
-    ours = shutil.which("hashell")
-    begin = [ours] if ours else [sys.executable, "-m", "hashell"]
-    print(f"{'command':<24}{'hashell ms':>12}{'peer ms':>12}{'ratio':>8}{'worst':>8}   peer")
-    for words, peer, peer_words in PAIRS:
-        program = shutil.which(peer, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-        if program is None:
-            print(f"{' '.join(words):<24}{'':>40}   {peer} is not installed here")
-            continue
-        one = [*begin, *words]
-        other = [program, *(word.format(cib=options.cib) for word in peer_words)]
-        run_once(one, env)
-        run_once(other, env)
-        pairs = [(run_once(one, env), run_once(other, env)) for _ in range(options.runs)]
-        ratios = [left / right for left, right in pairs]
-        print(
-            f"{' '.join(words):<24}{statistics.median(left for left, _ in pairs) * 1000:>12.0f}"
-            f"{statistics.median(right for _, right in pairs) * 1000:>12.0f}"
-            f"{statistics.median(ratios):>8.2f}{max(ratios):>8.2f}   {peer} {' '.join(peer_words)}"
-        )
+    compare(PAIRS, env, options.runs, before=[], cib=str(options.cib))
     return 0
 
 
