@@ -417,7 +417,7 @@ class Shell:
 
     def execute(self, text: str) -> int:
         """Every line of an entry; ends at the first that fails. The exit code of the last one that ran."""
-        from hashell.shell.crm.script import run_line
+        from hashell.shell.lines import run_line
 
         session = self.session
         lines = [(number, piece.strip()) for number, (_, piece) in enumerate(pieces(text), 1) if piece.strip()]

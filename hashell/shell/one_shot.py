@@ -112,7 +112,7 @@ def run_script(session: Session, path: str) -> int:
                 text = file.read()
         except (OSError, UnicodeDecodeError) as error:
             raise BadUsage(f"{path} cannot be read: {error}", "name a text file") from None
-    from hashell.shell.crm.script import run_lines
+    from hashell.shell.lines import run_lines
 
     code = run_lines(session, text, name, split_words)
     return code or _commit_staged(session)

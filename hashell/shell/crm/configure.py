@@ -209,6 +209,6 @@ LEVEL = Level(
             aliases=("simulate",),
         ),
     ),
-    levels=("ra", "cib", "history"),
+    levels=("ra", "cib", "cibstatus", "history", "template", "assist"),
     aliases=("cfg",),
 )

@@ -238,10 +238,15 @@ def verify(session: Session, words: list[str]) -> int:
 
 def ptest(session: Session, words: list[str]) -> int:
     """What the cluster would do with what is staged; before it the points, after it every action, where asked for."""
+    return show_decision(session, session.env(), words)
+
+
+def show_decision(session: Session, env: Env, words: list[str]) -> int:
+    """What the cluster would do with the working copy of an environment."""
     from hashell.commands.preview import preview
     from hashell.simulate import text
 
-    decision = preview(session.env(), scores="scores" in words, utilization="utilization" in words)
+    decision = preview(env, scores="scores" in words, utilization="utilization" in words)
     lines = list(text.score_lines(decision.schedule.scores))
     lines += decision.summary
     if "actions" in words:

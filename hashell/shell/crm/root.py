@@ -46,8 +46,8 @@ ROOT = Level(
         ),
         Command("monitor", "", "The full-screen monitor; back here when it ends.", f"{_HERE}:monitor"),
     ),
-    levels=("cib", "cluster", "configure", "corosync", "history", "maintenance", "node", "options", "quorum", "ra",
-            "resource", "site"),
+    levels=("cib", "cibstatus", "cluster", "configure", "corosync", "history", "maintenance", "node", "options",
+            "quorum", "ra", "resource", "script", "site"),
 )
 
 
@@ -55,6 +55,7 @@ LEVELS = {
     one.name: one
     for one in (
         LevelName("cib", "Shadow copies of the configuration: work on one, compare, commit."),
+        LevelName("cibstatus", "A status that is made up: what would the cluster do if …"),
         LevelName("cluster", "The cluster as a whole: its nodes, health, starting and stopping."),
         LevelName("configure", "The cluster's configuration. Edits are staged; commit sends them.", ("cfg",)),
         LevelName("corosync", "corosync.conf and corosync itself, for clusters that run on it."),
@@ -65,6 +66,9 @@ LEVELS = {
         LevelName("quorum", "Votes, and why there are enough of them or not."),
         LevelName("ra", "Agents: list and describe them."),
         LevelName("resource", "Resources: start, stop, move, clean up."),
+        LevelName("script", "Wizards: services that are often wanted, from a few values."),
+        LevelName("assist", "Edits that take several commands by hand; staged like those of configure."),
+        LevelName("template", "Configurations to fill in, kept as files of your own."),
         LevelName("site", "Tickets of sites."),
     )
 }

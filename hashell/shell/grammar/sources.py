@@ -665,6 +665,12 @@ def _selections(sources: Sources, line: Line, word: str) -> Iterator[Candidate]:
         yield from (Candidate(f"related:{one}") for one in sources.snapshot.resources)
 
 
+def _wizards() -> Iterator[tuple[str, str]]:
+    from hashell.shell.wizards import wizards
+
+    return ((name, one.help) for name, one in wizards().items())
+
+
 def _constant(*pairs: tuple[str, str]) -> Maker:
     def make(sources: Sources, line: Line, word: str) -> Iterator[Candidate]:
         yield from _table(pairs)
@@ -713,6 +719,8 @@ _VALUES: dict[str, Maker] = {
     "COUNT": _constant(("0", ""), ("INFINITY", "")),
     "FILE": _files,
     "PATH": _files,
+    "WIZARD": lambda sources, line, word: _table(_wizards()),
+    "RETURNCODE": _constant(("success", "0"), ("unknown", "1"), ("not_running", "7"), ("promoted", "8")),
     "COROSYNCPATH": lambda sources, line, word: _table(COROSYNC_PATHS.items()),
     "SHADOW": lambda sources, line, word: _table((name, "shadow CIB") for name in sources.shadows),
     "VERSION": lambda sources, line, word: _table(sources.versions.items()),
