@@ -25,6 +25,10 @@ SOCKETS_MAX = 64
 GREETING_TIMEOUT_S = 1.5
 
 
+class SeveralClusters(NotReachable):
+    """Daemons answer, of more than one cluster."""
+
+
 def run_folders(env: Mapping[str, str], *, root: bool) -> tuple[Path, ...]:
     """Below which folders daemons put their sockets, for root or for another user."""
     from pathlib import Path
@@ -83,12 +87,15 @@ def open_client(
         return _socket(env["HASHELL_SOCKET"], read_only)
     found = default_sockets(env)
     if found:
-        return _first_that_answers(found, read_only)
-    if attach != "hashelld":
-        from hashell.client import pacemaker
-
-        if pacemaker.runs_here():
-            return _pacemaker(read_only, write, ask)
+        try:
+            return _first_that_answers(found, read_only)
+        except NotReachable as error:
+            # Sockets that a daemon left behind say nothing against a Pacemaker that runs here now.
+            if attach or isinstance(error, SeveralClusters) or not _pacemaker_runs():
+                raise
+        return _pacemaker(read_only, write, ask)
+    if attach != "hashelld" and _pacemaker_runs():
+        return _pacemaker(read_only, write, ask)
     raise NotReachable(
         "no hashelld and no Pacemaker runs here",
         "start hashelld, name a socket with --attach, work on a file with --cib, or try `hashell demo`",
@@ -101,6 +108,12 @@ def _socket(path: str, read_only: bool) -> ClusterClient:
     if os.path.isdir(path):  # noqa: PTH112  # pathlib costs a start more than it is worth
         path = f"{path.rstrip('/')}/{SOCKET_NAME}"
     return DaemonClient(path, read_only=read_only)
+
+
+def _pacemaker_runs() -> bool:
+    from hashell.client import pacemaker
+
+    return pacemaker.runs_here()
 
 
 def _pacemaker(
@@ -129,7 +142,7 @@ def _first_that_answers(paths: tuple[str, ...], read_only: bool) -> ClusterClien
             errors.append(answer)
     if len(by_cluster) > 1:
         listed = ", ".join(f"{cluster}: {path}" for cluster, path in sorted(by_cluster.items()))
-        raise NotReachable(
+        raise SeveralClusters(
             f"nodes of several clusters run here ({listed})", "say which with --attach SOCKET"
         )
     if not by_cluster:

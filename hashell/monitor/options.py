@@ -77,7 +77,7 @@ ROWS = (
     Row("i", "interval", _V, "how often the screen is drawn at least", "TIME", "Screen"),
     Row("", "theme", _V, "colours of the screen", "NAME", "Screen"),
     Row("", "cib", _V, "show a CIB file (also the variable CIB_file)", "FILE", "Cluster"),
-    Row("", "attach", _V, "hashelld, pacemaker, or the path of a socket", "WHERE", "Cluster"),
+    Row("", "attach", _V, "hashelld, pacemaker, ssh://HOST, or the path of a socket", "WHERE", "Cluster"),
     Row("", "read-only", _N, "refuse every change", group="Cluster"),
     Row("", "write", _N, "change a Pacemaker cluster, which is only looked at else", group="Cluster"),
     Row("x", "xml-file", _V, "", "FILE", "Cluster"),

@@ -271,7 +271,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--all", action="store_true", help="all instances of a clone")
     parser.add_argument("--json", action="store_true", help="as data")
     parser.add_argument("--cib", default="", metavar="FILE", help="a CIB in a file; - for standard input")
-    parser.add_argument("--attach", default="", metavar="KIND", help="which cluster: hashelld, pacemaker or a socket")
+    parser.add_argument("--attach", default="", metavar="KIND", help="hashelld, pacemaker, ssh://HOST or a socket")
     return parser
 
 

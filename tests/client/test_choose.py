@@ -94,6 +94,22 @@ def test_users_and_root_look_in_their_own_places():
     assert len(user) == 3 and user[-1] == root[0]
 
 
+def test_a_running_pacemaker_is_meant_where_daemons_left_only_their_sockets(nothing_here, monkeypatch):
+    left = nothing_here / "run" / "c" / "a"
+    left.mkdir(parents=True)
+    (left / choose.SOCKET_NAME).touch()
+    with pytest.raises(NotReachable):
+        choose.open_client(env={})
+    asked = []
+    monkeypatch.setattr("hashell.client.pacemaker.runs_here", lambda: True)
+    monkeypatch.setattr("hashell.client.pacemaker.PacemakerClient", lambda **words: asked.append(words) or "client")
+    assert choose.open_client(env={}) == "client"
+    assert choose.open_client(env={"HASHELL_WRITE": "1"}) == "client"
+    assert [words["write"] for words in asked] == [False, True]
+    with pytest.raises(NotReachable):
+        choose.open_client(attach="hashelld", env={})
+
+
 def test_pacemaker_without_its_tools_is_a_clear_error(monkeypatch):
     monkeypatch.setenv("PATH", os.devnull)
     with pytest.raises(HashellError):
