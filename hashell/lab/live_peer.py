@@ -90,9 +90,18 @@ class PeerRig:
         self.cluster.start()
 
     def stop_all(self) -> None:
-        """All leave: one after the other, as nothing is measured by it."""
+        """All leave: one after the other, as nothing is measured by it. Not before every node has the service on its
+        disk: a Pacemaker that was stopped soon after a change has come back without it. Raises TimedOut."""
+        wait_until(self._unwritten)
         for node in self.nodes:
             self.cluster.stop_node(node)
+
+    def _unwritten(self) -> str:
+        for node in self.nodes:
+            file = self.cluster.folder / node / "pacemaker" / "cib" / "cib.xml"
+            if not file.exists() or SITE.encode() not in file.read_bytes():
+                return f"{node} has not written the service to its disk"
+        return ""
 
     def standby(self, node: str, on: bool) -> None:
         self.cluster.run(self._witness(), "crm_standby", "-N", node, *(("-v", "on") if on else ("-D",)))
