@@ -25,8 +25,9 @@ CIB = f"""<cib validate-with="pacemaker-3.9" epoch="1" num_updates="0" admin_epo
 <crm_config><cluster_property_set id="o"><nvpair id="o-f" name="stonith-enabled" value="false"/>
 </cluster_property_set></crm_config><nodes><node id="1" uname="node1"/><node id="2" uname="node2"/></nodes><resources>
 <primitive id="web" class="ocf" provider="pacemaker" type="Dummy"><instance_attributes id="w"><nvpair id="w-1"
- name="fake" value="a"/></instance_attributes><operations><op id="w-m" name="monitor" interval="10s"/></operations>
-</primitive></resources><constraints/></configuration><status>{NODE.format(n=1, history=RUNS)}{NODE.format(n=2, history=ABSENT)}
+ name="fake" value="a"/></instance_attributes><operations><op id="w-m" name="monitor"
+ interval="10s"/></operations></primitive>
+</resources><constraints/></configuration><status>{NODE.format(n=1, history=RUNS)}{NODE.format(n=2, history=ABSENT)}
 </status></cib>"""
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hashell.errors import BadUsage, Refused
+from hashell.errors import BadUsage, NotFound, Refused
 from hashell.shell.grammar.words import Command, Danger, Level
 
 if TYPE_CHECKING:
@@ -27,6 +29,21 @@ def _command(
 LEVEL = Level(
     "cluster", "The cluster as a whole: its nodes, health, starting and stopping.",
     commands=(
+        _command(
+            "init", "{(-n TEXT|--name TEXT|-N NODE)} {NODE}",
+            "Make a cluster on this machine: key and settings; the nodes named get them over ssh.", Danger.CHANGES,
+            example="init -n shop\ninit -n shop node2 node3",
+        ),
+        _command("join", "[(-c|--cluster-node)] NODE", "Join the cluster of a node, over ssh.", Danger.CHANGES,
+                 example="join -c node1"),
+        _command("add", "NODE...", "Bring other machines into this cluster, over ssh.", Danger.CHANGES),
+        _command("copy", "FILE {NODE}", "Send a file of this machine to the same place on other nodes.",
+                 Danger.CHANGES),
+        _command("diff", "FILE [--checksum] {NODE}", "Compare a file of this machine with that of other nodes."),
+        _command("run", "TEXT {NODE}", "Run a command on the nodes, one after the other.", Danger.INTERRUPTS,
+                 example="run 'uptime' node1 node2"),
+        _command("crash_test", "[(--kill-hashelld|--fence-node NODE|--list)]",
+                 "Break something on purpose and see whether the cluster stands it.", Danger.FENCES, ("crash-test",)),
         _command("status", "", "Members, quorum, who coordinates."),
         _command("links", "", "How this node reaches the others: which links are up, since when, how far away."),
         _command("health", "", "What worries about the cluster; the exit code tells whether service is at risk."),
@@ -113,7 +130,6 @@ def _unit(verb: str) -> int:
     """Through systemd, which keeps the daemon; where it does not run, whoever started the daemon does that."""
     import shutil
     import subprocess
-    from pathlib import Path
 
     systemctl = shutil.which("systemctl")
     if systemctl is None or not Path("/run/systemd/system").is_dir():
@@ -165,4 +181,197 @@ def wait_for_startup(session: Session, words: list[str]) -> int:
 
     with session.waiting():
         cluster.wait_for_startup(client, timeout_s, clock=time.monotonic, sleep=time.sleep)
+    return 0
+
+
+# --- setting up -------------------------------------------------------------------------------------------
+
+
+def init(session: Session, words: list[str]) -> int:
+    from hashell.commands import setup
+
+    name, nodes = "hashell", []
+    rest = iter(words)
+    for word in rest:
+        if word in ("-n", "--name"):
+            name = next(rest, "")
+        else:
+            nodes.append(next(rest, "") if word == "-N" else word)
+    here, place = _own_name(), setup.folder()
+    others = [node for node in nodes if node != here]
+    text = setup.settings_text(name, here, setup.with_peer((), here, *others) if others else (), place / setup.KEY)
+    over = session.options.force
+    setup.put(place / setup.SETTINGS, text.encode(), over=over)
+    if over or not (place / setup.KEY).exists():
+        setup.put(place / setup.KEY, setup.make_key(), over=over)
+    session.err(f"INFO: cluster {name} is set up on {here}: {place / setup.SETTINGS}, {place / setup.KEY}")
+    code = _bring(session, others)
+    session.err("INFO: `cluster enable` and `cluster start` run it; without systemd: hashelld --settings "
+                f"{place / setup.SETTINGS}")
+    return code
+
+
+def _own_name() -> str:
+    import os
+
+    return os.uname().nodename
+
+
+def add(session: Session, words: list[str]) -> int:
+    return _bring(session, words)
+
+
+def _bring(session: Session, nodes: list[str]) -> int:
+    """Key and settings to other machines; one that cannot be reached does not hold up the rest."""
+    from hashell.commands import setup, ssh
+    from hashell.errors import HashellError
+
+    if not nodes:
+        return 0
+    cluster_name, own, peers, key = setup.read_own()
+    failed = 0
+    for node in nodes:
+        try:
+            code, there, said = ssh.run(node, "uname -n && id -u && mkdir -p -m 750 /etc/hashell")
+            lines = there.decode(errors="replace").split()
+            if code or len(lines) < 2 or lines[1] != "0":
+                raise Refused(f"{node}: {said or 'not root there'}", f"use root@{node}")
+            place = Path("/etc/hashell")
+            known = setup.with_peer(peers, own, node.rpartition("@")[2])
+            text = setup.settings_text(cluster_name, lines[0], known, place / setup.KEY)
+            ssh.write(node, str(place / setup.KEY), key, 0o600)
+            ssh.write(node, str(place / setup.SETTINGS), text.encode(), 0o600)
+            session.err(f"INFO: {node} is set up as {lines[0]}; start it there: `hashell cluster start`")
+        except HashellError as error:
+            session.err(f"ERROR: {error}")
+            failed = error.exit_code
+    return failed
+
+
+def join(session: Session, words: list[str]) -> int:
+    import tomllib
+
+    from hashell.commands import setup, ssh
+
+    host = words[-1]
+    try:
+        said = tomllib.loads(ssh.read(host, f"/etc/hashell/{setup.SETTINGS}").decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Refused(f"the settings of {host} cannot be read: {error}", "mend them there") from None
+    key = ssh.read(host, str(said.get("key") or f"/etc/hashell/{setup.KEY}"))
+    place, here = setup.folder(), _own_name()
+    known = setup.with_peer(tuple(map(str, said.get("peers", ()))), host.rpartition("@")[2], here)
+    text = setup.settings_text(str(said.get("cluster", "")), here, known, place / setup.KEY)
+    setup.put(place / setup.SETTINGS, text.encode(), over=session.options.force)
+    setup.put(place / setup.KEY, key, over=session.options.force)
+    session.err(f"INFO: {here} is set up for the cluster {said.get('cluster')}; `cluster start` joins it")
+    return 0
+
+
+# --- files and commands on other nodes --------------------------------------------------------------------
+
+
+def _other_nodes(session: Session, words: list[str]) -> list[str]:
+    """Those named, or all members but this machine."""
+    if words:
+        return words
+    found = [one.name for one in session.client.info().members if one.name != _own_name()]
+    if not found:
+        raise BadUsage("there are no other nodes", "name one")
+    return found
+
+
+def copy(session: Session, words: list[str]) -> int:
+    from hashell.commands import ssh
+
+    path = Path(words[0]).expanduser().resolve()
+    if not path.is_file():
+        raise NotFound(f"{path} is no file", "name a file of this machine")
+    data, mode = path.read_bytes(), path.stat().st_mode & 0o777
+
+    def one(host: str) -> int:
+        ssh.write(host, str(path), data, mode)
+        session.err(f"INFO: sent to {host}")
+        return 0
+
+    return _each(session, _other_nodes(session, words[1:]), one)
+
+
+def diff(session: Session, words: list[str]) -> int:
+    """1 where a file differs, as diff has it."""
+    import difflib
+    import hashlib
+
+    from hashell.commands import ssh
+
+    path = Path(words[0]).expanduser().resolve()
+    if not path.is_file():
+        raise NotFound(f"{path} is no file", "name a file of this machine")
+    mine = path.read_bytes()
+
+    def one(host: str) -> int:
+        theirs = ssh.read(host, str(path))
+        if "--checksum" in words:
+            session.out(f"{hashlib.sha256(theirs).hexdigest()}  {host}\n")
+        else:
+            texts = [data.decode(errors="replace").splitlines() for data in (mine, theirs)]
+            lines = difflib.unified_diff(texts[0], texts[1], f"{_own_name()}:{path}", f"{host}:{path}", lineterm="")
+            session.out("".join(f"{line}\n" for line in lines))
+        return int(theirs != mine)
+
+    return _each(session, _other_nodes(session, [word for word in words[1:] if word != "--checksum"]), one)
+
+
+def run(session: Session, words: list[str]) -> int:
+    from hashell.commands import ssh
+
+    def one(host: str) -> int:
+        code, said, wrong = ssh.run(host, words[0])
+        session.out(f"{host}: exit code {code}\n" + said.decode(errors="replace"))
+        if wrong:
+            session.err(wrong)
+        return code
+
+    return _each(session, _other_nodes(session, words[1:]), one)
+
+
+def _each(session: Session, hosts: list[str], what: Callable[[str], int]) -> int:
+    """On every host, whether or not another failed; the first bad exit code."""
+    from hashell.errors import HashellError
+
+    worst = 0
+    for host in hosts:
+        try:
+            code = what(host)
+            worst = worst or code
+        except HashellError as error:
+            session.err(f"ERROR: {error}")
+            worst = worst or error.exit_code
+    return worst
+
+
+def crash_test(session: Session, words: list[str]) -> int:
+    """One fault on the cluster that runs; many, audited, are `hashell chaos`."""
+    import os
+    import signal
+
+    verb = words[0] if words else "--list"
+    if verb == "--list":
+        session.out("--kill-hashelld    kill the daemon of this node; its services go on\n"
+                    "--fence-node NODE  fence a node\nmore, on clusters of their own: hashell chaos --list\n")
+        return 0
+    if verb == "--fence-node":
+        from hashell.shell.crm import node
+
+        return node.fence(session, words[1:])
+    from hashell.client.daemon import DaemonClient
+
+    client = session.client
+    pid = client.welcome.pid if isinstance(client, DaemonClient) and client.welcome else 0
+    if not pid:
+        raise Refused("no hashelld of this machine answers", "give its socket with --attach")
+    if not session.confirm(f"Kill the hashelld of {client.info().node} (process {pid})?"):
+        raise Refused("nothing was killed", "confirm, or use --force")
+    os.kill(pid, signal.SIGKILL)
+    session.err(f"INFO: process {pid} was killed; see `events` and `cluster status`")
     return 0

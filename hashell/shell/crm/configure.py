@@ -200,7 +200,19 @@ LEVEL = Level(
         Command(
             "upgrade", "[force]", "Raise the schema to the newest.", f"{_HERE}_change:upgrade", danger=Danger.CHANGES
         ),
-        Command("graph", "[dot [FILE]]", "Orders and colocations as a graph for Graphviz.", f"{_HERE}_look:graph"),
+        Command(
+            "graph", "[(dot|svg|png|pdf) [FILE]]",
+            "Orders and colocations: as lines, in the dot language, or drawn where Graphviz is installed.",
+            f"{_HERE}_look:graph", example="graph\ngraph dot cluster.dot\ngraph svg cluster.svg",
+        ),
+        Command(
+            "rsctest", "PRIMITIVE... {NODE}", "Try agents out here before the cluster does: start, monitor, stop.",
+            "hashell.shell.crm.trying:rsctest", danger=Danger.INTERRUPTS,
+        ),
+        Command(
+            "validate-all", "PRIMITIVE", "Let a resource's agent judge its parameters.",
+            "hashell.shell.crm.trying:validate_all", aliases=("validate_all",),
+        ),
         Command(
             "ptest",
             "{(scores|utilization|actions|nograph|v|vv|vvv|vvvv)}",

@@ -158,14 +158,29 @@ def schema(session: Session, words: list[str]) -> int:
     if not words:
         session.out(session.env().validate_with + "\n")
         return 0
+    from hashell.cib.document import Cib
+    from hashell.schema.check import errors, validate
+    from hashell.schema.table import VERSIONS
+
+    version = words[0].removeprefix("pacemaker-")
+    if words[0] != "none" and version not in VERSIONS:
+        raise BadUsage(f"no schema is called {words[0]}", "the newest: pacemaker-" + list(VERSIONS)[-1])
     with staging(session) as env:
-        env.root.set("validate-with", words[0])
+        env.root.set("validate-with", words[0] if words[0] == "none" else f"pacemaker-{version}")
+        wrong = errors(validate(Cib(env.root))) if words[0] != "none" else ()
+        if wrong and not env.force:
+            raise BadUsage(f"the configuration does not fit {words[0]}: {wrong[0].message}",
+                           "mend it, choose another, or use --force")
     return 0
 
 
 def upgrade(session: Session, words: list[str]) -> int:
     if words != ["force"] and not session.options.force:
         raise BadUsage("an upgrade cannot be taken back", "say: upgrade force")
+    from hashell.model.upgrade import upgraded
+
     with staging(session) as env:
+        env.root = upgraded(env.root)
         env.root.set("validate-with", "pacemaker-3.9")
+        env.forget_ids()
     return 0

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hashell.commands.binding import attributes, texts
-from hashell.errors import NotFound
+from hashell.errors import BadUsage, NotFound, Refused
 
 if TYPE_CHECKING:
     from hashell.commands.env import Element, Env
@@ -259,28 +259,81 @@ def show_decision(session: Session, env: Env, words: list[str]) -> int:
 
 
 def graph(session: Session, words: list[str]) -> int:
-    """In the dot language, to a file or to standard output."""
+    """Without words as lines for a person; `dot` to a file or to standard output; other formats through Graphviz."""
+    import shutil
+    import subprocess
     from pathlib import Path
 
     from hashell.cib.files import write_whole
 
     env = session.env()
-    lines = ["digraph cib {"]
-    for primitive in env.root.iterfind("configuration/resources//primitive"):
-        lines.append(f'\t"{primitive.get("id")}";')
+    kind = words[0].lower() if words else ""
+    if not kind:
+        session.out("".join(f"{line}\n" for line in graph_lines(env)))
+        return 0
+    data = dot_of(env).encode()
+    if kind != "dot":
+        dot = shutil.which("dot")
+        if dot is None:
+            raise NotFound("Graphviz is not installed here", "`graph` shows lines, `graph dot FILE` writes its input")
+        try:
+            done = subprocess.run([dot, f"-T{kind}"], input=data, capture_output=True, check=False, timeout=60)
+        except subprocess.TimeoutExpired:
+            raise Refused("Graphviz did not end within 60 s", "draw a part: `graph dot FILE`") from None
+        if done.returncode:
+            raise Refused(f"Graphviz: {done.stderr.decode(errors='replace').strip()}", "try `graph dot`")
+        data = done.stdout
+    if len(words) > 1:
+        write_whole(Path(words[1]), data, 0o644)
+    elif kind in ("png", "pdf"):
+        raise BadUsage(f"{kind} is nothing for a terminal", f"graph {kind} FILE")
+    else:
+        session.out(data.decode())
+    return 0
+
+
+def _edges(env: Env) -> list[tuple[str, str, str, str]]:
+    """Constraint, how it binds, and its two ends: for an order the earlier one first, else the one that is followed."""
+    found = []
     for one in env.root.iterfind("configuration/constraints/*"):
-        ends = [one.get("first"), one.get("then")] if one.tag == "rsc_order" else [one.get("with-rsc"), one.get("rsc")]
-        members = [[ref.get("id") for ref in found] for found in one.findall("resource_set")] or [
-            [end] for end in ends if end
-        ]
         if one.tag not in ("rsc_order", "rsc_colocation"):
             continue
-        style = "" if one.tag == "rsc_order" else " [style=dotted]"
+        ends = [one.get("first"), one.get("then")] if one.tag == "rsc_order" else [one.get("with-rsc"), one.get("rsc")]
+        members = [[ref.get("id") or "" for ref in holder] for holder in one.findall("resource_set")] or [
+            [end] for end in ends if end
+        ]
+        how = one.get("kind") or "Mandatory" if one.tag == "rsc_order" else one.get("score") or "INFINITY"
+        if one.tag == "rsc_colocation" and len(members) > 1 and one.find("resource_set") is not None:
+            members = members[::-1]
         for before, after in pairwise(members):
-            lines += [f'\t"{left}" -> "{right}"{style};' for left in before for right in after]
-    text = "\n".join([*lines, "}"]) + "\n"
-    if len(words) > 1:
-        write_whole(Path(words[1]), text.encode())
-    else:
-        session.out(text)
-    return 0
+            found += [(str(one.tag), how, left, right) for left in before for right in after]
+    return found
+
+
+def graph_lines(env: Env) -> list[str]:
+    """What each resource comes after and stays with; groups with their members."""
+    lines = []
+    for one in env.root.iterfind("configuration/resources/*"):
+        members = [child.get("id") or "" for child in one if child.tag in ("primitive", "group")]
+        name = one.get("id") or ""
+        if one.tag == "template":
+            continue
+        lines.append(f"{name} ({one.tag}: {' → '.join(members)})" if members else name)
+        for tag, how, left, right in _edges(env):
+            if right == name or right in members:
+                lines.append(f"  {'after' if tag == 'rsc_order' else 'with '} {left}  [{how}]")
+    return lines
+
+
+def dot_of(env: Env) -> str:
+    """In the dot language: groups as boxes, orders as arrows, colocations dotted."""
+    lines = ["digraph cib {"]
+    for group in env.root.iterfind("configuration/resources//group"):
+        lines += [f'\tsubgraph "cluster_{group.get("id")}" {{', f'\t\tlabel="{group.get("id")}";']
+        lines += [f'\t\t"{member.get("id")}";' for member in group.iterfind("primitive")]
+        lines.append("\t}")
+    lines += [f'\t"{one.get("id")}";' for one in env.root.iterfind("configuration/resources//primitive")]
+    for tag, _, left, right in _edges(env):
+        style = "" if tag == "rsc_order" else " [style=dotted]"
+        lines.append(f'\t"{left}" -> "{right}"{style};')
+    return "\n".join([*lines, "}"]) + "\n"

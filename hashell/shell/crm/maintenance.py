@@ -17,6 +17,12 @@ LEVEL = Level(
     commands=(
         Command("on", "[RESOURCE]", "Leave everything alone, or one resource.", f"{_HERE}:on", danger=Danger.CHANGES),
         Command("off", "[RESOURCE]", "Take it back.", f"{_HERE}:off", danger=Danger.CHANGES),
+        Command(
+            "action",
+            "PRIMITIVE (start|stop|monitor|meta-data|validate-all|promote|demote|notify|reload) [ssh]",
+            "Run an action of a resource's agent on this machine, by hand.",
+            "hashell.shell.crm.trying:action", danger=Danger.INTERRUPTS, example="action web monitor",
+        ),
     ),
 )
 

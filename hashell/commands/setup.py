@@ -1,0 +1,78 @@
+"""Setting up a node: its settings file and the cluster's key, made here or taken from a node that has them."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from hashell.errors import AlreadyExists, BadInput, BadUsage, NotFound, Refused
+
+#: Bytes of a key: 256 bits and more, as corosync-keygen's default.
+KEY_BYTES = 64
+SETTINGS, KEY = "hashelld.toml", "key"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+def folder() -> Path:
+    """Where the unit of systemd looks; for another user than root below the own configuration."""
+    if os.geteuid() == 0:
+        return Path("/etc/hashell")
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("hashell"))
+
+
+def settings_text(cluster: str, node: str, peers: Sequence[str], key: Path) -> str:
+    """A settings file. Without peers nodes find one another by zeroconf. Raises BadUsage for names that cannot be."""
+    for what, name in (("cluster", cluster), ("node", node)):
+        if not _NAME.fullmatch(name):
+            raise BadUsage(f"{name!r} cannot be the name of a {what}", "use letters, digits, dots, dashes; at most 63")
+    if any('"' in one or "\\" in one or "\n" in one for one in peers):
+        raise BadUsage("a peer is HOST or HOST:PORT", "write it without quotes")
+    lines = [f'cluster = "{cluster}"', f'node = "{node}"', f'key = "{key}"']
+    if peers:
+        lines.append("peers = [" + ", ".join(f'"{one}"' for one in peers) + "]")
+    return "\n".join(lines) + "\n"
+
+
+def make_key() -> bytes:
+    import secrets
+
+    return secrets.token_hex(KEY_BYTES).encode() + b"\n"
+
+
+def put(path: Path, data: bytes, *, over: bool = False) -> None:
+    """A private file, whole or not at all. Raises AlreadyExists unless it may be written over."""
+    from hashell.cib.files import write_whole
+
+    if path.exists() and not over:
+        raise AlreadyExists(f"{path} is there already: this node has been set up",
+                            "`cluster start` it, or use --force to set it up anew")
+    try:
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refused(f"{path.parent} cannot be made: {error.strerror}", "be root") from None
+    write_whole(path, data, 0o600)
+
+
+def read_own() -> tuple[str, str, tuple[str, ...], bytes]:
+    """Cluster, node, peers and key as this node has them. Raises NotFound, BadInput."""
+    path = folder() / SETTINGS
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        key = Path(said.get("key") or folder() / KEY).read_bytes()
+    except FileNotFoundError as error:
+        raise NotFound(f"{error.filename} does not exist: this node is not set up", "`cluster init` does") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is no TOML: {error}", "mend that line") from None
+    except OSError as error:
+        raise Refused(f"{error.filename} cannot be read: {error.strerror}", "be root") from None
+    return str(said.get("cluster", "")), str(said.get("node", "")), tuple(map(str, said.get("peers", ()))), key
+
+
+def with_peer(peers: Sequence[str], *more: str) -> tuple[str, ...]:
+    """Each once, in order."""
+    return tuple(dict.fromkeys((*peers, *(one for one in more if one))))
