@@ -312,17 +312,21 @@ class Session(msgspec.Struct, eq=False):
             from hashell.shell.grammar.pattern import check
 
             check(command, words)
-        before = self.options.wait
         if not command.free and "--wait" in words and command.usage.endswith(WAIT):
-            words = [word for word in words if word != "--wait"]
-            self.options.wait = True
-        try:
+            code = self._call_waiting(command, [word for word in words if word != "--wait"])
+        else:
             code = command.handler()(self, words) or 0
-        finally:
-            self.options.wait = before
         if self.staged and command.danger is not Danger.READS:
             self.staged_lines.append(self.line)
         return code
+
+    def _call_waiting(self, command: Command, words: list[str]) -> int:
+        """One command with --wait at its end: the next one does not wait for that."""
+        before, self.options.wait = self.options.wait, True
+        try:
+            return command.handler()(self, words) or 0
+        finally:
+            self.options.wait = before
 
 
 def _write(stream: object, text: str) -> None:
