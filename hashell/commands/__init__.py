@@ -8,5 +8,5 @@ settled: binding.py; what is done to resources: resources.py (states, moves), me
 creation.py (new ones with an agent's advice), parameters.py; constraints.py; nodes.py; options.py (cluster options,
 defaults); fencing.py; acls.py; alerts.py; tags.py; what the agents say: agents.py; what makes no sense: checks.py.
 What is wrong with a node or cluster: doctor.py (judgement), doctor_facts.py (what the machine says); the support
-archive: support.py; setting a node up: setup.py; other nodes over ssh: ssh.py; files of other cluster software: foreign/.
+archive: support.py; setting a node up: setup.py; other nodes over ssh: ssh.py; other software: foreign/.
 """
