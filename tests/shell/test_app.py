@@ -266,9 +266,10 @@ def test_an_error_is_told_with_its_way_out(terminal, monkeypatch, capsys):
 
     monkeypatch.setattr(terminal.client, "wait_idle", wait)
     terminal.session.options.wait = True
+    terminal.session.options.wait_s = 0.05
     terminal.type("resource stop web\r")
-    assert "not idle yet" in capsys.readouterr().err
-    assert "  look at the status" in terminal.said
+    assert "the cluster still had things to do after 0.05 s" in capsys.readouterr().err
+    assert any("wait longer with --wait=SECONDS" in line for line in terminal.said)
 
 
 def test_monitor_opens_what_was_given_for_it(terminal):
