@@ -9,6 +9,16 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+#: Objects more than before at which the youngest are looked through, and how often those before older ones are.
+_SELDOM = (50_000, 20, 100)
+
+
+def look_seldom() -> None:
+    """For a process that does little but decide: a decision takes apart by itself what refers to one another, and
+    looking for the rest through all that is kept of a large cluster takes a second.
+    """
+    gc.set_threshold(*_SELDOM)
+
 
 @contextmanager
 def collection_paused() -> Iterator[None]:

@@ -46,6 +46,7 @@ from hashell.cib.document import Cib
 from hashell.cib.successive import Successive
 from hashell.simulate.main import main as simulate
 from hashell.simulate.run import decide, walk
+from hashell.state.garbage import look_seldom
 from hashell.state.memory import Memory
 from hashell.testing.clusters import DOWN, UP, clone, group, operation, primitive
 
@@ -301,6 +302,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--no-commands", action="store_true", help="in process alone")
     options = parser.parse_args(argv)
     os.environ["TZ"] = "UTC"
+    look_seldom()  # as the daemon's scheduler does
     rows: list[Row] = []
 
     def show(row: Row) -> None:

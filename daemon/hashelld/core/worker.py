@@ -7,7 +7,6 @@ standard input and output: length in four bytes, big-endian, then a msgpack arra
 
 from __future__ import annotations
 
-import gc
 import os
 import struct
 import sys
@@ -20,14 +19,13 @@ import msgspec
 from hashell.cib.successive import Successive
 from hashell.errors import HashellError
 from hashell.simulate.run import decide
+from hashell.state.garbage import look_seldom
 from hashell.state.memory import Memory
 from hashell.transition.xml import graph_to_xml
 
 #: Bytes of one frame: a CIB at its largest, and something round it.
 FRAME_MAX = 80 * 1024 * 1024
 _LENGTH = struct.Struct(">I")
-#: Objects more than before at which the youngest are looked through, and how often those before older ones are.
-_GARBAGE = (50_000, 20, 100)
 
 
 class Question(msgspec.Struct, frozen=True, array_like=True):
@@ -105,9 +103,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> int:
 
 def main() -> int:
     """Serve on the standard streams; a stray print of a library must not land between frames."""
-    # A decision takes apart what refers to one another by itself; looking for the rest through all that is kept of a
-    # large cluster takes a second, so it is done seldom.
-    gc.set_threshold(*_GARBAGE)
+    look_seldom()
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     try:
