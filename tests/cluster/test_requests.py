@@ -95,6 +95,8 @@ def test_a_node_is_fenced_by_hand_and_what_fenced_it_is_told(stage, client):
     until(lambda: not stage.cluster.runs("node3"), "node3 runs on")
     until(lambda: stage.complaint("gone", "node3", "", "") == "", "node3 is still a member")
     until(lambda: any("node3" in event.about and event.kind == "fencing" for event in client.events()), "no event")
+    # Who lost it may have asked for its fencing too, and that would end what is started now.
+    client.wait_idle(60)
     stage.perform("start-node", "node3")
     until(lambda: stage.complaint("member", "node3", "", "") == "", "node3 is not back")
 
