@@ -247,14 +247,15 @@ class TestArbiter:
 class TestOneMajority:
     """However a new roster reaches only some members, no majority by the old one stands beside one by the new."""
 
-    def install(self, old, present, fresh=(), expect=0):
+    def install(self, old, present, fresh=(), expect=0, expects=None):
         entries = tuple(RosterEntry(number, name, f"u-{name}", votes) for number, (name, votes) in enumerate(old, 1))
         known = Roster(ViewId(5, "a", 1), entries)
         members = Membership(present[0], 1, 10, known)
         propose = members.propose(dict.fromkeys(present, 1))
         for name in present:
             members.promise_came(name, Promise(
-                propose.ballot, Owed(ViewId(), 0, ()), 0, False, expect, 1, known, fresh=name in fresh,
+                propose.ballot, Owed(ViewId(), 0, ()), 0, False, (expects or {}).get(name, expect), 1, known,
+                fresh=name in fresh,
             ))
         made = members.install({name: (f"u-{name}", "") for name in present}, Options())
         return {entry.name: entry.votes for entry in made.roster.entries}, made
@@ -280,6 +281,18 @@ class TestOneMajority:
 
         assert votes == {"a": 1, "b": 1, "c": 0} and made.unique
 
+    def test_where_more_are_expected_than_were_ever_there_newcomers_get_votes_until_there_is_a_majority(self):
+        votes, made = self.install([("a", 1), ("b", 0)], "ab", expect=2)
+        assert votes == {"a": 1, "b": 1} and made.unique
+
+        votes, made = self.install([("a", 1), ("b", 1), ("c", 0), ("d", 0)], "abcd", expect=5)
+        assert votes == {"a": 1, "b": 1, "c": 1, "d": 1} and made.unique
+
+    def test_what_a_newcomers_settings_expect_counts_when_it_votes(self):
+        votes, made = self.install([("a", 1), ("b", 0)], "ab", fresh="b", expects={"b": 2})
+
+        assert votes == {"a": 1, "b": 0} and made.quorate and made.unique
+
     @given(
         st.lists(st.integers(0, 2), min_size=1, max_size=6), st.integers(0, 6), st.integers(0, 7),
         st.sets(st.sampled_from("abcdefghijkl"), max_size=12), st.data(),
@@ -293,6 +306,8 @@ class TestOneMajority:
         ours = {name for name in names if data.draw(st.booleans())}
         theirs = set(names) - ours
         needed_old = max(sum(before.values()), expect) // 2 + 1
+        if needed_old > sum(before.values()):
+            needed_old = sum(before.values()) // 2 + 1
         needed_new = max(sum(after.values()), expect) // 2 + 1
         by_old = sum(before.get(name, 0) for name in ours) >= needed_old
         by_new = sum(after.get(name, 0) for name in theirs) >= needed_new

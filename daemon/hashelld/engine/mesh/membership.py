@@ -124,7 +124,9 @@ class Membership:
         known = roster.merge(promise.roster for promise in promises.values())
         # Once votes were taken from the absent, the settings' number of them is of the past.
         lowered = options.last_man_standing and any(not entry.votes for entry in known.entries)
-        expect = 0 if lowered else max(options.expected_votes, *(p.expect for p in promises.values()))
+        # A newcomer's settings may tell of a cluster that is still to grow: they count when it votes.
+        told = [promise.expect for promise in promises.values() if begins or not promise.fresh]
+        expect = 0 if lowered else max(told)
         if not begins:
             votes = _one_majority(known, votes, expect)
         merged = roster.with_members(known, {name: (lives[name][0], votes[name]) for name in promises}, ballot)
@@ -241,6 +243,9 @@ def _one_majority(known: Roster, votes: Mapping[str, int], expect: int) -> dict[
         return dict(votes)
     given = {name: min(count, old.get(name, 0)) for name, count in votes.items()}
     needed = max(sum(old.values()), expect) // 2 + 1
+    if needed > sum(old.values()):
+        # So many are expected that the old roster never has a majority: it had one only if fewer were expected before.
+        needed = sum(old.values()) // 2 + 1
     if sum(given.values()) < needed:
         return given
     total = sum(count for name, count in old.items() if name not in votes) + sum(given.values())

@@ -77,10 +77,11 @@ class Viewing(Linking):
         members = self._members
         if members.is_between and not self._stuck:
             return False
+        if not members.seats:
+            # Also after a round that failed: who goes on alone at once founds a cluster of one.
+            return self._may_start(wanted, now_ms)
         if self._stuck:
             return True
-        if not members.seats:
-            return self._may_start(wanted, now_ms)
         if wanted != members.names:
             return True
         for seat in members.seats:
@@ -222,9 +223,9 @@ class Viewing(Linking):
             f"roster:{install.ballot.n}", "roster", msgspec.msgpack.encode(install.roster)
         ))
         own = next((entry for entry in install.roster.entries if entry.name == self._me.name), None)
-        if self._fresh and own is not None and own.votes:
-            # Nobody had a past when this cluster began, so there is nothing to catch up with: a founder that dies in
-            # the first moments comes back with its vote.
+        if self._fresh and own is not None and own.votes and install.unique:
+            # Founded with a majority: nobody had a past, so there is nothing to catch up with, and a founder that dies
+            # in the first moments comes back with its vote. (Who was alone so far is as new as those that come now.)
             self._fresh = False
             out.append(StoreValue("caught-up", "caught-up", self._me.uuid.encode()))
         view = view_of(install, before, self._goodbyes)
