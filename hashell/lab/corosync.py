@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hashell.errors import NotFound, TimedOut
@@ -59,6 +59,51 @@ def conf_text(
     )
 
 
+def key_file(folder: Path) -> Path:
+    """The key of a lab's corosyncs, made where there is none yet."""
+    key = folder / "authkey"
+    if not key.exists():
+        key.touch(mode=0o400)
+        key.write_bytes(secrets.token_bytes(256))
+    return key
+
+
+def give_own_folders(machine: Machine, place: NodePlace) -> None:
+    """What corosync wants of a machine that was just switched on: a /run of its own, and a folder that lasts."""
+    kept = place.folder / "var-lib-corosync"
+    kept.mkdir(exist_ok=True)
+    for folder in ("/run", "/dev/shm"):  # noqa: S108 - the machine's own, not ours
+        machine.do("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", folder)
+    machine.do("mount", "--bind", str(kept), "/var/lib/corosync")
+
+
+def forget_boot(place: NodePlace) -> None:
+    """As a /run in memory is after a power cut: what agents keep there until the next boot is gone."""
+    shutil.rmtree(place.run / "rsctmp", ignore_errors=True)
+
+
+def run_corosync(machine: Machine, place: NodePlace, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a node's corosync by its corosync.conf; it may take its time to answer."""
+    with (place.folder / "corosync.out").open("ab") as log:
+        return subprocess.Popen(
+            [*machine.words(), "corosync", "-f", "-c", str(place.folder / "corosync.conf")],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
+        )
+
+
+def daemon_words(place: NodePlace, settings: str) -> list[str]:
+    """The command line of a hashelld on that corosync; `settings` are lines of its settings file."""
+    words = [
+        sys.executable, "-m", "hashelld", "--engine", "corosync", "--node", place.name, "--corosync-conf",
+        str(place.folder / "corosync.conf"), "--state-dir", str(place.state), "--run-dir", str(place.run),
+    ]
+    if settings:
+        file = place.folder / "settings.toml"
+        file.write_text(settings, encoding="utf-8")
+        words += ["--settings", str(file)]
+    return words
+
+
 class CorosyncCluster(LocalCluster):
     """`engine` mesh gives the same machines without corosync, to compare with."""
 
@@ -88,10 +133,7 @@ class CorosyncCluster(LocalCluster):
 
     def _prepare(self) -> None:
         super()._prepare()
-        key = self.folder / "authkey"
-        if not key.exists():
-            key.touch(mode=0o400)
-            key.write_bytes(secrets.token_bytes(256))
+        key = key_file(self.folder)
         listed = [(place.name, place.address) for place in self.places.values()]
         for place in self.places.values():
             text = conf_text(self.name, listed, place.folder, key=key, token_ms=self._token_ms, quorum=self._quorum)
@@ -111,14 +153,8 @@ class CorosyncCluster(LocalCluster):
         """The machine alone; nothing runs on it yet."""
         assert self._network is not None
         place = self.place(node)
-        # As a /run in memory is after a power cut: what agents keep there until the next boot is gone.
-        shutil.rmtree(place.run / "rsctmp", ignore_errors=True)
-        machine = self._network.power_on(node, f"{place.address}/24", place.run)
-        kept = place.folder / "var-lib-corosync"
-        kept.mkdir(exist_ok=True)
-        for folder in ("/run", "/dev/shm"):  # noqa: S108 - the machine's own, not ours
-            machine.do("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", folder)
-        machine.do("mount", "--bind", str(kept), "/var/lib/corosync")
+        forget_boot(place)
+        give_own_folders(self._network.power_on(node, f"{place.address}/24", place.run), place)
 
     def cut(self, node: str, *, cut: bool = True) -> None:
         """Pull a node's cable, or plug it in again."""
@@ -130,12 +166,7 @@ class CorosyncCluster(LocalCluster):
     def start_corosync(self, node: str) -> None:
         """Start it; `wait_corosync` waits until it answers."""
         self._reap_corosync(node)
-        place = self.place(node)
-        with (place.folder / "corosync.out").open("ab") as log:
-            self._corosyncs[node] = subprocess.Popen(
-                [*self.prefix(node), "corosync", "-f", "-c", str(place.folder / "corosync.conf")],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment(node), start_new_session=True,
-            )
+        self._corosyncs[node] = run_corosync(self.machine(node), self.place(node), self.environment(node))
 
     def wait_corosync(self, node: str) -> None:
         """Raises TimedOut with the end of its log."""
@@ -165,16 +196,7 @@ class CorosyncCluster(LocalCluster):
     def command(self, node: str, *extra: str) -> list[str]:
         if self.engine != "corosync":
             return super().command(node, *extra)
-        place = self.place(node)
-        words = [
-            sys.executable, "-m", "hashelld", "--engine", "corosync", "--node", node, "--corosync-conf",
-            str(place.folder / "corosync.conf"), "--state-dir", str(place.state), "--run-dir", str(place.run),
-        ]
-        if self._settings:
-            file = place.folder / "settings.toml"
-            file.write_text(self._settings, encoding="utf-8")
-            words += ["--settings", str(file)]
-        return [*words, *extra]
+        return [*daemon_words(self.place(node), self._settings), *extra]
 
     def start(self, *extra: str) -> None:
         """corosync and hashelld on all nodes at once."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from hashell.errors import NotFound
-from hashell.lab.corosync import check_corosync, conf_text
+from hashell.lab.corosync import (
+    check_corosync,
+    conf_text,
+    daemon_words,
+    forget_boot,
+    give_own_folders,
+    key_file,
+    run_corosync,
+)
 from hashell.lab.machines import MachineCluster
 from hashell.lab.namespaces import Machine
 
@@ -32,10 +37,7 @@ class CorosyncMachines(MachineCluster):
 
     def _prepare(self) -> None:
         super()._prepare()
-        key = self.folder / "authkey"
-        if not key.exists():
-            key.touch(mode=0o400)
-            key.write_bytes(secrets.token_bytes(256))
+        key = key_file(self.folder)
         for place in self.places.values():
             listed = [(other.name, other.address) for other in self.places.values()]
             text = conf_text(self.name, listed, place.folder, key=key, token_ms=self._token_ms)
@@ -46,27 +48,13 @@ class CorosyncMachines(MachineCluster):
 
     def power_on(self, node: str) -> Machine:
         place = self.place(node)
-        # As a /run in memory is after a power cut: what agents keep there until the next boot is gone.
-        shutil.rmtree(place.run / "rsctmp", ignore_errors=True)
+        forget_boot(place)
         machine = super().power_on(node)
-        kept = place.folder / "var-lib-corosync"
-        kept.mkdir(exist_ok=True)
-        for folder in ("/run", "/dev/shm"):  # noqa: S108 - the machine's own, not ours
-            machine.do("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", folder)
-        machine.do("mount", "--bind", str(kept), "/var/lib/corosync")
+        give_own_folders(machine, place)
         return machine
 
     def command(self, node: str, *extra: str) -> list[str]:
-        place = self.place(node)
-        words = [
-            sys.executable, "-m", "hashelld", "--engine", "corosync", "--node", node, "--corosync-conf",
-            str(place.folder / "corosync.conf"), "--state-dir", str(place.state), "--run-dir", str(place.run),
-        ]
-        if self._settings:
-            file = place.folder / "settings.toml"
-            file.write_text(self._settings, encoding="utf-8")
-            words += ["--settings", str(file)]
-        return [*words, *extra]
+        return [*daemon_words(self.place(node), self._settings), *extra]
 
     def start(self, *extra: str) -> None:
         for node in self.nodes:
@@ -87,12 +75,7 @@ class CorosyncMachines(MachineCluster):
         running = self._corosyncs.get(node)
         if running is not None and running.poll() is None:
             return
-        place = self.place(node)
-        with (place.folder / "corosync.out").open("ab") as log:
-            self._corosyncs[node] = subprocess.Popen(
-                [*machine.words(), "corosync", "-f", "-c", str(place.folder / "corosync.conf")],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment(node), start_new_session=True,
-            )
+        self._corosyncs[node] = run_corosync(machine, self.place(node), self.environment(node))
 
     def close(self) -> None:
         super().close()
