@@ -8,8 +8,7 @@ from hashell.shell.pcs import resource
 from hashell.shell.pcs.call import Call, first, operations, pairs, sections
 from hashell.shell.pcs.root import need
 
-_HERE = "hashell.shell.pcs.stonith"
-_RESOURCE = "hashell.shell.pcs.resource"
+_ROOM = "hashell.shell.pcs"
 
 
 def _command(
@@ -19,77 +18,73 @@ def _command(
     where: str,
     danger: Danger = Danger.READS,
     aliases: tuple[str, ...] = (),
-    module: str = _HERE,
 ) -> Command:
-    return Command(name, usage, help, f"{module}:{where}", aliases=aliases, danger=danger)
+    return Command(name, usage, help, f"{_ROOM}.{where}", aliases=aliases, danger=danger)
 
 
 COMMANDS = (
-    _command("", "", "Where fence devices run.", "status"),
-    _command("status", "[RESOURCE]", "Where fence devices run.", "status"),
-    _command("config", "{RESOURCE}", "How fence devices are configured.", "config", aliases=("show",)),
-    _command("list", "[TEXT]", "Fence agents that are installed.", "list_agents"),
-    _command("describe", "AGENT", "What a fence agent says of itself.", "describe"),
+    _command("", "", "Where fence devices run.", "stonith:status"),
+    _command("status", "[RESOURCE]", "Where fence devices run.", "stonith:status"),
+    _command("config", "{RESOURCE}", "How fence devices are configured.", "stonith:config", aliases=("show",)),
+    _command("list", "[TEXT]", "Fence agents that are installed.", "stonith:list_agents"),
+    _command("describe", "AGENT", "What a fence agent says of itself.", "stonith:describe"),
     _command(
         "create",
         "NEWID FENCEAGENT {PARAM=VALUE} {(op OPERATION {OPATTR=VALUE}|meta {META=VALUE})}",
         "A new fence device.",
-        "create",
+        "stonith:create",
         Danger.CHANGES,
     ),
-    _command("update", "RESOURCE {PARAM=VALUE}", "Change a fence device.", "update", Danger.CHANGES, module=_RESOURCE),
-    _command("delete", "RESOURCE...", "Delete fence devices.", "delete", Danger.CHANGES, ("remove",), module=_RESOURCE),
-    _command("enable", "RESOURCE...", "Let fence devices run.", "enable", Danger.CHANGES, module=_RESOURCE),
-    _command("disable", "RESOURCE...", "Stop fence devices.", "disable", Danger.CHANGES, module=_RESOURCE),
-    _command("meta", "RESOURCE {META=VALUE}", "Meta-attributes.", "meta", Danger.CHANGES, module=_RESOURCE),
+    _command("update", "RESOURCE {PARAM=VALUE}", "Change a fence device.", "resource_change:update", Danger.CHANGES),
+    _command("delete", "RESOURCE...", "Delete fence devices.", "resource_change:delete", Danger.CHANGES, ("remove",)),
+    _command("enable", "RESOURCE...", "Let fence devices run.", "resource_state:enable", Danger.CHANGES),
+    _command("disable", "RESOURCE...", "Stop fence devices.", "resource_state:disable", Danger.CHANGES),
+    _command("meta", "RESOURCE {META=VALUE}", "Meta-attributes.", "resource_change:meta", Danger.CHANGES),
     _command(
         "op add",
         "RESOURCE OPERATION {OPATTR=VALUE}",
         "A further operation.",
-        "op_add",
-        Danger.CHANGES,
-        module=_RESOURCE,
+        "operation:add",
+        Danger.CHANGES
     ),
     _command(
         "op delete",
         "RESOURCE [OPERATION] {OPATTR=VALUE}",
         "Take an operation away.",
-        "op_delete",
+        "operation:delete",
         Danger.CHANGES,
-        ("op remove",),
-        module=_RESOURCE,
+        ("op remove",)
     ),
-    _command("defaults", "{META=VALUE}", "Defaults of resources.", "defaults", Danger.CHANGES, module=_RESOURCE),
+    _command("defaults", "{META=VALUE}", "Defaults of resources.", "defaults:defaults", Danger.CHANGES),
     _command(
-        "op defaults", "{OPATTR=VALUE}", "Defaults of operations.", "op_defaults", Danger.CHANGES, module=_RESOURCE
+        "op defaults", "{OPATTR=VALUE}", "Defaults of operations.", "defaults:op_defaults", Danger.CHANGES
     ),
-    _command("cleanup", "[RESOURCE] {NAME=VALUE}", "Forget failures.", "cleanup", Danger.CHANGES, module=_RESOURCE),
-    _command("refresh", "[RESOURCE] {NAME=VALUE}", "Forget the history.", "refresh", Danger.CHANGES, module=_RESOURCE),
+    _command("cleanup", "[RESOURCE] {NAME=VALUE}", "Forget failures.", "failures:cleanup", Danger.CHANGES),
+    _command("refresh", "[RESOURCE] {NAME=VALUE}", "Forget the history.", "failures:refresh", Danger.CHANGES),
     _command(
         "failcount",
         "[RESOURCE]",
         "Failures that were counted.",
-        "failcount",
-        module=_RESOURCE,
+        "failures:failcount",
         aliases=("failcount show",),
     ),
-    _command("description", "RESOURCE [TEXT]", "A description.", "description", Danger.CHANGES, module=_RESOURCE),
-    _command("level", "", "Levels of devices.", "level_config", aliases=("level config",)),
-    _command("level add", "LEVEL TARGET FENCEDEVICE...", "A level.", "level_add", Danger.CHANGES),
+    _command("description", "RESOURCE [TEXT]", "A description.", "resource_change:description", Danger.CHANGES),
+    _command("level", "", "Levels of devices.", "stonith:level_config", aliases=("level config",)),
+    _command("level add", "LEVEL TARGET FENCEDEVICE...", "A level.", "stonith:level_add", Danger.CHANGES),
     _command(
         "level delete",
         "LEVEL [TARGET] {FENCEDEVICE}",
         "Take a level away.",
-        "level_delete",
+        "stonith:level_delete",
         Danger.CHANGES,
         ("level remove",),
     ),
-    _command("level clear", "{TEXT}", "Take levels away.", "level_clear", Danger.CHANGES),
-    _command("level verify", "", "Check levels.", "level_verify"),
-    _command("fence", "NODE", "Fence a node.", "fence", Danger.FENCES),
-    _command("confirm", "NODE", "Vouch that a node is down.", "confirm", Danger.FENCES),
-    _command("history", "{TEXT}", "What was fenced.", "history", aliases=("history show",)),
-    _command("history cleanup", "[NODE]", "Forget what was fenced.", "history_cleanup", Danger.CHANGES),
+    _command("level clear", "{TEXT}", "Take levels away.", "stonith:level_clear", Danger.CHANGES),
+    _command("level verify", "", "Check levels.", "stonith:level_verify"),
+    _command("fence", "NODE", "Fence a node.", "stonith:fence", Danger.FENCES),
+    _command("confirm", "NODE", "Vouch that a node is down.", "stonith:confirm", Danger.FENCES),
+    _command("history", "{TEXT}", "What was fenced.", "stonith:history", aliases=("history show",)),
+    _command("history cleanup", "[NODE]", "Forget what was fenced.", "stonith:history_cleanup", Danger.CHANGES),
 )
 
 
