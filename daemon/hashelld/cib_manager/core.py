@@ -81,6 +81,9 @@ APPLY_MAX, TOLD_MAX = 128, 20
 #: Elements of a CIB for each of which a version more costs a node some microseconds: changes of the status section are
 #: applied at most every so many milliseconds for so many elements, and then all of them together.
 PACED_FROM, ELEMENTS_A_MS, PACE_MAX_MS = 2_000, 40, 1_000
+#: And at most once in so many times what the last one took with all that came of it: where nodes share a machine, or it
+#: has other work, copies of a large CIB must not take all of its time.
+PACE_SHARE, PACE_BUSY_MAX_MS = 6, 3_000
 #: Changes that go to the members as one message, their bytes, and messages of this node that may be under way.
 TOGETHER_MAX, TOGETHER_BYTES, UNDER_WAY_MAX = 64, 256 * 1024, 2
 #: Milliseconds after which a message whose changes are not applied yet is waited for no longer.
@@ -97,6 +100,13 @@ class FetchAgain(Event):
 @dataclass(frozen=True, slots=True)
 class ApplyMore(Event):
     """More entries are committed than were applied in one go."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOver(Event):
+    """All that came of the application that began then is done: its turn of the event loop is over."""
+
+    began_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +154,7 @@ class CibManager:
         self._committed = 0
         self._elements = 0
         self._applied_ms = 0
+        self._apply_took_ms = 0
         self._asked = Asked(node, boot)
         self._unsent: deque[Write] = deque()
         #: Of each message with changes of this node the last change's number, until that is applied.
@@ -180,6 +191,8 @@ class CibManager:
                     self._fetch(out)
             case ApplyMore():
                 self._commit(self._committed, out)
+            case ApplyOver(began_ms):
+                self._apply_took_ms = now_ms - began_ms
             case JournalAgain():
                 self._write_again(out)
             case Started():
@@ -586,7 +599,11 @@ class CibManager:
         """How long what is committed waits for more, so that a large CIB is copied seldom."""
         if self._elements < PACED_FROM:
             return 0
-        wait_ms = self._applied_ms + min(PACE_MAX_MS, self._elements // ELEMENTS_A_MS) - self._now_ms
+        pace_ms = max(
+            min(PACE_MAX_MS, self._elements // ELEMENTS_A_MS),
+            min(PACE_BUSY_MAX_MS, PACE_SHARE * self._apply_took_ms),
+        )
+        wait_ms = self._applied_ms + pace_ms - self._now_ms
         if wait_ms <= 0:
             return 0
         for entry in self.ledger.held:
@@ -666,6 +683,8 @@ class CibManager:
         before = self.cib
         done = self._documents.apply(before, entries)
         self._elements, self._applied_ms = done.elements, self._now_ms
+        if self._elements >= PACED_FROM:
+            out.append(StartTimer("applied", 0, ApplyOver(self._now_ms)))
         taken = entries[: len(done.results)]
         self._take(len(taken), out)
         for result in done.results:

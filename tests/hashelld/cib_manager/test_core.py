@@ -8,7 +8,7 @@ import pytest
 from hashell.cib.document import Cib, parse_xml
 from hashell.cib.patch import apply_patch
 from hashelld.cib_manager.asked import PENDING_MAX, WRITE_MAX, status_only
-from hashelld.cib_manager.core import TOLD_MAX, UNDER_WAY_MAX, UNDER_WAY_MS, CibManager
+from hashelld.cib_manager.core import PACE_SHARE, PACED_FROM, TOLD_MAX, UNDER_WAY_MAX, UNDER_WAY_MS, CibManager
 from hashelld.cib_manager.messages import WRITE, Operation, Write
 from hashelld.cib_manager.records import keeps_record
 from hashelld.core.effects import JournalAppend, Multicast, StartTimer, Store, Stored, Tell
@@ -278,3 +278,32 @@ def test_a_resource_that_a_constraint_names_is_not_taken_out_before_the_constrai
         CibOperation("delete", path="//rsc_location"), CibOperation("delete", path="//primitive[@id='web']")
     )
     assert answer.error_id == ""
+
+
+def test_where_applying_a_large_cib_takes_its_time_the_next_status_changes_wait_and_go_together():
+    alone = Alone()
+    alone.want(CibOperation("modify", b'<node_state id="1" uname="node1"/>', "status"))
+    many = "".join(f'<nvpair id="p{number}" name="p{number}" value="1"/>' for number in range(PACED_FROM))
+    large = f'<cluster_property_set id="s">{many}</cluster_property_set>'
+    alone.want(CibOperation("modify", large.encode(), "crm_config"))
+
+    def told_of_status(after_ms):
+        """Of how many versions is told at once, and in the end, when three changes of the status come so much later."""
+        over = next(one for one in reversed(alone.effects) if isinstance(one, StartTimer) and one.name == "applied")
+        alone.now_ms += 100
+        alone.feed(over.event)
+        alone.now_ms += after_ms
+        before = sum(isinstance(event, CibChanged) for event in alone.told)
+        for number in range(3):
+            xml = f'<node_state id="1" uname="node1" join="{after_ms}-{number}"/>'.encode()
+            alone.want(CibOperation("modify", xml, "status"), request=f"r{after_ms}-{number}")
+        at_once = sum(isinstance(event, CibChanged) for event in alone.told) - before
+        waits = [one for one in alone.effects if isinstance(one, StartTimer) and one.name == "apply"]
+        if waits and not at_once:
+            alone.now_ms += waits[-1].delay_ms
+            alone.feed(waits[-1].event)
+        return at_once, sum(isinstance(event, CibChanged) for event in alone.told) - before
+
+    # It took 100 ms: so much of the time is given to it, and not more.
+    assert told_of_status(0) == (0, 1)
+    assert told_of_status(PACE_SHARE * 100)[0] >= 1
