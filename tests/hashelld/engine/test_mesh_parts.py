@@ -281,12 +281,21 @@ class TestOneMajority:
 
         assert votes == {"a": 1, "b": 1, "c": 0} and made.unique
 
-    def test_where_more_are_expected_than_were_ever_there_newcomers_get_votes_until_there_is_a_majority(self):
+    def test_where_more_are_expected_than_were_ever_there_newcomers_get_votes_all_the_same(self):
         votes, made = self.install([("a", 1), ("b", 0)], "ab", expect=2)
         assert votes == {"a": 1, "b": 1} and made.unique
 
         votes, made = self.install([("a", 1), ("b", 1), ("c", 0), ("d", 0)], "abcd", expect=5)
         assert votes == {"a": 1, "b": 1, "c": 1, "d": 1} and made.unique
+
+    def test_a_cluster_that_grows_keeps_its_quorum_until_there_can_be_a_majority_of_what_newcomers_expect(self):
+        roster = [("a", 1)] + [(name, 0) for name in "bcdefg"]
+        for count in range(2, 8):
+            present = "abcdefg"[:count]
+            votes, made = self.install(roster, present, expects={"a": 1, **dict.fromkeys("bcdefg", 7)})
+            assert made.unique and made.quorate and sum(votes.values()) == count
+            roster = list(votes.items()) + roster[len(votes):]
+        assert made.expected_votes == 7
 
     def test_what_a_newcomers_settings_expect_counts_when_it_votes(self):
         votes, made = self.install([("a", 1), ("b", 0)], "ab", fresh="b", expects={"b": 2})
@@ -294,25 +303,53 @@ class TestOneMajority:
         assert votes == {"a": 1, "b": 0} and made.quorate and made.unique
 
     @given(
-        st.lists(st.integers(0, 2), min_size=1, max_size=6), st.integers(0, 6), st.integers(0, 7),
-        st.sets(st.sampled_from("abcdefghijkl"), max_size=12), st.data(),
+        st.lists(st.integers(0, 2), min_size=1, max_size=6), st.integers(0, 6),
+        st.integers(0, 7) | st.lists(st.integers(0, 7), min_size=12, max_size=12),
+        st.sets(st.sampled_from("abcdefghijkl"), max_size=12),
+        st.sets(st.sampled_from("abcdefghijkl"), max_size=3), st.data(),
     )
-    def test_two_majorities_always_share_somebody(self, old, new, expect, away, data):
+    def test_two_majorities_always_share_somebody(self, old, new, expect, away, fresh, data):
         names = "abcdefghijkl"[: len(old) + new]
+        expects = dict(zip(names, expect if isinstance(expect, list) else [expect] * 12, strict=False))
         known = list(zip(names, old, strict=False))
         present = "".join(name for name in names if name not in away) or names[0]
         before = dict(known)
-        after, made = self.install(known, present, expect=expect)
+        after, made = self.install(known, present, fresh & set(present[1:]), expects=expects)
         ours = {name for name in names if data.draw(st.booleans())}
-        theirs = set(names) - ours
-        needed_old = max(sum(before.values()), expect) // 2 + 1
-        if needed_old > sum(before.values()):
-            needed_old = sum(before.values()) // 2 + 1
-        needed_new = max(sum(after.values()), expect) // 2 + 1
-        by_old = sum(before.get(name, 0) for name in ours) >= needed_old
-        by_new = sum(after.get(name, 0) for name in theirs) >= needed_new
+
+        def is_majority(part, votes):
+            there = sum(votes.values())
+            told = max((expects[name] for name in part if expects[name] // 2 < there), default=0)
+            return sum(votes.get(name, 0) for name in part) >= max(there, told) // 2 + 1
+
         if made.unique:
-            assert not (by_old and by_new)
+            assert not (is_majority(ours - fresh & set(present[1:]), before) and is_majority(set(names) - ours, after))
+
+    @given(st.lists(st.integers(0, 2), min_size=2, max_size=6), st.integers(1, 4), st.integers(0, 7), st.data())
+    def test_of_two_parts_only_one_has_a_majority_whoever_has_come_or_lost_what_it_knew(self, old, new, expect, data):
+        names = "abcdefghijkl"[: len(old) + new]
+        known = list(zip(names, old, strict=False))
+        ours = "".join(name for name in names if data.draw(st.booleans()))
+        theirs = "".join(name for name in names if name not in ours)
+        fresh = data.draw(st.sets(st.sampled_from(names)))
+        made = [
+            self.install(known, part, fresh, expect=expect)[1].unique
+            for part in (ours, theirs) if part and not fresh.issuperset(part)
+        ]
+
+        assert made.count(True) < 2
+
+    def test_of_two_one_that_has_lost_its_folder_gets_its_vote_again_by_the_other(self):
+        votes, made = self.install([("a", 1), ("b", 1)], "ab", fresh="b", expect=2)
+        assert votes == {"a": 1, "b": 0} and made.unique
+
+        votes, made = self.install([("a", 1), ("b", 0)], "ab", expect=2)
+        assert votes == {"a": 1, "b": 1} and made.unique
+
+    def test_when_most_have_lost_their_folders_the_rest_is_no_majority_also_in_later_views(self):
+        votes, made = self.install([("a", 1), ("b", 1), ("c", 1)], "abc", fresh="bc", expect=3)
+
+        assert votes == {"a": 1, "b": 1, "c": 1} and (made.votes, made.unique) == (1, False)
 
 
 def test_links_are_shown_with_what_their_heartbeats_tell_and_those_that_are_down_too():

@@ -8,7 +8,7 @@ Source: the design of the cluster layer, "Views"; single-decree agreement as in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
@@ -126,10 +126,12 @@ class Membership:
         lowered = options.last_man_standing and any(not entry.votes for entry in known.entries)
         # A newcomer's settings may tell of a cluster that is still to grow: they count when it votes.
         told = [promise.expect for promise in promises.values() if begins or not promise.fresh]
-        expect = 0 if lowered else max(told)
-        if not begins:
-            votes = _one_majority(known, votes, expect)
-        merged = roster.with_members(known, {name: (lives[name][0], votes[name]) for name in promises}, ballot)
+        belong = votes if begins else _one_majority(known, votes, 0 if lowered else min(_possible(told, known)))
+        merged = roster.with_members(known, {name: (lives[name][0], belong[name]) for name in promises}, ballot)
+        votes = {name: min(count, belong[name]) for name, count in votes.items()}
+        # And when so many belong to the cluster that they can be a majority of that: else it would lose its quorum by
+        # growing, and without quorum nobody catches up and votes.
+        expect = 0 if lowered else max(told if begins else _possible(told, merged))
         ids = {entry.name: entry.id for entry in merged.entries}
         stayed = _core(promises)
         seats = [
@@ -231,10 +233,18 @@ def _core(promises: Mapping[str, Promise]) -> frozenset[str]:
     return frozenset(views[best])
 
 
+def _possible(told: Iterable[int], known: Roster) -> list[int]:
+    """What settings expect; 0 where the roster could have no majority of it."""
+    there = sum(entry.votes for entry in known.entries)
+    return [expect if expect // 2 < there else 0 for expect in told]
+
+
 def _one_majority(known: Roster, votes: Mapping[str, int], expect: int) -> dict[str, int]:
-    """The votes of the members in a view that changes the roster `known`: as many of those that are new as leave no
+    """What the members' votes are in the roster that follows `known`: as many of those that are new as leave no
     majority by the old roster beside one by the new, should this view reach only some of its members. The others get
-    theirs in later views. None are given where there is no majority by the old roster.
+    theirs in later views. Nothing is changed where there is no majority by the old roster, with one exception: half of
+    it may take the votes of somebody here who has lost what it knew. No majority was or will be without that half, and
+    with somebody lost there is no other half. (Of two nodes one gets a new disk: the other must be able to help it.)
 
     Two majorities that share nobody need together as many votes as there are; with fewer there are none.
     """
@@ -242,12 +252,13 @@ def _one_majority(known: Roster, votes: Mapping[str, int], expect: int) -> dict[
     if not old:
         return dict(votes)
     given = {name: min(count, old.get(name, 0)) for name, count in votes.items()}
-    needed = max(sum(old.values()), expect) // 2 + 1
-    if needed > sum(old.values()):
-        # So many are expected that the old roster never has a majority: it had one only if fewer were expected before.
-        needed = sum(old.values()) // 2 + 1
+    all_votes = max(sum(old.values()), expect)
+    needed = all_votes // 2 + 1
     if sum(given.values()) < needed:
-        return given
+        lost = any(count < old.get(name, 0) for name, count in given.items())
+        if lost and 2 * sum(given.values()) >= all_votes:
+            return given
+        return {name: old.get(name, 0) for name in votes}
     total = sum(count for name, count in old.items() if name not in votes) + sum(given.values())
     # Who has fewer votes than before may still be counted by the old roster with all of them.
     there = sum(old.values())
