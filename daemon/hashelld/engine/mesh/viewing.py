@@ -59,8 +59,11 @@ class Viewing(Linking):
         """Start, restart or stop the wait before a proposal."""
         if self._leaving or self._started_ms == 0:
             return
-        wanted = self._wanted(now_ms)
-        if not self._needs_view(wanted, now_ms):
+        # While many nodes start, most of them are linked before there are enough of them: then who reaches whom, which
+        # takes the square of their number, need not be looked at.
+        enough = bool(self._members.seats) or self._may_start(frozenset(self._peers) | {self._me.name}, now_ms)
+        wanted = self._wanted(now_ms) if enough else frozenset()
+        if not enough or not self._needs_view(wanted, now_ms):
             if self._proposing_ms:
                 self._proposing_ms = 0
                 out.append(CancelTimer("propose"))
