@@ -44,6 +44,11 @@ class Walk:
         self, graph: Graph, uuid: str, began_ms: int, jobs: Callable[[str], int] = lambda node: NODE_JOBS_MAX,
     ) -> None:
         """`jobs` says how many actions a node may have at once; it may change its mind at any time."""
+        #: Probes that wait for nothing and are not done yet, and the ids of their nodes.
+        self._probes = {
+            synapse.action.id: synapse.action.node_id for synapse in graph.synapses
+            if not synapse.inputs and synapse.action.task == "monitor" and synapse.action.interval_ms == 0
+        }
         self.runner = Runner(graph, allowed=self._allowed)
         self.graph = graph
         self.number = graph.transition_id
@@ -147,6 +152,7 @@ class Walk:
         action = self.runner.action(action_id)
         if action is None or not self.runner.confirm(action_id, failed=failed):
             return ()
+        self._probes.pop(action_id, None)
         self._count(action, -1)
         return (CancelTimer(_timer(self.number, action_id)),)
 
@@ -208,7 +214,10 @@ class Walk:
         return tuple(CancelTimer(_timer(self.number, one)) for one in self.runner.in_flight)
 
     def _allowed(self, action: Action) -> bool:
-        """Whether the node may be given one more job; cluster actions are not jobs."""
+        """Whether the node may be given one more job; cluster actions are not jobs. Nobody is let go before its probes
+        are done: what one finds running (an earlier life of the node left it) is to be stopped first."""
+        if action.task == "do_shutdown":
+            return action.node_id not in self._probes.values()
         if action.kind is not ActionKind.RESOURCE:
             return True
         limit = self._limits.get(action.node)

@@ -199,6 +199,15 @@ def test_a_node_gets_no_more_jobs_than_its_limit():
     assert len([e for e in walk.advance() if isinstance(e, Send)]) == 1
 
 
+def test_a_node_is_not_let_go_before_its_probes_are_done():
+    shutdown = action(1, "do_shutdown", "n1", ActionKind.CLUSTER)
+    rest = (Synapse(0, action(2, "monitor")), Synapse(0, action(3, "start")))
+    walk = Walk(Graph(1, (Synapse(0, shutdown), *rest)), UUID, 0)
+    assert [e for e in walk.advance() if isinstance(e, ClusterStep)] == []
+    walk.confirm(2)
+    assert [e.action.id for e in walk.advance() if isinstance(e, ClusterStep)] == [1]
+
+
 def remote_start(number=1):
     return Action(number, ActionKind.RESOURCE, "start", "web_start_0", "remote", "remote", router_node="n1",
                   primitive=PrimitiveRef("web", "", "ocf", "test", "Dummy"))
