@@ -58,6 +58,8 @@ RETRY_MS = 300
 SCHEDULER_MS = 120_000
 #: Pause after a question that had no answer; doubled each time, up to the last.
 ASK_AGAIN_MS, ASK_AGAIN_MAX_MS = 1000, 60_000
+#: Why is decided again when nobody could be fenced.
+FENCING_FAILED = "Stonith failed"
 #: After a decision that nothing is to be done, changes of these kinds wait until so long after the question: who
 #: writes without end what changes nothing for the resources must not keep every core busy with decisions.
 DECIDE_AGAIN_MS = 100
@@ -223,6 +225,10 @@ class Coordinator:
         if not self.is_dc:
             return []
         if completion is Completion.RESTART:
+            if self._need == FENCING_FAILED and reason != FENCING_FAILED and self._asked == -1:
+                # Something new is not to wait until a device may work again: who came is not to be fenced any more, and
+                # who lives is to be served.
+                self._asked, self._need = 0, reason
             self._need = reason if self._need in PATIENT else self._need or reason
         if self._walk is not None:
             self._walk.abort(reason, completion=completion)
@@ -484,12 +490,14 @@ class Coordinator:
         if event.error:
             if walk is not None and action is not None:
                 effects += self._confirm(walk, action.id, failed=True)
-                effects += self._abort("Stonith failed")
-                # A device that cannot do it now is asked again, and not in a tight loop.
-                self._need, self._asked = "Stonith failed", self._asked or -1
-                pause = self._fence_pause_ms
-                self._fence_pause_ms = min(2 * pause, ASK_AGAIN_MAX_MS)
-                effects.append(StartTimer("ask", pause, TimeIsUp("ask")))
+                effects += self._abort(FENCING_FAILED)
+                # A device that cannot do it now is asked again, and not in a tight loop. What fails in one transition
+                # is waited for once.
+                if self._asked != -1:
+                    pause = self._fence_pause_ms
+                    self._fence_pause_ms = min(2 * pause, ASK_AGAIN_MAX_MS)
+                    effects.append(StartTimer("ask", pause, TimeIsUp("ask")))
+                self._need, self._asked = FENCING_FAILED, self._asked or -1
             return effects + self._next(now_ms, wall_s)
         self._fence_pause_ms = ASK_AGAIN_MS
         if event.action != "on" and self._member(event.target) and event.target != self._node:
