@@ -12,6 +12,7 @@ from hashell.simulate.run import decide
 from hashell.transition.graph import ActionKind
 from hashelld.cib_manager.messages import Entry
 from hashelld.core.events import ChangeAnswered, CibChanged, Event, MembersChanged, View
+from hashelld.simulation import relations
 from hashelld.simulation.cluster import EPOCH_S, Cluster, Node
 
 ViewKey = tuple[int, str]
@@ -37,6 +38,8 @@ class Checker:
     #: Nodes whose state folder somebody removed: what they alone had is gone.
     wiped: set[str] = field(default_factory=set)
     resources: tuple[str, ...] = ()
+    #: What binds the services to one another, by its name in relations.py.
+    relation: str = ""
     _entries: dict[tuple[int, str, int], tuple[str, int, int] | None] = field(default_factory=dict)
     _acknowledged_by: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _acknowledged_in: dict[str, int] = field(default_factory=dict)
@@ -50,6 +53,7 @@ class Checker:
         self.cluster = cluster
         cluster.after_event = self.after_event
         cluster.service_started = self.service_started
+        cluster.service_stops = self.service_stops
         cluster.node_fenced = self.node_fenced
         cluster.left = self.left
 
@@ -166,6 +170,15 @@ class Checker:
         others = [name for name in machines.running(resource) if name != node]
         if others and not machines.lied:
             self.fail(f"{resource} starts on {node} while it runs on {', '.join(others)} [A3]")
+        self._related(relations.at_start(self.relation, self.resources, machines, node, resource))
+
+    def service_stops(self, node: str, resource: str) -> None:
+        """[A4] What stands on something is stopped before it."""
+        self._related(relations.at_stop(self.relation, self.resources, self._cluster.machines, node, resource))
+
+    def _related(self, broken: str) -> None:
+        if broken and not self._cluster.machines.lied:
+            self.fail(broken)
 
     def node_fenced(self, executor: str, target: str, action: str) -> None:
         """[B5] Nobody is fenced without having been lost or having failed to stop something."""
@@ -197,6 +210,8 @@ class Checker:
             other = seen.setdefault(key, (digest, name))
             if other[0] != digest:
                 self.fail(f"after entry {key} the CIBs of {other[1]} and {name} differ [A2]")
+        if self.relation and not self.unsteady():
+            self._related(relations.at_rest(self.relation, self.resources, self._cluster.machines))
 
     def unsteady(self) -> str:
         """Why the cluster has not come to rest; empty when it has: one view, all ready, the DC idle."""
@@ -211,6 +226,8 @@ class Checker:
         view = next(iter(managers.values())).view
         if view is None or len(view.holders) < len(cluster.names):
             return f"not all are in the view: {view and view.names}"
+        if not view.quorate:
+            return f"all are in the view, without quorum: {view.votes} of {view.expected_votes} votes"
         phases = {name: m.phase for name, m in managers.items() if m.phase != "ready"}
         if phases:
             return f"not ready: {phases}"

@@ -43,8 +43,10 @@ from hashelld.core.events import (
     CibOperation,
     Event,
     GraphReady,
+    Leaving,
     MembersChanged,
     ServicesKilled,
+    ShutdownWanted,
     Started,
     WatchdogReady,
 )
@@ -111,6 +113,10 @@ class Node:
         #: The wall clock is off by so much, the other one is that much too fast.
         self.wall_offset_s = 0.0
         self.rate = 1.0
+        #: Its wall clock gains so much, in seconds a second.
+        self.wall_drift = 0.0
+        #: Settings of this node alone.
+        self.options: dict[str, object] = {}
         #: Crash in the middle of what this many more events lead to; below 0: not.
         self.crash_in = -1
         self._waiting: list[tuple[str, Event]] = []
@@ -144,6 +150,7 @@ class Node:
             "expect": len(cluster.names), "zeroconf": False, "port": 1,
             # Lives are short: who flaps waits, but not for minutes.
             "flap_delay_max_ms": 1000, "arbiter": self.name in cluster.arbiters, **cluster.options,
+            **self.options,
         })
         records = disk.records
         ballot = disk.values.get("ballot", b"0")
@@ -232,6 +239,21 @@ class Node:
     def ask(self, request: str, operations: tuple[CibOperation, ...]) -> None:
         self.feed("", ChangeWanted(operations, Author("sim", self.name), request))
 
+    def leave(self) -> None:
+        """A person tells it to stop."""
+        if self.cluster.whole and self.name not in self.cluster.arbiters:
+            self.feed("", ShutdownWanted("a person asked for it"))
+        else:
+            self.feed("", Leaving(clean=True))
+
+    def write(self, request: str) -> None:
+        """Somebody adds a property, whose id is the request's name."""
+        xml = (
+            f'<cluster_property_set id="set"><nvpair id="{request}" name="{request}" value="1"/>'
+            "</cluster_property_set>"
+        )
+        self.ask(request, (CibOperation("modify", xml.encode(), "crm_config"),))
+
     def feed(self, component: str, event: Event) -> None:
         if not self.up:
             return
@@ -242,7 +264,8 @@ class Node:
         cluster, life = self.cluster, self.life
         now_ms = cluster.world.now_ms
         performed = self.dispatcher.deliver(
-            component, event, int(now_ms * self.rate), EPOCH_S + now_ms / 1000 + self.wall_offset_s
+            component, event, int(now_ms * self.rate),
+            EPOCH_S + now_ms / 1000 * (1.0 + self.wall_drift) + self.wall_offset_s,
         )
         if self.crash_in >= 0:
             self.crash_in -= 1
@@ -380,10 +403,12 @@ class Cluster:
         self.after_event: Callable[[Node], None] = lambda node: None
         self.left: Callable[[Node], None] = lambda node: None
         self.service_started: Callable[[str, str], None] = lambda node, resource: None
+        self.service_stops: Callable[[str, str], None] = lambda node, resource: None
         self.node_fenced: Callable[[str, str, str], None] = lambda executor, target, action: None
         self.machines = Machines(
             world, self.names, self._service_started, self._service_stopped, self._node_fenced, self._power
         )
+        self.machines.stops = self._service_stops
 
     def _datagram_came(self, node: str, data: bytes, sender: str) -> None:
         heart = self.nodes[node].heart
@@ -404,6 +429,9 @@ class Cluster:
     def _service_started(self, node: str, resource: str) -> None:
         self.moment("starts", node)
         self.service_started(node, resource)
+
+    def _service_stops(self, node: str, resource: str) -> None:
+        self.service_stops(node, resource)
 
     def _service_stopped(self, node: str) -> None:
         self.moment("stops", node)

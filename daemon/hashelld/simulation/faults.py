@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from hashelld.core.events import CibOperation, ShutdownWanted
 from hashelld.simulation.cluster import Cluster, Node
@@ -41,6 +42,10 @@ KINDS: dict[str, tuple[int, int, bool]] = {
     "unreachable": (6, 1, True), "stall": (6, 1, False), "heart_dies": (4, 1, False), "wall": (5, 2, False),
     "wall_one_way": (4, 2, False),
 }
+#: Whole courses of faults, kind → weight; drawn from a source of their own, so that a seed's other faults stay.
+COURSES: dict[str, int] = {"restart_all": 3, "stop_all": 3, "near_quorum": 3, "merges": 3, "apart": 2, "foodless": 2}
+#: Share of lives with one.
+COURSE = 0.35
 #: What a fault may wait for, so that it comes just then; the later ones happen in whole clusters alone.
 MOMENTS = ("acknowledged", "view", "starts", "starts", "stops", "fences")
 #: What may then befall the node at which it happens, within how many milliseconds.
@@ -72,6 +77,37 @@ def plan(
         Fault(number, at_ms, kind, nodes, lasts_ms, how)
         for number, (at_ms, _, kind, nodes, lasts_ms, how) in enumerate(sorted(found))
     )
+
+
+def course(
+    seed: int, number: int, names: Sequence[str], life_ms: float, *, whole: bool, watchdogs: bool, kind: str = "",
+) -> tuple[Fault, ...]:
+    """The course of this life, if it has one, as one more fault with this number; `kind`: this one."""
+    chance = random.Random(f"course:{seed}")  # noqa: S311 - to be repeated
+    drawn = chance.random() < COURSE
+    kinds = [one for one in COURSES if watchdogs or one != "foodless"]
+    (found,) = chance.choices(kinds, [COURSES[one] for one in kinds])
+    if not (kind or drawn):
+        return ()
+    kind = kind or found
+    order = list(names)
+    chance.shuffle(order)
+    how, lasts_ms = "", chance.choice((300.0, 1_500.0, 4_000.0))
+    match kind:
+        case "near_quorum":
+            lasts_ms = chance.choice((200.0, 800.0, 2_500.0))
+            majority = len(names) // 2 + 1
+            how = " ".join(str(majority + chance.choice((-1, -1, 0, 0, 1))) for _ in range(chance.randint(3, 6)))
+        case "merges":
+            lasts_ms = chance.choice((1_500.0, 3_000.0))
+            how = f"{chance.uniform(0.0, chance.choice((2.0, 60.0, 700.0))):.3f}"
+        case "apart":
+            lasts_ms = chance.choice((6_000.0, 15_000.0))
+            how = str(chance.choice((20, 60) if whole else (60, 200)))
+        case "foodless":
+            lasts_ms = chance.choice((5_000.0, 8_000.0))
+            order = order[: chance.randint(1, (len(order) - 1) // 2)]
+    return (Fault(number, chance.uniform(0.0, life_ms / 2), kind, tuple(order), lasts_ms, how),)
 
 
 def _how(chance: random.Random, kind: str, resources: Sequence[str], *, whole: bool) -> str:
@@ -218,7 +254,7 @@ class Doer:
     def _wall_jump(self, fault: Fault) -> None:
         (node,) = self._nodes(fault)
         node.wall_offset_s += float(fault.how)
-        self._later(fault, lambda: setattr(node, "wall_offset_s", 0.0))
+        self._later(fault, lambda: setattr(node, "wall_offset_s", node.wall_offset_s - float(fault.how)))
 
     # --- just then
 
@@ -365,6 +401,100 @@ class Doer:
         if node.up:
             node.feed("", ShutdownWanted("a person asked for it"))
         self._later(fault, lambda: self._start(node))
+
+    # --- courses
+
+    def _steps(self, steps: Sequence[tuple[float, Callable[[], None]]]) -> None:
+        """One after the other, each after so many milliseconds; the life is not over before the last."""
+        at_ms = 0.0
+        self.active += len(steps)
+        for pause_ms, act in steps:
+            at_ms += pause_ms
+            self._cluster.world.after(at_ms, self._step, act)
+
+    def _step(self, act: Callable[[], None]) -> None:
+        self.active -= 1
+        act()
+
+    def _restart_all(self, fault: Fault) -> None:
+        """Each is stopped and started again, one after the other; often before the one before it is back."""
+        self.suspects.update(self._cluster.names)
+        steps: list[tuple[float, Callable[[], None]]] = []
+        for node in self._nodes(fault):
+            steps += [(fault.lasts_ms, node.leave), (fault.lasts_ms, partial(self._start, node))]
+        self._steps(steps)
+
+    def _stop_all(self, fault: Fault) -> None:
+        """All are stopped one by one, and started one by one."""
+        self.suspects.update(self._cluster.names)
+        nodes = self._nodes(fault)
+        self._steps([
+            *((fault.lasts_ms, node.leave) for node in nodes),
+            *((fault.lasts_ms, partial(self._start, node)) for node in reversed(nodes)),
+        ])
+
+    def _near_quorum(self, fault: Fault) -> None:
+        """So many are up, then so many: about a majority."""
+        self.suspects.update(self._cluster.names)
+        nodes = self._nodes(fault)
+
+        def so_many(wanted: int) -> None:
+            up = [node for node in nodes if node.up]
+            for node in up[wanted:]:
+                node.crash() if self._cluster.world.chance.random() < 0.5 else node.leave()
+            for node in [node for node in nodes if not node.up][: max(0, wanted - len(up))]:
+                self._start(node)
+
+        self._steps([(fault.lasts_ms, partial(so_many, int(word))) for word in fault.how.split()])
+
+    def _merges(self, fault: Fault) -> None:
+        """Three parts; two of them meet, and while they do the third comes too, or one goes again."""
+        self.suspects.update(self._cluster.names)
+        network, names = self._cluster.network, list(fault.nodes)
+        seams = [(one, other) for part in (0, 1) for one in names[part::3] for other in names[part + 1::3]]
+        seams += [(one, other) for one in names[0::3] for other in names[2::3]]
+        inner = [(one, other) for one in names[0::3] for other in names[1::3]]
+        outer = [pair for pair in dict.fromkeys(seams) if pair not in inner]
+
+        def all_of(pairs: Sequence[tuple[str, str]], do: Callable[[str, str], None]) -> Callable[[], None]:
+            def act() -> None:
+                for one, other in pairs:
+                    do(one, other)
+
+            return act
+
+        soon_ms = float(fault.how)
+        self._steps([
+            (0.0, all_of(inner, network.cut)), (0.0, all_of(outer, network.cut)),
+            (fault.lasts_ms, all_of(inner, network.mend)), (soon_ms, all_of(outer, network.mend)),
+            (soon_ms, all_of(inner, network.cut)), (2 * soon_ms, all_of(inner, network.mend)),
+        ])
+
+    def _apart(self, fault: Fault) -> None:
+        """Two parts for long, and much is written in both."""
+        half = len(fault.nodes) // 2
+        self._partition(replace(fault, nodes=fault.nodes[:half]))
+        count = int(fault.how)
+        for number in range(count):
+            for name in (fault.nodes[0], fault.nodes[-1]):
+                self._cluster.world.after(
+                    fault.lasts_ms * (0.2 + 0.7 * number / count), self._wrote, name, f"apart-{name}-{number}"
+                )
+
+    def _wrote(self, name: str, request: str) -> None:
+        node = self._cluster.nodes[name]
+        if node.up and not node.paused:
+            node.write(request)
+
+    def _foodless(self, fault: Fault) -> None:
+        """A minority that holds services is alone for longer than the others wait for its watchdogs, and no device
+        works: whoever is not reset then has its services twice."""
+        machines = self._cluster.machines
+        homes = [name for name in self._cluster.names if machines.all[name].services]
+        count = len(fault.nodes)
+        chosen = tuple(dict.fromkeys((*homes, *fault.nodes)))[:count]
+        self._fencing(replace(fault, how="fail"))
+        self._partition(replace(fault, nodes=chosen))
 
     # --- the end
 

@@ -11,8 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from hashell.cib.document import EMPTY
-from hashelld.core.events import CibOperation
-from hashelld.simulation import faults
+from hashelld.simulation import faults, relations, starts
 from hashelld.simulation.checkers import Broken, Checker
 from hashelld.simulation.cluster import Cluster
 from hashelld.simulation.world import Runaway, World
@@ -37,6 +36,10 @@ POLICIES = ("stop", "stop", "stop", "freeze", "demote", "suicide")
 POLICIES_WATCHED = ("freeze", "freeze", "freeze", "stop", "suicide")
 #: Share of lives of three in which two are nodes and the third is an arbiter.
 ARBITERS = 0.15
+#: Share of lives whose wall clocks differ by up to so many seconds and drift by so much.
+WALLS, WALL_S, WALL_DRIFT = 0.15, 12 * 3600.0, 0.001
+#: Share of lives whose other clocks run so much faster or slower than true.
+RATES, RATE = 0.1, 0.026
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,12 @@ class Outcome:
 def live(
     seed: int, nodes: int = 0, *, only: Collection[int] | None = None, life_ms: float = LIFE_MS,
     whole: bool | None = None, hearts: bool | None = None, watchdogs: bool | None = None,
-    arbiter: bool | None = None, keep_log: bool = False,
+    arbiter: bool | None = None, start: str = "", course: str = "", plain: bool = False, keep_log: bool = False,
 ) -> Outcome:
     """One life. `only`: numbers of the faults that happen (None: all); `hearts`: whether heartbeats go by datagrams,
     from processes of their own; `watchdogs`: whether nodes are counted on to be reset by theirs; `arbiter`: whether the
-    last node only votes."""
+    last node only votes; `start`, `course`: this one instead of what the seed has; `plain`: all start at once, nothing
+    binds services, clocks are right and no course comes to the faults."""
     world = World(seed)
     chance = random.Random(f"plan:{seed}")  # noqa: S311 - to be repeated
     count = chance.choice((3, 3, 3, 5, 5, 7))
@@ -93,20 +97,28 @@ def live(
     voters = tuple(name for name in cluster.names if name not in cluster.arbiters)
     policy = chance.choice(POLICIES_WATCHED if watchdogs else POLICIES)
     devices = not watchdogs or chance.random() < 0.5
+    begins = starts.draw(seed, cluster.names, "together" if plain else start, arbiters=cluster.arbiters)
+    checker.relation = "" if plain else relations.draw(seed, resources)
     cib = configuration(
-        voters, resources, policy, devices=devices, watchdog_ms=3 * WATCHDOG_MS if watchdogs else 0
+        voters, resources, policy, devices=devices, watchdog_ms=3 * WATCHDOG_MS if watchdogs else 0,
+        relation=checker.relation,
     ) if whole else EMPTY
     for node in cluster.nodes.values():
-        node.disk.cib = cib
+        node.disk.cib = EMPTY if begins.first not in ("", node.name) else cib
         node.rate = chance.uniform(0.97, 1.03) if chance.random() < 0.3 else 1.0
     planned = faults.plan(
         chance, cluster.names, life_ms, resources or ("none",), whole=whole, arbiters=cluster.arbiters
     )
+    if not plain:
+        planned += faults.course(
+            seed, len(planned), cluster.names, life_ms, whole=whole, watchdogs=watchdogs, kind=course
+        )
+        _set_clocks(cluster)
     doer = faults.Doer(cluster)
     checker.suspects, checker.wiped = doer.suspects, doer.wiped
     error, rest_ms = "", 0.0
     try:
-        _begin(cluster)
+        _begin(cluster, begins, checker, doer)
         for fault in planned:
             if only is None or fault.number in only:
                 world.after(fault.at_ms, doer.do, fault)
@@ -124,11 +136,29 @@ def live(
     )
 
 
-def _begin(cluster: Cluster) -> None:
-    world = cluster.world
-    for name in cluster.names:
-        world.after(world.chance.uniform(0, 300), cluster.nodes[name].start)
-    world.run_for(MEET_MS)
+def _begin(cluster: Cluster, start: starts.Start, checker: Checker, doer: faults.Doer) -> None:
+    last_ms = starts.begin(cluster, start, doer.suspects)
+    cluster.log("", "start", str(start), "")
+    if start.form == "together" or not start.calm:
+        cluster.world.run_for(MEET_MS)
+        return
+    reason = starts.meet(cluster, last_ms, checker.unsteady)
+    if reason:
+        checker.fail(f"{start}: not at rest {starts.BOUND_MS / 1000:.0f} s later: {reason} [A7]")
+    # From now on nobody is missed by those that were here first.
+    doer.suspects.clear()
+
+
+def _set_clocks(cluster: Cluster) -> None:
+    """In some lives wall clocks differ by hours and drift, and the rates of the others by more than a twentieth."""
+    chance = random.Random(f"clocks:{cluster.world.seed}")  # noqa: S311 - to be repeated
+    if chance.random() < WALLS:
+        for node in cluster.nodes.values():
+            node.wall_offset_s = chance.uniform(-WALL_S, WALL_S)
+            node.wall_drift = chance.uniform(-WALL_DRIFT, WALL_DRIFT)
+    if chance.random() < RATES:
+        for node in cluster.nodes.values():
+            node.rate = chance.choice((1.0 - RATE, 1.0, 1.0 + RATE))
 
 
 def _write_for(cluster: Cluster, checker: Checker, life_ms: float, share: float) -> None:
@@ -148,11 +178,7 @@ def _write_for(cluster: Cluster, checker: Checker, life_ms: float, share: float)
 
 def write(cluster: Cluster, node: str, request: str) -> None:
     """One property more, whose id is the request's name."""
-    xml = (
-        f'<cluster_property_set id="set"><nvpair id="{request}" name="{request}" value="1"/>'
-        "</cluster_property_set>"
-    )
-    cluster.nodes[node].ask(request, (CibOperation("modify", xml.encode(), "crm_config"),))
+    cluster.nodes[node].write(request)
 
 
 def _come_to_rest(cluster: Cluster, checker: Checker, doer: faults.Doer) -> float:
@@ -162,25 +188,28 @@ def _come_to_rest(cluster: Cluster, checker: Checker, doer: faults.Doer) -> floa
     doer.heal()
     rested = 0.0
     # Rest counts when every monitor has looked since all works again.
-    earliest = begun + (MONITOR_MS + 300.0 if cluster.whole else 1_000.0)
+    at_least_ms = MONITOR_MS + 300.0 if cluster.whole else 1_000.0
     since = 0.0
     while world.now_ms < begun + QUIET_MS:
         world.run_for(LOOK_MS)
         if doer.active == 0:
             doer.heal()
+        else:
+            begun = world.now_ms
         if checker.unsteady():
             rested, since = 0.0, 0.0
             continue
         if not since:
             since = world.now_ms - begun
         rested += LOOK_MS
-        if rested >= RESTING_MS and world.now_ms >= earliest and doer.active == 0:
+        if rested >= RESTING_MS and world.now_ms >= begun + at_least_ms and doer.active == 0:
             break
     return since
 
 
 def configuration(
-    names: tuple[str, ...], resources: tuple[str, ...], policy: str, *, devices: bool = True, watchdog_ms: int = 0
+    names: tuple[str, ...], resources: tuple[str, ...], policy: str, *, devices: bool = True, watchdog_ms: int = 0,
+    relation: str = "",
 ) -> bytes:
     """A CIB with these nodes and services, a no-quorum-policy, a fence device that reaches all (`devices`), and nodes
     that are counted on to end themselves within `watchdog_ms` (0: not)."""
@@ -195,6 +224,7 @@ def configuration(
         f'{operations.replace("R-", resource + "-")}</operations></primitive>'
         for resource in resources
     )
+    services, constraints = relations.configured(relation, resources, services)
     fence = (
         '<primitive id="fence" class="stonith" type="fence_sim"><instance_attributes id="fence-i">'
         f'<nvpair id="fence-h" name="pcmk_host_list" value="{" ".join(names)}"/>'
@@ -208,5 +238,6 @@ def configuration(
         '<configuration><crm_config><cluster_property_set id="cib-bootstrap-options">'
         '<nvpair id="o1" name="stonith-enabled" value="true"/><nvpair id="o2" name="stonith-timeout" value="3s"/>'
         f'<nvpair id="o3" name="no-quorum-policy" value="{policy}"/>{trust}</cluster_property_set></crm_config>'
-        f"<nodes>{nodes}</nodes><resources>{services}{fence}</resources><constraints/></configuration><status/></cib>"
+        f"<nodes>{nodes}</nodes><resources>{services}{fence}</resources><constraints>{constraints}</constraints>"
+        "</configuration><status/></cib>"
     ).encode()

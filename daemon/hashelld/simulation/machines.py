@@ -34,6 +34,12 @@ class Machine:
     services: set[str] = field(default_factory=set)
     #: (resource, action) → how it fails: fail, hang; `stop` that fails leaves the service running.
     broken: dict[tuple[str, str], str] = field(default_factory=dict)
+    #: Services whose start is under way, with the life of the daemon that began it.
+    starting: dict[str, int] = field(default_factory=dict)
+    #: Services that ended without the daemon of now having stopped them: it may not know yet.
+    died: set[str] = field(default_factory=set)
+    #: Of the daemon that ran an agent last.
+    life: int = 0
     #: Agents under way: what to call off when the power goes.
     _agents: dict[tuple[str, str, int], Due] = field(default_factory=dict)
     #: When its watchdog resets it, unless it is fed before; none while it is closed.
@@ -58,6 +64,8 @@ class Machines:
         self._stopped = stopped
         self._fenced = fenced
         self._power = power
+        #: Told of each stop of a service that begins.
+        self.stops: Callable[[str, str], None] = lambda node, resource: None
         self.all = {name: Machine(name) for name in names}
         #: What fence devices do now: work, fail, hang, lie.
         self.fencing = "work"
@@ -70,6 +78,7 @@ class Machines:
 
     def kill_service(self, node: str, resource: str) -> None:
         self.all[node].services.discard(resource)
+        self.all[node].died.add(resource)
 
     def power_off(self, node: str) -> None:
         """Everything on it ends at once."""
@@ -83,6 +92,7 @@ class Machines:
         """All processes of services and agents end at once."""
         machine = self.all[node]
         machine.services.clear()
+        machine.starting.clear()
         for due in machine._agents.values():
             self._world.cancel(due)
         machine._agents.clear()
@@ -140,16 +150,23 @@ class Machines:
         action: str, took_ms: float,
     ) -> None:
         trouble = machine.broken.get((resource, action), "")
+        machine.life = max(machine.life, life)
         hangs = trouble == "hang"
         if hangs:
             took_ms = float(effect.timeout_ms)
         if action == "start" and trouble != "fail":
             # It may do harm from its first moment on.
             machine.services.add(resource)
+            machine.starting[resource] = life
+            machine.died.discard(resource)
             self._started(machine.name, resource)
+        elif action == "stop":
+            self.stops(machine.name, resource)
 
         def done() -> None:
             machine._agents.pop((component, effect.token, life), None)
+            if action == "start" and machine.starting.get(resource) == life:
+                del machine.starting[resource]
             code = 0
             if trouble == "fail":
                 code = 1
@@ -157,6 +174,8 @@ class Machines:
                 code = 143
             elif action == "stop":
                 machine.services.discard(resource)
+                if life < machine.life:
+                    machine.died.add(resource)
                 self._stopped(machine.name)
             elif action == "monitor":
                 code = 0 if resource in machine.services else 7

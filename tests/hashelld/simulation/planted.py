@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+from hashell.transition.runner import Runner
 from hashelld.cib_manager import core as cib_core
 from hashelld.controller import membership as told
 from hashelld.core.events import CibOperation
@@ -17,6 +20,7 @@ from hashelld.engine.mesh.codec import ViewId
 from hashelld.engine.mesh.membership import Membership
 from hashelld.engine.mesh.ordering import Ordering
 from hashelld.fencer.core import Fencer
+from hashelld.simulation import life, relations
 from hashelld.simulation.life import LIFE_MS, live
 from hashelld.watchdog.core import Watchdog
 
@@ -106,12 +110,33 @@ def journal_nothing_is_waited_for(patch: Patch) -> None:
     patch(cib_core.Ledger, "append", lambda self, entry, *, durable: append(self, entry, durable=True))
 
 
+def order_nothing_waits_for_what_comes_before_it(patch: Patch) -> None:
+    """All of a transition begins at once."""
+    init = Runner.__init__
+
+    def hasty(self, graph, **options):
+        init(self, replace(graph, synapses=tuple(
+            replace(one, inputs=frozenset()) if one.action.task == "start" else one for one in graph.synapses
+        )), **options)
+
+    patch(Runner, "__init__", hasty)
+
+
+def colocation_a_service_stays_where_it_is_whatever_it_is_bound_to(patch: Patch) -> None:
+    """The scheduler does not read colocations and the order of a group."""
+    configured = relations.configured
+    patch(life, "relations", SimpleNamespace(
+        draw=relations.draw, configured=lambda relation, resources, services: configured("", resources, services)
+    ))
+
+
 MISTAKES = (
     ordering_a_message_now_and_then_comes_after_the_next, views_a_ballot_is_forgotten_at_a_restart,
     quorum_one_copy_less_than_a_majority_will_do,
     quorum_the_version_decides_before_the_lineage, fencing_a_failed_device_counts_as_success,
     fencing_a_lost_node_is_taken_for_one_that_left, fencing_a_watchdog_is_fed_without_quorum,
-    journal_nothing_is_waited_for,
+    journal_nothing_is_waited_for, order_nothing_waits_for_what_comes_before_it,
+    colocation_a_service_stays_where_it_is_whatever_it_is_bound_to,
 )
 
 

@@ -10,6 +10,7 @@ import pytest
 from hashelld.core.events import Leaving, ShutdownWanted
 from hashelld.engine.mesh import core as mesh_core
 from hashelld.engine.mesh.sessions import Session
+from hashelld.simulation import faults, starts
 from hashelld.simulation.checkers import Broken, Checker
 from hashelld.simulation.cluster import Cluster
 from hashelld.simulation.life import configuration, live, write
@@ -24,15 +25,44 @@ from hashelld.simulation.world import World
     (21, 3, True), (22, 5, True),
 ])
 def test_seeds_that_once_showed_a_mistake_keep_every_promise_now(seed, nodes, whole):
-    outcome = live(seed, nodes, whole=whole)
+    outcome = live(seed, nodes, whole=whole, plain=True)
 
     assert outcome.error == ""
     assert outcome.acknowledged > 0
 
 
+#: Found with ways to begin, courses and services that belong together. 5: a cluster that grew lost its quorum when the
+#: first newcomer voted; 1066: a node left before it had looked what its earlier life had left running; 3197: who could
+#: not fence six nodes at once did not look at those that came for a minute.
+@pytest.mark.parametrize(("seed", "nodes", "start", "course"), [
+    (5, 7, "grown", ""), (1066, 5, "cut", "restart_all"), (3197, 7, "grown", ""),
+])
+def test_seeds_that_showed_a_mistake_since_there_are_courses_keep_every_promise_now(seed, nodes, start, course):
+    assert live(seed, nodes, start=start, course=course).error == ""
+
+
+@pytest.mark.parametrize("form", [form for form in starts.FORMS if form != "together"])
+def test_however_a_cluster_begins_it_has_quorum_and_rests_soon_after_all_are_up(form):
+    for seed, nodes, is_whole in ((3, 2, False), (8, 3, False), (9, 5, False), (1, 3, True)):
+        outcome = live(seed, nodes, whole=is_whole, start=form, only=())
+
+        assert outcome.error == ""
+        assert outcome.rest_ms < 5_000
+
+
+@pytest.mark.parametrize("kind", faults.COURSES)
+def test_courses_of_stops_starts_and_merges_end_in_one_cluster_at_rest(kind):
+    for seed, nodes, is_whole in ((4, 3, False), (5, 5, kind != "apart")):
+        watchdogs = kind == "foodless"
+        outcome = live(seed, nodes, whole=is_whole or watchdogs, watchdogs=watchdogs or None, course=kind)
+
+        assert outcome.error == ""
+        assert outcome.plan[-1].kind == kind
+
+
 @pytest.mark.parametrize(("seed", "whole"), [(3, True), (8, False), (173, True)])
 def test_two_nodes_and_an_arbiter_keep_every_promise(seed, whole):
-    assert live(seed, 3, whole=whole, arbiter=True).error == ""
+    assert live(seed, 3, whole=whole, arbiter=True, plain=True).error == ""
 
 
 def test_the_same_seed_gives_the_same_life_also_with_services_and_fencing():
@@ -426,3 +456,55 @@ def test_what_a_slow_connection_brings_late_is_no_sign_that_a_peer_has_begun_ane
     world.run_for(2_000)
 
     assert len(checker.views) == views
+
+
+def test_of_two_nodes_one_that_has_lost_its_folder_votes_again_when_it_has_what_the_other_has():
+    world, cluster, checker = start(2)
+    write(cluster, "node1", "kept")
+    world.run_for(300)
+    for name in cluster.names:
+        cluster.nodes[name].crash()
+    cluster.nodes["node2"].disk.wipe()
+    for name in cluster.names:
+        cluster.nodes[name].start()
+    world.run_for(5_000)
+
+    checker.at_the_end()
+    assert "kept" in ids(cluster, "node2")
+    assert (view(cluster, "node2").votes, view(cluster, "node2").unique) == (2, True)
+
+
+def test_sixteen_nodes_that_start_at_once_are_one_cluster_soon():
+    world = World(1)
+    checker = Checker(1)
+    cluster = Cluster(world, 16, checker.hear)
+    checker.watch(cluster)
+    for name in cluster.names:
+        cluster.nodes[name].start()
+    world.run_for(2_500)
+    write(cluster, "node16", "one")
+    world.run_for(500)
+
+    checker.at_the_end()
+    assert checker.acknowledged == {"one": True}
+
+
+def test_clocks_whose_rates_differ_by_a_twentieth_and_walls_by_hours_lose_nobody_and_fence_nobody():
+    world = World(1)
+    checker = Checker(1)
+    cluster = Cluster(world, 3, checker.hear, whole=True, hearts=True)
+    checker.watch(cluster)
+    checker.resources = ("r1",)
+    walls = {"node1": (0.975, 0.0), "node2": (1.0, -7_200.0), "node3": (1.025, 9 * 3600.0)}
+    for name, node in cluster.nodes.items():
+        node.disk.cib = configuration(cluster.names, ("r1",), "stop")
+        node.rate, node.wall_offset_s = walls[name]
+        node.wall_drift = node.wall_offset_s / 36_000_000
+        node.start()
+    world.run_for(20_000)
+    write(cluster, "node3", "kept")
+    world.run_for(1_000)
+
+    checker.at_the_end()
+    assert len(checker.views) == 1 and checker.fenced == []
+    assert len(cluster.machines.running("r1")) == 1
