@@ -111,6 +111,7 @@ class Coordinator:
         self._join_over = False
         self._grace_over = False
         self._fenced: set[str] = set()
+        """Nodes that are known to be off and have not come back, though the view or the CIB may not say so yet."""
         self._retrying = False
         self._written: dict[str, str] = {}
         self._writes = 0
@@ -190,6 +191,10 @@ class Coordinator:
             node_id: state.get("uname", "") for node_id, state in states.items()
             if node_id not in here and state.get("remote_node") != "true"
         }
+        # What was written of a fencing is lost if the view ended with it; what is known is written again.
+        for node_id in [one for one, name in gone.items() if name in self._fenced]:
+            if not membership.is_down(states[node_id]):
+                operations += membership.fenced(node_id, gone.pop(node_id))
         polite = {
             node_id for node_id, name in gone.items()
             if name in view.left or states[node_id].get("expected") == "down"
@@ -482,6 +487,12 @@ class Coordinator:
     # --- fencing --------------------------------------------------------------------------------------
 
     def _fencing_done(self, event: FencingDone, now_ms: int, wall_s: float) -> list[Effect]:
+        later_life = 0 < event.life < self._boots.get(event.target, 0)
+        takes_down = not event.error and event.action != "on"
+        cluster_node = event.target in membership.configured(self._cib).values()
+        if takes_down and cluster_node and not later_life and event.target != self._node:
+            # On every node: the next view may have another DC.
+            self._fenced.add(event.target)
         if not self.is_dc:
             return []
         walk = self._walk
@@ -500,8 +511,12 @@ class Coordinator:
                 self._need, self._asked = FENCING_FAILED, self._asked or -1
             return effects + self._next(now_ms, wall_s)
         self._fence_pause_ms = ASK_AGAIN_MS
-        if event.action != "on" and self._member(event.target) and event.target != self._node:
-            self._fenced.add(event.target)
+        if takes_down and later_life:
+            # It has started again meanwhile. What runs there now was not ended by this: the CIB says what that is.
+            effects += self._abort("Fenced node is back")
+            if walk is not None and action is not None:
+                effects += self._confirm(walk, action.id)
+            return effects + self._next(now_ms, wall_s)
         remote = membership.remotes(self._cib).get(event.target, "")
         node_id = remote or next(
             (i for i, name in membership.configured(self._cib).items() if name == event.target),

@@ -153,7 +153,7 @@ class Controller(Coordinator):
             one for one in view.members if self._boots.get(one.name, one.boot) != one.boot
         ]
         # Who is in a new view is alive, whatever a fence agent said.
-        self._fenced.clear()
+        self._fenced.difference_update(view.names)
         self._boots.update((one.name, one.boot) for one in view.members)
         effects: list[Effect] = list(self._loads_after(view))
         if before is None:

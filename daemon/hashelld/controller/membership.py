@@ -132,6 +132,12 @@ def fenced(node_id: str, name: str, *, remote: bool = False, when_s: int = 0) ->
     )
 
 
+def is_down(state: etree._Element) -> bool:
+    """Whether a node's state says all that `fenced` writes of it."""
+    wanted = {"in_ccm": "false", "crmd": "offline", "join": "down", "expected": "down"}
+    return all(state.get(name) == value for name, value in wanted.items()) and state.find("lrm") is None
+
+
 def expect_down(node_id: str, name: str) -> CibOperation:
     """A node is told to leave: when it is gone, nobody needs to fence it."""
     state = etree.Element("node_state", id=node_id, uname=name, expected="down")

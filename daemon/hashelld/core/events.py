@@ -320,7 +320,8 @@ class FencingTakes(Event):
 
 @dataclass(frozen=True, slots=True)
 class FencingDone(Event):
-    """`error` is empty when the target is known to be fenced. `when_s` is seconds since 1970."""
+    """`error` is empty when the target is known to be fenced. `when_s` is seconds since 1970; `life` is the boot number
+    that the target had when its fencing began (0: not known): nothing is said of later lives."""
 
     target: str
     action: str
@@ -329,6 +330,7 @@ class FencingDone(Event):
     device: str = ""
     error: str = ""
     when_s: float = 0.0
+    life: int = 0
 
 
 @dataclass(frozen=True, slots=True)

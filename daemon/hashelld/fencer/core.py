@@ -143,6 +143,7 @@ class Fencer(Leader):
         before, self._view = self._view, view
         lives = {one.name: one.boot for one in view.members}
         self._boot = lives.get(self._node, 0)
+        self._lives.update(lives)
         self.hands.drop(view.names)
         self.rows = history.settle(self.rows, lives)
         effects: list[Effect] = []
@@ -168,7 +169,7 @@ class Fencer(Leader):
 
     def _wanted(self, event: FencingWanted, wall_s: float) -> list[Effect]:
         for task in self._tasks.values():
-            if task.target == event.target and task.action == event.action:
+            if task.target == event.target and history.serves(task.action, event.action, event.origin):
                 task.requests.append(event.request)
                 return []
         if len(self._tasks) >= TASKS_MAX or self._view is None:
@@ -181,7 +182,7 @@ class Fencer(Leader):
 
     def _lead_or_follow(self, task: Task, wall_s: float) -> list[Effect]:
         """Two nodes that want the same at once would shoot twice, the second time at a node that is coming back."""
-        same = history.pending(self.rows, task.target, task.action)
+        same = history.pending(self.rows, task.target, task.action, task.client)
         if same is None or same.origin == self._node:
             return self._start(task, wall_s)
         del self._tasks[task.id]
@@ -255,7 +256,7 @@ class Fencer(Leader):
         mine = [*(requests if origin == self._node else ()), *(one for task in followers for one in task.requests)]
         for request in mine or [""]:
             effects.append(Tell(FencingDone(
-                row.target, row.action, request, row.executor, row.device, row.error, row.when_s
+                row.target, row.action, request, row.executor, row.device, row.error, row.when_s, row.life
             )))
         for task in followers:
             for client in task.clients:

@@ -14,7 +14,8 @@ ROWS_MAX = 500
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
-    """One fencing. `state` is pending, done or failed; `when_s` seconds since 1970."""
+    """One fencing. `state` is pending, done or failed; `when_s` seconds since 1970; `life` the target's boot number
+    when it began (0: not known)."""
 
     id: str
     target: str
@@ -26,6 +27,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     device: str = ""
     error: str = ""
     when_s: float = 0.0
+    life: int = 0
 
 
 def add(rows: tuple[Row, ...], row: Row) -> tuple[Row, ...]:
@@ -55,12 +57,21 @@ def settle(rows: Iterable[Row], lives: Mapping[str, int]) -> tuple[Row, ...]:
     )
 
 
-def pending(rows: Iterable[Row], target: str, action: str) -> Row | None:
-    """The latest fencing under way that would do just the same."""
+def pending(rows: Iterable[Row], target: str, action: str, origin: str = "") -> Row | None:
+    """The latest fencing under way that does all that this one, asked for by `origin`, would."""
     return next((
         row for row in reversed(tuple(rows))
-        if row.state == "pending" and (row.target, row.action) == (target, action)
+        if row.state == "pending" and row.target == target and serves(row.action, action, origin)
     ), None)
+
+
+def serves(running: str, wanted: str, origin: str) -> bool:
+    """Whether a fencing that runs also does what another one is wanted for.
+
+    A transition wants a lost node's services ended: that it is off is enough, and who turned it off may not want it on
+    again (or may turn it on at once, and would lose it to the second shot). What people ask for is done to the letter.
+    """
+    return running == wanted or (origin == "transition" and (running, wanted) == ("off", "reboot"))
 
 
 def forget(rows: Iterable[Row], target: str) -> tuple[Row, ...]:

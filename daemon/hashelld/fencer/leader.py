@@ -45,6 +45,8 @@ class Leader:
         self._tasks: dict[str, Task] = {}
         self._numbers = 0
         self._boot = 0
+        self._lives: dict[str, int] = {}
+        """Boot numbers of members, also of those that are gone."""
 
     def _abilities(self) -> dict[str, Ability | None]:
         return {name: self.hands.ability(one) for name, one in self._devices.items()}
@@ -61,7 +63,8 @@ class Leader:
         self._numbers += 1
         name = f"{self._node}.{self._boot}.{self._numbers}"
         task = Task(
-            name, target, action, min(timeout_ms or TIMEOUT_MS, TIMEOUT_MAX_MS), delay_ms, client
+            name, target, action, min(timeout_ms or TIMEOUT_MS, TIMEOUT_MAX_MS), delay_ms, client,
+            life=self._lives.get(target, 0),
         )
         self._tasks[name] = task
         return task
@@ -74,7 +77,7 @@ class Leader:
             task.levels, task.target, task.action, self._devices, self._default_ms(), wait, task.delay_ms,
         ))
         row = Row(
-            task.id, task.target, task.action, self._node, task.client, "pending", when_s=wall_s
+            task.id, task.target, task.action, self._node, task.client, "pending", when_s=wall_s, life=task.life
         )
         effects: list[Effect] = [
             Multicast("fencer.started", msgspec.msgpack.encode(row)),
@@ -263,7 +266,7 @@ class Leader:
         row = Row(
             task.id, task.target, task.action, self._node, task.client,
             "failed" if error else "done", "" if error else task.executor,
-            "" if error else task.device, error, wall_s,
+            "" if error else task.device, error, wall_s, task.life,
         )
         effects: list[Effect] = [
             CancelTimer(f"step:{task.id}"), CancelTimer(f"task:{task.id}"),

@@ -40,6 +40,8 @@ class Task:
     executor: str = ""
     off: bool = False
     """All of a level turned it off: turning it on again may fail, fenced it is."""
+    life: int = 0
+    """The target's boot number when it began; 0: not known."""
     error: str = "no device can fence it"
 
 

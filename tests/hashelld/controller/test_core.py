@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hashelld.core.events import ShutdownWanted
+from hashell.wire.messages import Fence
+from hashelld.core.events import ClientAsked, FencingDone, ShutdownWanted
 
 DUMMY = """<primitive id="web" class="ocf" provider="test" type="Dummy"><operations>
 <op id="web-m" name="monitor" interval="10s"/></operations></primitive>"""
@@ -264,3 +265,66 @@ def test_a_node_whose_stop_hangs_leaves_at_the_escalation_where_nothing_fences(m
     assert left is not None and not left.clean
     # Nothing says that the service is stopped: nobody else starts it.
     assert cluster.where("web") == {"node2"}
+
+
+def test_who_was_just_turned_off_by_hand_is_not_fenced_once_more_for_being_lost(make_cluster):
+    """It may be started again at once, and a second shot would end that."""
+    cluster = make_cluster(DUMMY + DEVICE, options={"stonith-enabled": "true"})
+    (home,) = cluster.where("web")
+    others = [name for name in cluster.nodes if name != home]
+    cluster.tell(others[-1], ClientAsked(1, "root", Fence(home, "off")))
+    cluster.run(0.02)
+    assert not cluster.nodes[home].up
+    # The loss is noticed before the agent says that it is done.
+    cluster.meet(*others)
+    cluster.run(20)
+    assert [f for f in cluster.fenced if f[1]] == [("fence_test:off", home)]
+    (now,) = cluster.where("web")
+    assert now in others
+    assert cluster.dc.state == "S_IDLE"
+
+
+def test_a_fencing_that_ends_after_its_target_started_again_says_nothing_of_the_new_life(make_cluster):
+    cluster = make_cluster(DUMMY + DEVICE, options={"stonith-enabled": "true"})
+    (home,) = cluster.where("web")
+    others = [name for name in cluster.nodes if name != home]
+    first = cluster.nodes[home].boot
+    cluster.kill(home)
+    cluster.meet(*others)
+    cluster.run(20)
+    cluster.restart(home)
+    cluster.meet(*others, home)
+    cluster.run(20)
+    fenced = FencingDone(home, "reboot", "", others[0], "fence", life=first)
+    for name in cluster.nodes:
+        cluster.tell(name, fenced)
+    cluster.run(20)
+    state = cluster.cib.root.find(f"status/node_state[@uname='{home}']")
+    assert (state.get("in_ccm"), state.get("crmd"), state.get("expected")) == ("true", "online", "member")
+    assert cluster.dc.state == "S_IDLE"
+
+
+def test_a_fencing_that_is_done_before_the_loss_is_noticed_is_known_after_it_too(make_cluster):
+    """What the DC wrote of it belonged to the view that ended, and is lost with it."""
+    cluster = make_cluster(DUMMY + DEVICE, options={"stonith-enabled": "true"})
+    (home,) = cluster.where("web")
+    others = [name for name in cluster.nodes if name != home]
+    cluster.kill(home)
+    cluster.refuse_writes = True
+    for name in others:
+        cluster.tell(name, FencingDone(home, "off", "", others[0], "fence", life=cluster.nodes[home].boot))
+    cluster.run(0.01)
+    cluster.refuse_writes = False
+    # Also where the node that heard of it as the DC is not the next one.
+    cluster.meet(*reversed(others))
+    cluster.run(20)
+    assert [f for f in cluster.fenced if f[1]] == []
+    (now,) = cluster.where("web")
+    assert now in others
+    cluster.restart(home)
+    cluster.meet(*reversed(others), home)
+    cluster.run(10)
+    cluster.kill(home)
+    cluster.meet(*others)
+    cluster.run(20)
+    assert [f for f in cluster.fenced if f[1]] == [("fence_test:reboot", home)]

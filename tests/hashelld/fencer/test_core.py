@@ -301,6 +301,29 @@ def test_the_same_fencing_wanted_twice_is_done_once_and_answered_twice(make):
     assert [done.request for done in bench.done["n1"]] == ["one", "two"]
 
 
+def test_a_transition_is_content_with_a_node_that_somebody_turns_off_and_a_person_is_not(make):
+    bench = make(device("a", **LIST))
+    bench.send("n1", FencingWanted("n3", "off", "by hand", 60_000))
+    bench.run(0.005)
+    for name in ("n1", "n2"):
+        bench.send(name, FencingWanted("n3", "reboot", f"lost, says {name}", 60_000, origin="transition"))
+    bench.run(5)
+    assert [run[2] for run in bench.runs] == ["off"]
+    assert [done.request for done in bench.done["n1"]] == ["by hand", "lost, says n1"]
+    assert [(done.action, done.request) for done in bench.done["n2"]] == [("off", "lost, says n2")]
+    bench.send("n1", FencingWanted("n3", "off", "again", 60_000))
+    bench.run(0.005)
+    bench.send("n2", FencingWanted("n3", "reboot", "by another hand", 60_000))
+    bench.run(5)
+    assert [run[2] for run in bench.runs] == ["off", "off", "reboot"]
+
+
+def test_what_came_of_a_fencing_says_which_life_it_was_about(make):
+    bench = make(device("a", **LIST))
+    assert bench.fence().life == 1
+    assert bench.fence("nobody").life == 0
+
+
 def test_a_delay_holds_the_first_shot_only(make):
     bench = make(device("a", pcmk_delay_base="3s", **LIST))
     bench.send("n1", FencingWanted("n3", "reboot", "r", 60_000, delay_ms=2000))
