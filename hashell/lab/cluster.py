@@ -41,6 +41,8 @@ STOP_S = 60.0
 PATIENCE_S = 60.0
 #: Bytes of a daemon's log that are shown when it did not start.
 LOG_TAIL = 2_000
+#: What is told of a cluster that did not do what was waited for: nodes, last lines of a log, letters of a line.
+NODES_SAID, LINES_SAID, LINE_SAID = 16, 6, 240
 
 
 class DaemonEnded(Refused):
@@ -281,6 +283,28 @@ class LocalCluster:
         except OSError:
             return ""
 
+    def said(self, node: str) -> str:
+        """What a node says of the cluster at this moment, and the last lines of its log: for people, bounded."""
+        running = "runs" if self.alive(node) else f"ended with {self.exit_code(node)}"
+        info = self.info(node) if self.alive(node) and node not in self.remotes else None
+        words = [f"{node} {running}"]
+        if info is None and self.alive(node) and node not in self.remotes:
+            words.append("answers nothing")
+        elif info is not None:
+            members = ", ".join(f"{one.name} {one.state}" for one in info.members)
+            words += [
+                f"view {info.view} of {members or 'nobody'}", f"dc {info.dc or 'nobody'}", info.controller_state,
+                f"{'quorum' if info.quorate else 'no quorum'} ({info.votes} of {info.expected_votes} votes, needs"
+                f" {info.quorum}{', ' + info.quorum_reason if info.quorum_reason else ''})",
+                *info.warnings[:LINES_SAID],
+            ]
+        lines = self.log_tail(node).splitlines()[-LINES_SAID:]
+        return "\n".join(["; ".join(words)[:LOG_TAIL], *(f"    {line[:LINE_SAID]}" for line in lines)])
+
+    def situation(self) -> str:
+        """What every node says now: a failure on a machine out of reach is understood by this, or not at all."""
+        return "\n".join(self.said(node) for node in (*self.places, *self.remotes)[:NODES_SAID])
+
     # --- all of them
 
     def start(self, *extra: str) -> None:
@@ -333,11 +357,11 @@ class LocalCluster:
     def wait_until(
         self, holds: Callable[[], bool], otherwise: str, timeout_s: float = PATIENCE_S
     ) -> float:
-        """Seconds until `holds()` was true. Raises TimedOut saying `otherwise`."""
+        """Seconds until `holds()` was true. Raises TimedOut saying `otherwise`, and what each node says then."""
         began = time.monotonic()
         while not holds():
             if time.monotonic() - began > timeout_s:
-                raise TimedOut(f"{otherwise} after {timeout_s:g} s", f"logs: {self.folder}")
+                raise TimedOut(f"{otherwise} after {timeout_s:g} s; now:\n{self.situation()}", f"logs: {self.folder}")
             time.sleep(LOOK_S)
         return time.monotonic() - began
 

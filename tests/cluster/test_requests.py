@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from hashell.client.choose import open_client
@@ -29,18 +27,28 @@ def client(stage):
     made.close()
 
 
-def until(holds, what, timeout_s=60.0):
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
+@pytest.fixture
+def until(stage):
+    """Wait until something holds; if it does not, the failure says what each node said then."""
+    return stage.cluster.wait_until
 
 
 def failcount(client) -> bool:
     return bool(client.cib().root.xpath("//transient_attributes//nvpair[starts-with(@name, 'fail-count-')]"))
 
 
-def test_a_failure_is_pretended_seen_and_forgotten(stage, client):
+def test_what_does_not_come_about_is_told_with_what_each_node_says_then(until):
+    with pytest.raises(TimedOut) as told:
+        until(lambda: False, "it does not come", 0.01)
+    said = str(told.value)
+    assert "it does not come after 0.01 s" in said
+    for node in ("node1", "node2", "node3"):
+        assert f"\n{node} runs; view " in said
+    assert said.count("; quorum (3 of 3 votes, needs 2)") == 3
+    assert len(said) < 20_000
+
+
+def test_a_failure_is_pretended_seen_and_forgotten(stage, client, until):
     client.fail_resource(SITE, "node1")
     until(lambda: failcount(client), "no failure was counted")
     client.wait_idle(60)
@@ -54,7 +62,7 @@ def test_a_resource_that_nobody_knows_cannot_fail(client):
         client.fail_resource("nobody", "node1")
 
 
-def test_an_attribute_is_set_seen_by_all_and_removed(stage, client):
+def test_an_attribute_is_set_seen_by_all_and_removed(stage, client, until):
     client.set_attribute("node3", "colour", "green")
     other = stage.cluster.client("node1")
     path = "//node_state[@uname='node3']//nvpair[@name='colour']/@value"
@@ -79,7 +87,7 @@ def test_the_history_has_who_did_what_and_an_earlier_version(client):
         client.version("0.9999.0")
 
 
-def test_waiting_has_an_end(stage, client):
+def test_waiting_has_an_end(stage, client, until):
     """A standby cannot be done within no time at all."""
     stage.perform("standby", "node1")
     with pytest.raises(TimedOut):
@@ -90,13 +98,12 @@ def test_waiting_has_an_end(stage, client):
     until(lambda: stage.complaint("answers", "", "node1", "") == "", "the service did not come back")
 
 
-def test_a_node_is_fenced_by_hand_and_what_fenced_it_is_told(stage, client):
+def test_a_node_is_fenced_by_hand_and_what_fenced_it_is_told(stage, client, until):
     client.fence("node3", "off")
     until(lambda: not stage.cluster.runs("node3"), "node3 runs on")
     until(lambda: stage.complaint("gone", "node3", "", "") == "", "node3 is still a member")
     until(lambda: any("node3" in event.about and event.kind == "fencing" for event in client.events()), "no event")
-    # Who lost it may have asked for its fencing too, and that would end what is started now.
-    client.wait_idle(60)
+    # At once: who lost it must not fence it a second time, or what is started now would end by that.
     stage.perform("start-node", "node3")
     until(lambda: stage.complaint("member", "node3", "", "") == "", "node3 is not back")
 
@@ -106,7 +113,7 @@ def test_a_node_that_nobody_knows_cannot_be_fenced(client):
         client.fence("nobody")
 
 
-def test_another_node_is_stopped_and_forgotten(stage, client):
+def test_another_node_is_stopped_and_forgotten(stage, client, until):
     client.stop_node("node3")
     until(lambda: not stage.cluster.alive("node3"), "node3 does not stop")
     until(lambda: stage.complaint("gone", "node3", "", "") == "", "node3 is still a member")
@@ -128,7 +135,7 @@ def test_the_socket_is_found_by_its_folder(stage):
     found.close()
 
 
-def test_a_secret_is_the_same_on_all_nodes_readable_by_their_user_alone_and_in_no_log(stage, client):
+def test_a_secret_is_the_same_on_all_nodes_readable_by_their_user_alone_and_in_no_log(stage, client, until):
     client.set_secret(SITE, "password", "hidden-from-all")
     files = [stage.cluster.place(node).state / "values" for node in stage.cluster.nodes]
     kept = lambda: [one for folder in files for one in folder.glob("secrets*")]  # noqa: E731
