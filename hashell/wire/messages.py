@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from hashell.transition.packed import unpack
+
 #: Raised when a message changes so that an older peer would misunderstand it.
 PROTOCOL = 1
 
@@ -401,7 +403,7 @@ class TransitionNotice(Message, frozen=True):
     phase: str
     number: int
     dc: str = ""
-    graph_xml: bytes = b""
+    graph_packed: bytes = b""
     summary: str = ""
     action: int = 0
     state: str = ""
@@ -410,6 +412,11 @@ class TransitionNotice(Message, frozen=True):
     reason: str = ""
     idle: bool = False
     duration_ms: int = 0
+
+    @property
+    def graph_xml(self) -> bytes:
+        """The graph. Raises BadPacked."""
+        return unpack(self.graph_packed)
 
 
 class Transition(Message, frozen=True):

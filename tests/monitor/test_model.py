@@ -9,6 +9,7 @@ from hashell.monitor.model import EVENTS_MAX, ClusterModel
 from hashell.monitor.transition_lines import headline, lines
 from hashell.monitor.watch import hear
 from hashell.transition.graph import Action, ActionKind, Graph, PrimitiveRef, Synapse
+from hashell.transition.packed import pack
 from hashell.transition.xml import graph_to_xml
 from hashell.wire.messages import EventInfo, TransitionNotice
 
@@ -94,7 +95,7 @@ def test_a_transition_is_followed_action_by_action_to_its_end():
 
 def test_a_word_about_another_transition_than_the_one_shown_changes_nothing():
     model = ClusterModel()
-    hear(model, TransitionUpdate(TransitionNotice("started", 8, "alpha", graph_to_xml(_graph()))), 5.0)
+    hear(model, TransitionUpdate(TransitionNotice("started", 8, "alpha", pack(graph_to_xml(_graph())))), 5.0)
     hear(model, TransitionUpdate(TransitionNotice("action", 7, action=3, state="failed")), 5.0)
 
     assert model.transition.states == {}

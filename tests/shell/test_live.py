@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hashell.client.feed import Connected, Disconnected, EventUpdate, InfoUpdate, TransitionUpdate, Update
 from hashell.shell.live import KEPT_MAX, LINES_PER_S, ClusterView, Follower, Throttle
+from hashell.transition.packed import pack
 from hashell.wire.messages import EventInfo, Info, MemberInfo, TransitionNotice
 
 
@@ -67,7 +68,7 @@ def test_events_of_before_and_those_for_debugging_are_not_shown():
 
 def test_a_running_transition_counts_its_actions_once_each():
     view = ClusterView()
-    view.take(TransitionUpdate(TransitionNotice("started", 4, graph_xml=b"<action_set/><action_set/>")))
+    view.take(TransitionUpdate(TransitionNotice("started", 4, graph_packed=pack(b"<action_set/><action_set/>"))))
     for state in ("running", "done", "done"):
         view.take(TransitionUpdate(TransitionNotice("action", 4, action=1, state=state)))
     assert (view.transition, view.done, view.actions) == (4, 1, 2)

@@ -15,6 +15,7 @@ from hashell import __version__
 from hashell.cib.document import Cib
 from hashell.errors import BadInput
 from hashell.transition.graph import Action, ActionKind
+from hashell.transition.packed import pack
 from hashell.transition.runner import Completion
 from hashell.transition.xml import graph_from_xml
 from hashell.values.booleans import parse_boolean
@@ -326,7 +327,7 @@ class Coordinator:
             self._stale += 1
             return self._next(now_ms, wall_s)
         try:
-            graph = graph_from_xml(event.graph_xml)
+            graph = graph_from_xml(event.graph_xml) if event.graph is None else event.graph
         except BadInput as error:
             return self._no_graph(error.message)
         self._stale, self._pause_ms, self._failures = 0, ASK_AGAIN_MS, 0
@@ -338,7 +339,7 @@ class Coordinator:
             walk.abort(self._need)
         if graph.synapses:
             effects += self._announce(TransitionStarted(
-                walk.number, self._node, event.graph_xml, event.summary, event.input_name
+                walk.number, self._node, event.graph_packed or pack(event.graph_xml), event.summary, event.input_name
             ))
             effects += self._announce(Happened(
                 "transition", "info", words.plan(graph), words.about(graph)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hashell.cib.document import Cib
+from hashell.transition.graph import Graph
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,8 @@ class CibChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class GraphReady(Event):
-    """The scheduler process answered. `request` numbers the asking; `graph_xml` is empty when `error` is not."""
+    """The scheduler process answered. `request` numbers the asking; `graph_xml` is empty when `error` is not, or
+    when the same stands in `graph`, read already, and in `graph_packed`, as it goes to those who watch."""
 
     request: int
     graph_xml: bytes
@@ -218,6 +220,8 @@ class GraphReady(Event):
     error: str = ""
     input_name: str = ""
     recheck_at_s: int | None = None
+    graph: Graph | None = None
+    graph_packed: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +364,7 @@ class TransitionStarted(Event):
 
     number: int
     dc: str
-    graph_xml: bytes
+    graph_packed: bytes
     summary: str
     input_name: str = ""
 

@@ -21,6 +21,8 @@ from hashell.errors import HashellError
 from hashell.simulate.run import decide
 from hashell.state.garbage import look_seldom
 from hashell.state.memory import Memory
+from hashell.transition.packed import pack
+from hashell.transition.parts import to_parts
 from hashell.transition.xml import graph_to_xml
 
 #: Bytes of one frame: a CIB at its largest, and something round it.
@@ -38,14 +40,16 @@ class Question(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
-    """`error` is empty, or says why there is no graph."""
+    """`error` is empty, or says why there is no graph. `graph_packed` is its XML for those who watch,
+    `graph_parts` the same graph, to be read part by part."""
 
     request: int
-    graph_xml: bytes = b""
+    graph_packed: bytes = b""
     summary: str = ""
     error: str = ""
     input_name: str = ""
     recheck_at_s: int | None = None
+    graph_parts: tuple[bytes, ...] = ()
 
 
 def answer(question: Question, versions: Successive, memory: Memory) -> Answer:
@@ -64,8 +68,8 @@ def answer(question: Question, versions: Successive, memory: Memory) -> Answer:
         traceback.print_exc(file=sys.stderr)
         return Answer(question.request, error=f"the scheduler failed: {error!r}")
     return Answer(
-        question.request, graph_to_xml(decision.graph), "\n".join(decision.summary),
-        recheck_at_s=decision.recheck_at,
+        question.request, pack(graph_to_xml(decision.graph)), "\n".join(decision.summary),
+        recheck_at_s=decision.recheck_at, graph_parts=to_parts(decision.graph),
     )
 
 

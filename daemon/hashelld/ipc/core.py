@@ -166,7 +166,7 @@ class Ipc:
     def _transition_started(self, event: TransitionStarted) -> messages.TransitionNotice:
         self._transition, self._transition_runs = event.number, True
         self._begun = messages.TransitionNotice(
-            "started", event.number, dc=event.dc, graph_xml=event.graph_xml, summary=event.summary
+            "started", event.number, dc=event.dc, graph_packed=event.graph_packed, summary=event.summary
         )
         self._actions.clear()
         self._ended = None

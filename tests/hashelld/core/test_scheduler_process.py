@@ -15,7 +15,7 @@ while head := sys.stdin.buffer.read(4):
     request, transition, cib, now = msgspec.msgpack.decode(data)
     if cib == b"hang": time.sleep(60)
     if cib == b"die": sys.exit(3)
-    out = msgspec.msgpack.encode([request, b"<graph/>" + cib, "sum", "", "", 7])
+    out = msgspec.msgpack.encode([request, b"<graph/>" + cib, "sum", "", "", 7, []])
     sys.stdout.buffer.write(struct.pack(">I", len(out)) + out); sys.stdout.buffer.flush()
 """
 
@@ -36,7 +36,7 @@ async def test_answers_come_back_and_a_process_that_hangs_or_dies_is_replaced():
     await process.stop()
 
     assert {component for component, _ in got} == {"controller"}
-    assert [event.graph_xml for _, event in got] == [b"<graph/>a", b"", b"<graph/>b", b"", b"<graph/>c"]
+    assert [event.graph_packed for _, event in got] == [b"<graph/>a", b"", b"<graph/>b", b"", b"<graph/>c"]
     assert "took longer than 1500 ms" in got[1][1].error
     assert "process ended" in got[3][1].error
     assert got[0][1].recheck_at_s == 7

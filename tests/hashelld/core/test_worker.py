@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from hashell.cib.document import EMPTY
+from hashell.transition.packed import unpack
 from hashell.transition.xml import graph_from_xml
 from hashelld.core.worker import FRAME_MAX, Answer, Question, serve
 
@@ -49,7 +50,7 @@ CIB = (
 
 def test_a_cib_is_answered_with_its_graph_and_a_summary():
     (answer,) = ask(Question(7, 3, CIB, 1_700_000_000.0))
-    graph = graph_from_xml(answer.graph_xml)
+    graph = graph_from_xml(unpack(answer.graph_packed))
     assert (answer.request, answer.error, graph.transition_id) == (7, "", 3)
     assert {action.key for action in graph.actions} >= {"a_monitor_0", "a_start_0"}
     assert "a" in answer.summary
@@ -57,7 +58,7 @@ def test_a_cib_is_answered_with_its_graph_and_a_summary():
 
 def test_a_bad_cib_is_an_error_in_words_and_the_next_question_is_answered():
     first, second = ask(Question(1, 1, b"<cib", 0.0), Question(2, 2, EMPTY, 0.0))
-    assert (first.request, first.graph_xml) == (1, b"")
+    assert (first.request, first.graph_packed) == (1, b"")
     assert "well-formed" in first.error
     assert (second.request, second.error) == (2, "")
 
