@@ -38,7 +38,7 @@ def _identity(env: Env, given: str, wanted: str, what: str) -> str:
 def create(env: Env, given: Mapping[str, str], options: Mapping[str, str], meta: Mapping[str, str]) -> None:
     _only(given, ("id", "path", "description"))
     if not given.get("path"):
-        raise BadUsage("required option 'path' is missing", "give path=…")
+        raise BadUsage("alert: required option 'path' is missing", "give path=…")
     attributes = {"id": _identity(env, given.get("id", ""), "alert", "alert-id"), "path": given["path"]}
     if given.get("description"):
         attributes["description"] = given["description"]

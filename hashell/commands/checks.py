@@ -54,12 +54,13 @@ def _objects(root: Element) -> Iterator[Element]:
 def check_changes(env: Env) -> list[Problem]:
     """What a commit of the working copy is to hear."""
     problems = list(_schema(env))
+    told = bool(problems)
     changed = changed_objects(env)
     names = {element.get("id") for element in changed}
     for element in changed:
         problems += _object(env, element)
     problems += [problem for problem in _references(env) if problem.severity > 1 or problem.about in names]
-    return problems
+    return _once(problems) if told else problems
 
 
 def check_all(env: Env) -> list[Problem]:
@@ -67,7 +68,17 @@ def check_all(env: Env) -> list[Problem]:
     problems = list(_schema(env))
     for element in _objects(env.root):
         problems += _object(env, element)
-    return [*problems, *_references(env)]
+    return _once([*problems, *_references(env)])
+
+
+def _once(problems: list[Problem]) -> list[Problem]:
+    """Without what the schema says, too: it is asked first, and a missing reference is none of an id's."""
+    schema = [problem.message for problem in problems if problem.id == "schema"]
+    return [
+        problem for problem in problems
+        if problem.id != "resource-missing"
+        or not any(f"'{problem.what}'" in said and "no resource has that id" in said for said in schema)
+    ]
 
 
 def _schema(env: Env) -> Iterator[Problem]:
@@ -79,7 +90,7 @@ def _schema(env: Env) -> Iterator[Problem]:
     for finding in validate(env.cib):
         yield error(
             "schema",
-            f"{finding.element} {finding.id}: {finding.message}".strip(),
+            finding.message if finding.id in finding.message else f"{finding.element} {finding.id}: {finding.message}",
             finding.hint,
             finding.id,
             forcible=False,
@@ -150,7 +161,7 @@ def _agent(env: Env, element: Element) -> Iterator[Problem]:
             return
         yield error(
             "agent-missing",
-            f"{agent}: no such resource agent",
+            f"{name}: no such resource agent: {agent}",
             "install it here, or force the commit",
             name,
             forcible=True,
@@ -256,7 +267,10 @@ def _references(env: Env) -> Iterator[Problem]:
         for one in named:
             found = resources.get(one or "")
             if found is None and one not in tags:
-                yield error("resource-missing", f"{name}: resource {one} does not exist", about=name, forcible=True)
+                yield error(
+                    "resource-missing", f"{name}: resource {one} does not exist", about=name, forcible=True,
+                    what=one or "",
+                )
                 continue
             parent = found.getparent() if found is not None else None
             if (

@@ -78,7 +78,7 @@ def create(env: Env, sketch: Element, *, defaults: bool = True) -> Element:
     name = sketch.get("id")
     if tag == "fencing-topology":
         if len(env.section(tag)):
-            raise AlreadyExists("there is a fencing topology already", "edit it, or delete fencing_topology first")
+            raise AlreadyExists("fencing_topology: there is one already", "edit it, or delete fencing_topology first")
     elif name is not None and tag != "node":
         check_id(name)
         taken = env.by_id(name)
@@ -282,7 +282,7 @@ def need_object(env: Env, name: str) -> Element:
     """Raises NotFound with the nearest name."""
     found = find_object(env, name)
     if found is None:
-        raise NotFound(f"object {name} does not exist", nearest(name, object_names(env)))
+        raise NotFound(f"object {name or repr(name)} does not exist", nearest(name, object_names(env)))
     return found
 
 
@@ -304,7 +304,7 @@ def delete(env: Env, names: Iterable[str], *, running: Iterable[str] = ()) -> No
         if element is None:
             if env.force:
                 continue
-            raise NotFound(f"object {name} does not exist", nearest(name, object_names(env)))
+            raise NotFound(f"object {name or repr(name)} does not exist", nearest(name, object_names(env)))
         if name in active and not env.force:
             raise Refused(f"resource {name} is running, it cannot be deleted", "stop it first, or force it")
         found.append(element)

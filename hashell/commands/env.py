@@ -196,7 +196,8 @@ def need_resource(env: Env, name: str) -> Element:
 
     found = find_resource(env.root, name)
     if found is None:
-        names = [str(one) for one in texts(env.root, "configuration/resources//*/@id")]
+        kinds = "self::primitive or self::group or self::clone or self::master or self::bundle or self::template"
+        names = [str(one) for one in texts(env.root, f"configuration/resources//*[{kinds}]/@id")]
         raise NotFound(f"no resource is called {name}", nearest(name, names))
     return found
 

@@ -273,6 +273,8 @@ def bundle_create(
     meta: Mapping[str, str],
 ) -> Element:
     creation.check_free(env, name, "bundle name")
+    if not kind:
+        raise BadInput(f"bundle {name}: its container type is missing, use 'docker', 'podman'", "name a container type")
     if kind not in _CONTAINERS:
         raise BadInput(f"'{kind}' is not a valid container type value, use 'docker', 'podman'", "name a container type")
     if not container.get("image"):

@@ -18,7 +18,8 @@ class Severity(enum.IntEnum):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """`id` is stable; `about` names the object; `forcible`: --force turns the error into a warning."""
+    """`id` is stable; `about` names the object, `what` what it names wrongly; `forcible`: --force turns the error
+    into a warning."""
 
     id: str
     severity: Severity
@@ -26,6 +27,7 @@ class Problem(msgspec.Struct, frozen=True):
     hint: str = ""
     about: str = ""
     forcible: bool = False
+    what: str = ""
 
 
 class ProblemsFound(BadInput):
@@ -36,7 +38,7 @@ class ProblemsFound(BadInput):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        lines = [problem.message for problem in self.problems]
+        lines = list(dict.fromkeys(problem.message for problem in self.problems))
         hint = "--force overrides" if all(problem.forcible for problem in self.problems) else ""
         hints = [problem.hint for problem in self.problems if problem.hint]
         super().__init__("\n".join(lines), "; ".join(dict.fromkeys([*hints, *([hint] if hint else [])])))
@@ -46,5 +48,7 @@ def warning(id: str, message: str, hint: str = "", about: str = "") -> Problem:
     return Problem(id, Severity.WARNING, message, hint, about)
 
 
-def error(id: str, message: str, hint: str = "", about: str = "", *, forcible: bool = False) -> Problem:
-    return Problem(id, Severity.ERROR, message, hint, about, forcible)
+def error(
+    id: str, message: str, hint: str = "", about: str = "", *, forcible: bool = False, what: str = ""
+) -> Problem:
+    return Problem(id, Severity.ERROR, message, hint, about, forcible, what)

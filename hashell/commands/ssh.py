@@ -31,6 +31,8 @@ def run(host: str, command: str, data: bytes | None = None, timeout_s: float = T
             [*argv(host), command], input=data, stdin=subprocess.DEVNULL if data is None else None,
             capture_output=True, check=False, timeout=timeout_s,
         )
+    except OSError as error:
+        raise NotReachable(f"{host}: ssh cannot be started: {error.strerror}", "see whether it is installed") from None
     except subprocess.TimeoutExpired:
         raise NotReachable(f"{host} did not answer within {timeout_s:g} s", "try `ssh` by hand") from None
     said = done.stderr.decode(errors="replace").strip()

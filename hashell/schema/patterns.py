@@ -76,7 +76,7 @@ _TYPES: dict[str, Callable[[str], bool]] = {
     "boolean": lambda text: text.strip(" \t\r\n") in ("true", "false", "1", "0"),
 }
 _TYPE_NAMES = {
-    "id": "an id (letters, digits, '.', '-', '_'; not beginning with a digit)",
+    "id": "an id (expected are letters, digits, '.', '-', '_', and no digit at its beginning)",
     "integer": "a whole number", "from 0": "a whole number from 0", "from 1": "a whole number from 1",
     "1 to 9": "a whole number from 1 to 9", "boolean": "true or false",
 }

@@ -169,7 +169,7 @@ def _seconds(text: str) -> float:
 
     value = parse_interval_ms(text)
     if value is None:
-        raise BadUsage(f"{text!r} is no time", "write --wait=30s")
+        raise BadUsage(f"--wait={text}: {text!r} is no time", "write --wait=30s")
     return value / 1000
 
 

@@ -258,6 +258,9 @@ class Session(msgspec.Struct, eq=False):
             if found is None or (words[0].lower() not in found.names and words[0].lower() in BUILT_IN.names):
                 built_in = BUILT_IN.find(words[0])
                 if built_in is not None:
+                    from hashell.shell.grammar.pattern import check
+
+                    check(built_in, words[1:])
                     return built_in.handler()(self, words[1:]) or 0
             if found is None and not ambiguous and not one_shot_levels:
                 # A level of the root can be used from anywhere.
@@ -287,16 +290,12 @@ class Session(msgspec.Struct, eq=False):
             return
 
     def _unknown(self, word: str, ambiguous: tuple[str, ...]) -> HashellError:
-        from hashell.shell.crm.root import names_at
+        from hashell.shell.crm.root import hint_for
 
         place = ".".join([*(level.name for level in self.path), word])
         if ambiguous:
             return NoSuchCommand(f"{place}: ambiguous, it could be {', '.join(ambiguous)}", "type more of it")
-        import difflib
-
-        close = difflib.get_close_matches(word, names_at(self.level), 1)
-        hint = f"did you mean {close[0]}?" if close else "see `help`"
-        return NoSuchCommand(f"{place}: no such command", hint)
+        return NoSuchCommand(f"{place if word else repr(word)}: no such command", hint_for(word, self.level))
 
     def _call(self, command: Command, words: list[str]) -> int:
         if (words and words[-1] in ("--help", "-h")) or words == ["help"]:

@@ -6,6 +6,9 @@ import argparse
 import sys
 from typing import NoReturn
 
+#: Characters of a usage that still fits beside a complaint.
+USAGE_MAX = 160
+
 
 class Parser(argparse.ArgumentParser):
     """As argparse's, without the usage in front of each error; `usage_code` is what bad words end with."""
@@ -13,7 +16,10 @@ class Parser(argparse.ArgumentParser):
     usage_code = 2
 
     def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        usage = " ".join(self.format_usage().split())
+        if len(usage) > USAGE_MAX:
+            usage = f"see {self.prog} --help"
+        print(f"{self.prog}: {message} ({usage})", file=sys.stderr)
         raise SystemExit(self.usage_code)
 
 

@@ -340,12 +340,13 @@ def _each(session: Session, hosts: list[str], what: Callable[[str], int]) -> int
     from hashell.errors import HashellError
 
     worst = 0
-    for host in hosts:
+    for host in dict.fromkeys(hosts):
         try:
             code = what(host)
             worst = worst or code
         except HashellError as error:
-            session.err(f"ERROR: {error}")
+            named = "" if host in error.message else f"{host}: "
+            session.err(f"ERROR: {named}{error}")
             worst = worst or error.exit_code
     return worst
 

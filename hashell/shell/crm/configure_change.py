@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hashell.errors import BadUsage, HashellError
+from hashell.errors import BadUsage, HashellError, TimedOut
 from hashell.shell.crm.configure_look import as_xml, select
 from hashell.shell.crm.configure_stage import context_of, staging
 
 if TYPE_CHECKING:
     from hashell.shell.session import Session
+
+
+#: Seconds for a filter.
+FILTER_TIMEOUT_S = 60
 
 
 def _running(session: Session) -> tuple[str, ...]:
@@ -125,7 +129,18 @@ def filter_through(session: Session, words: list[str]) -> int:
     import subprocess
 
     text, is_xml, chosen = _editable(session, words[1:])
-    done = subprocess.run(shlex.split(words[0]), input=text, capture_output=True, text=True, check=False, timeout=60)
+    try:
+        command = shlex.split(words[0])
+        done = subprocess.run(
+            command, input=text, capture_output=True, text=True, check=False, timeout=FILTER_TIMEOUT_S
+        )
+    except (OSError, ValueError, IndexError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise BadUsage(
+            f"filter {words[0]!r} cannot be started: {reason}", "name a program, as in filter 'sed s/a/b/'"
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise TimedOut(f"filter {words[0]!r} did not end within {FILTER_TIMEOUT_S} s", "nothing was changed") from None
     if done.returncode:
         raise BadUsage(f"{words[0]} ended with {done.returncode}: {done.stderr.strip()}", "mend the filter")
     _apply_edited(session, done.stdout, is_xml, chosen)

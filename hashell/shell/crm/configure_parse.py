@@ -367,7 +367,7 @@ def _xml(cursor: Cursor) -> Element:
     cursor.at_least(1)
     text = " ".join(cursor.words[1:])
     cursor.place = len(cursor.words)
-    element = parse_xml(text, "the element")
+    element = parse_xml(text, "xml: the element")
     if element.tag not in PARENTS:
         cursor.fail(f"<{element.tag}> is no element of the configuration", 1)
     return element

@@ -51,7 +51,7 @@ def read_source(path: str) -> str:
     except FileNotFoundError:
         raise NotFound(f"{path} does not exist", "name a file, or - for standard input") from None
     except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}", "name a readable file") from None
+        raise BadInput(f"{path or repr(path)} cannot be read: {error.strerror}", "name a readable file") from None
     if len(data) > SIZE_MAX:
         raise BadInput(f"{path} has {len(data)} bytes", f"at most {SIZE_MAX} are read")
     try:

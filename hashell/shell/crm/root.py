@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from hashell.shell.session import Session
 
 _HERE = "hashell.shell.crm.root"
+#: Names of commands in a hint.
+NAMES_SHOWN = 12
 _STATUS = "full|bynode|inactive|ops|timing|failcounts|verbose|quiet|html|xml|json|simple|tickets|noheaders|detail|brief"
 
 ROOT = Level(
@@ -112,6 +114,33 @@ def names_at(level: Level) -> list[str]:
     return sorted({*names, *level.levels, *(command.name for command in BUILT_IN.commands), *pcs})
 
 
+def hint_for(word: str, level: Level) -> str:
+    """The way out for who typed a word that no command has here: a like name, where it is one, or what there is."""
+    import difflib
+
+    from hashell.shell.pcs.root import NOUNS
+
+    names = names_at(level)
+    close = difflib.get_close_matches(word, names, 1)
+    if close:
+        return f"did you mean {close[0]}?"
+    lower = word.lower()
+    places = [
+        one.name for one in LEVELS.values()
+        if one.name != level.name and any(lower in command.names for command in one.load().commands)
+    ]
+    if level is not ROOT and any(lower in command.names for command in ROOT.commands):
+        return "it is a command of the top: `cd /` leads there"
+    if places and len(word) > 1:
+        said = " or ".join(f"`{place} {lower}`" for place in places[:3])
+        return f"say {said}"
+    if lower in NOUNS:
+        return f"say `pcs {lower} …`"
+    shown = [name for name in names if name.isalpha()]
+    rest = f" and {len(shown) - NAMES_SHOWN} more" if len(shown) > NAMES_SHOWN else ""
+    return f"expected one of {', '.join(shown[:NAMES_SHOWN])}{rest}; see `help`"
+
+
 def show_help(session: Session, words: list[str]) -> int:
     from hashell.shell.grammar.help import command_help, level_help
     from hashell.shell.grammar.match import find
@@ -163,7 +192,7 @@ def change_level(session: Session, words: list[str]) -> int:
 
 def go_up(session: Session, words: list[str]) -> int:
     if not session.path:
-        raise BadUsage("this is the top", "quit leaves the shell")
+        raise BadUsage("up: this is the top", "quit leaves the shell")
     path = session.path[:-1]
     _leaving_configure(session, path)
     session.path[:] = path

@@ -82,8 +82,10 @@ def rsctest(session: Session, words: list[str]) -> int:
     here = os.uname().nodename
     nodes = [word for word in words if env.node(word) is not None]
     names = [word for word in words if word not in nodes]
-    if any(node != here for node in nodes):
-        raise BadUsage(f"agents can be tried on this machine only ({here})", "run it on that node")
+    elsewhere = [node for node in nodes if node != here]
+    if elsewhere:
+        others = ", ".join(dict.fromkeys(elsewhere))
+        raise BadUsage(f"agents can be tried on this machine only ({here}), not on {others}", "run it on that node")
     if not names:
         raise BadUsage("which resource is to be tried?", "name a primitive")
     known = {one.get("id") for one in session.client.cib().root.iterfind("configuration/resources//primitive")}

@@ -177,16 +177,11 @@ def _read_crm(text: str, tokens: tuple[Token, ...], path: Path) -> Line:
 
 
 def _no_command(word: str, ambiguous: tuple[str, ...], token: Token, path: Path) -> Wrong:
-    from hashell.shell.crm.root import names_at
+    from hashell.shell.crm.root import hint_for
 
     if ambiguous:
         return Wrong(token.start, token.end, f"{word} is ambiguous: {', '.join(ambiguous)}", "type more of it")
-    import difflib
-
-    close = difflib.get_close_matches(word, names_at(level_at(path)), 1)
-    return Wrong(
-        token.start, token.end, f"no command is called {word} here", f"did you mean {close[0]}?" if close else ""
-    )
+    return Wrong(token.start, token.end, f"no command is called {word} here", hint_for(word, level_at(path)))
 
 
 def _after(command: Command, tokens: tuple[Token, ...], place: int, here: Path, path: Path) -> Path:

@@ -57,7 +57,9 @@ def _switch(call: Call, *, on: bool) -> int:
 
 def _permissions(words: list[str]) -> list[tuple[str, str, str]]:
     if len(words) % 3:
-        raise BadUsage("permissions are read|write|deny xpath|id VALUE", "give three words each")
+        raise BadUsage(
+            f"{' '.join(words)!r} are not permissions: expected read|write|deny xpath|id VALUE", "give three words each"
+        )
     return [(words[place], words[place + 1], words[place + 2]) for place in range(0, len(words), 3)]
 
 

@@ -11,6 +11,8 @@ from hashell.shell.grammar.words import Command, Danger
 from hashell.shell.pcs.call import Call, read_options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from hashell.shell.session import Session
 
 NOUNS = {
@@ -52,7 +54,7 @@ def run_pcs(session: Session, words: list[str]) -> int:
     try:
         return _run(session, words)
     except HashellError as error:
-        for line in error.message.split("\n"):
+        for line in dict.fromkeys(error.message.split("\n")):
             session.err(f"Error: {line}")
         if error.hint:
             session.err(f"       {error.hint}")
@@ -76,20 +78,71 @@ def _run(session: Session, words: list[str]) -> int:
         return 0 if plain or options else 1
     noun, rest = plain[0], plain[1:]
     if noun not in NOUNS:
-        raise BadUsage(f"'{noun}' is not a command of pcs here", "there are " + ", ".join(NOUNS))
+        raise BadUsage(f"'{noun}' is not a command of pcs here", hint_for(noun, NOUNS))
     if rest[:1] == ["help"] or "--help" in options or "-h" in options:
         session.out(noun_usage(noun))
         return 0
     command, arguments = find(noun, rest)
     if command is None or (command.name == "" and arguments and not command.usage):
-        raise BadUsage(f"'{' '.join(rest) or noun}' is no command of pcs {noun}", noun_usage(noun))
+        raise no_command(noun, rest)
     if command.danger is not Danger.READS and session.options.read_only:
         raise Refused(
             f"pcs {noun} {command.name} would change the cluster, and this session only reads", "leave out --read-only"
         )
     call = Call(session, arguments, options)
-    result = command.handler()(call, arguments)  # type: ignore[arg-type]
+    try:
+        result = command.handler()(call, arguments)  # type: ignore[arg-type]
+    except BadUsage as error:
+        if not error.message.startswith("usage: "):
+            raise
+        raise BadUsage(_what_is_wrong(noun, command, arguments), error.message) from None
     return result or 0
+
+
+def hint_for(word: str, names: Iterable[str]) -> str:
+    """The way out for who typed a word that is none of these names."""
+    import difflib
+
+    every = list(dict.fromkeys(name for name in names if name))
+    close = difflib.get_close_matches(word, every, 1)
+    return f"did you mean {close[0]}?" if close else "expected one of " + ", ".join(every)
+
+
+def next_names(noun: str, words: Sequence[str]) -> tuple[str, ...]:
+    """Words with which a command of the noun goes on after these, which begin it."""
+    found: dict[str, None] = {}
+    for command in commands_of(noun):
+        for name in command.names:
+            parts = name.split()
+            if len(parts) > len(words) and parts[: len(words)] == list(words):
+                found[parts[len(words)]] = None
+    return tuple(found)
+
+
+def no_command(noun: str, rest: Sequence[str]) -> BadUsage:
+    """No command of the noun begins like that: the first word that leads nowhere, and what could stand there."""
+    known = 0
+    while known < len(rest) and rest[known] in next_names(noun, rest[:known]):
+        known += 1
+    place = " ".join([noun, *rest[:known]])
+    names = next_names(noun, rest[:known])
+    if known == len(rest):
+        return BadUsage(f"pcs {place}: something is missing", hint_for("", names))
+    if not names:
+        return BadUsage(f"pcs {place}: '{rest[known]}' does not fit here, nothing more is expected", f"pcs {noun} help")
+    return BadUsage(f"'{rest[known]}' is no command of pcs {place}", hint_for(rest[known], names))
+
+
+def _what_is_wrong(noun: str, command: Command, words: list[str]) -> str:
+    """The word that does not fit a command's usage; its handler did not say which."""
+    from hashell.shell.grammar.pattern import WrongWords, check
+
+    name = f"pcs {noun} {command.name}".rstrip()
+    try:
+        check(command, words)
+    except WrongWords as wrong:
+        return f"{name}: {wrong.message.removeprefix(f'{command.name}: ')}"
+    return f"{name}: {' '.join(words)!r} does not fit" if words else f"{name}: something is missing"
 
 
 def usage() -> str:
