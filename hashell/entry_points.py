@@ -6,6 +6,7 @@ goes to the shell's one-shot door.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -23,6 +24,8 @@ REHEARSE = "hashell.simulate.rehearse"
 SIMULATE = "hashell.simulate.main"
 #: New containers before garbage is looked for; the interpreter says 700, which a start passes 50 times.
 GARBAGE_MIN = 20_000
+#: Characters of a failure that are told.
+TEXT_MAX = 300
 #: First word → module with `main(argv: list[str]) -> int`.
 PROGRAMS = {
     "chaos": "hashell.lab.chaos",
@@ -54,9 +57,45 @@ def hashell() -> int:
     # A short command makes little garbage in cycles, and looking for it took a sixth of its time: while it starts, and
     # once more over everything when it ends.
     gc.set_threshold(GARBAGE_MIN)
-    code = run(sys.argv[1:])
+    try:
+        code = run(sys.argv[1:])
+    except Exception as error:
+        if {"--debug", "-d"} & set(sys.argv):
+            raise
+        code = _unforeseen(error)
     gc.freeze()
     return code
+
+
+def _unforeseen(error: Exception) -> int:
+    """What no room made a message of, in one line all the same: a disk that is full, or a defect of ours. The exit
+    code."""
+    from hashell.exit_codes import ExitCode
+
+    text = " ".join(str(error).split())[:TEXT_MAX]
+    code, hint = ExitCode.INTERNAL, "run it again with --debug to see where, and report it"
+    if isinstance(error, OSError) and error.strerror:
+        # Without a name it is what is printed that finds no place.
+        code, hint = ExitCode.CANNOT_CREATE, "make room or get leave there, and run it again"
+        told = f"{error.filename or 'standard output'}: {error.strerror}"
+    else:
+        told = f"this is a defect of hashell: {type(error).__name__}: {text}"
+    _forget_output()
+    # Where the complaint finds no place either, the exit code has to say it.
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"ERROR: {told}\n       {hint}\n")
+    return code
+
+
+def _forget_output() -> None:
+    """What could not be written must not be tried again when the interpreter flushes at its end."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def run(argv: list[str]) -> int:
@@ -74,8 +113,8 @@ def run(argv: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Nobody reads on: what is left must not raise again when the interpreter flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Nobody reads on.
+        _forget_output()
         return 141
 
 

@@ -150,8 +150,9 @@ def location(env: Env, identity: str, spec: str, node: str, score: str, options:
             )
         )
     unknown = [name for name in options if name != "resource-discovery"]
-    if unknown and not unknown[0].replace("-", "").isalnum():
-        raise BadUsage(f"{unknown[0]!r} cannot be the name of an option", "use letters, digits and -")
+    odd = [name for name in unknown if not re.fullmatch(r"[A-Za-z_][\w.-]*", name, re.ASCII)]
+    if odd:
+        raise BadUsage(f"{odd[0]!r} cannot be the name of an option", "use letters, digits and -")
     if unknown:
         env.report(error("location-option", f"bad option '{unknown[0]}', use --force to override", forcible=True))
     section = env.section("constraints")

@@ -20,7 +20,7 @@ def argv(host: str) -> list[str]:
         raise BadUsage(f"{host!r} is no host", "write HOST or USER@HOST")
     ssh = shutil.which("ssh")
     if ssh is None:
-        raise NotReachable("there is no ssh here", "install openssh-client, or do it on the node itself")
+        raise NotReachable(f"{host}: there is no ssh here", "install openssh-client, or do it on the node itself")
     return [ssh, "-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_S}", host, "--"]
 
 

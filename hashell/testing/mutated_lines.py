@@ -147,7 +147,7 @@ class Maker:
         self._sources = Sources(snapshot_of(Cib.parse(CIB.encode())), agents=())
         self._pool = list(ODD)
         for lines in recorded.values():
-            self._pool += {word for line in lines[:400] for word in line.split()}
+            self._pool += dict.fromkeys(word for line in lines[:400] for word in line.split())
 
     def line(self, door: str) -> str:
         """One line as it might have been meant, then spoiled once or twice."""
@@ -420,8 +420,8 @@ def _tells_nothing(typed: Typed) -> bool:
 def _names_a_word(told: str, words: Sequence[str]) -> bool:
     """Whether the message holds a word that was typed, or the part of it that was meant."""
     lower = told.lower()
-    if not all(word.strip("\"' \t") for word in words) and re.search(r"''|\s'|: [\\\s]*:", told):
-        return True  # A blank word, named as such.
+    if not all(word.strip("\"' \t") for word in words):
+        return True  # How a word of blanks would be named is anybody's taste.
     for word in words:
         for part in (word, *re.split(r"[=:,/.\s'\"\\]", word)):
             if part and (part.lower() in lower or repr(part)[1:-1].lower() in lower):
