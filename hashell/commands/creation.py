@@ -278,7 +278,7 @@ def _check_operations(env: Env, asked: list[dict[str, str]], said: AgentMetadata
             env.report(
                 error(
                     "operation-twice",
-                    f"multiple specification of the same operation with the same interval: {name} with interval {one.get('interval', '0s')}",  # noqa: E501
+                    f"multiple specification of the same operation with the same interval, expected one: {name} with interval {one.get('interval', '0s')}",  # noqa: E501
                 )
             )
         seen.add(pair)

@@ -17,9 +17,12 @@ from hashell.client.api import ClusterClient
 from hashell.commands.binding import Ids, owner, select, texts
 from hashell.commands.problems import Problem, ProblemsFound, Severity
 from hashell.errors import Conflict, NotFound
+from hashell.wire.messages import Change
 
 Element = etree._Element
 
+#: Times that an edit is merged with what others changed before it is given up.
+MERGES_MAX = 4
 _SECTIONS = (
     "crm_config",
     "nodes",
@@ -150,37 +153,59 @@ class Env(msgspec.Struct, eq=False):
     def commit(self, message: str = "") -> str:
         """Send what was edited as one patch; the new version, or the old one if there was nothing to send.
 
-        Raises Conflict when the cluster's CIB changed meanwhile in a way that the patch does not fit.
+        What somebody else changed meanwhile stays, and where it does not touch what was edited the two are merged.
+        Raises Conflict, with nothing sent and the edits kept, where they do not go together.
         """
-        from hashell.wire.messages import Change
-
         patch = make_patch(self.base, self.cib)
         if is_empty(patch):
             return str(self.base.version)
-        change = Change(kind="patch", xml=etree.tostring(patch))
         try:
-            version = self.client.apply([change], command=self.command_line, message=message)
+            version = self.client.apply([_made_for(self.base, patch)], command=self.command_line, message=message)
         except Conflict:
-            version = self._commit_again(message)
+            version = self._commit_merged(message)
         self.refresh()
         return version
 
-    def _commit_again(self, message: str) -> str:
-        """The configuration may be untouched though the version moved on: then the edit still means the same."""
-        from hashell.cib.patch import apply_patch
-        from hashell.wire.messages import Change
+    def _commit_merged(self, message: str) -> str:
+        """Once more on what is there now; in a busy cluster that may have to be done several times."""
+        for attempt in range(1, MERGES_MAX + 1):
+            now = self.client.cib()
+            merged = self._merged(now)
+            try:
+                version = self.client.apply([_made_for(now, make_patch(now, merged))], command=self.command_line, message=message)
+            except Conflict:
+                if attempt == MERGES_MAX:
+                    raise
+                continue
+            if not _same_configuration(self.base, now):
+                self.say(f"merged with what somebody else changed meanwhile ({self.base.version} became {now.version})")
+            return version
+        raise AssertionError("the last attempt returns or raises")
 
-        now = self.client.cib()
-        ours, theirs = self.base.configuration, now.configuration
-        assert ours is not None and theirs is not None
-        if etree.tostring(ours) != etree.tostring(theirs) and not self.force:
-            raise Conflict(
-                "the configuration was changed by somebody else meanwhile",
-                "look at it with `configure diff`, then refresh, or force the commit",
-            )
-        merged = apply_patch(now, make_patch(self.base, self.cib), check_version=False)
-        change = Change(kind="patch", xml=etree.tostring(make_patch(now, merged)))
-        return self.client.apply([change], command=self.command_line, message=message)
+    def _merged(self, now: Cib) -> Cib:
+        """The edits on top of what is there now. Raises Conflict."""
+        from hashell.cib.merging import merge
+        from hashell.cib.patch import apply_patch
+        from hashell.commands.checks import check_changes
+
+        merged = merge(self.base, self.cib, now)
+        if merged is None:
+            if not self.force and not _same_configuration(self.base, now):
+                raise Conflict(
+                    f"the configuration was changed by somebody else meanwhile ({self.base.version} became "
+                    f"{now.version}), in the same place",
+                    "nothing was sent; look at it with `configure diff`, then refresh, or force the commit",
+                )
+            return apply_patch(now, make_patch(self.base, self.cib), check_version=False)
+        if not self.force and not _same_configuration(self.base, now):
+            after = Env(self.client, now, merged.copy_root())
+            bad = [problem.message for problem in check_changes(after) if problem.severity is Severity.ERROR]
+            if bad:
+                raise Conflict(
+                    "this does not go with what somebody else changed meanwhile:\n" + "\n".join(dict.fromkeys(bad)),
+                    "nothing was sent; refresh, or force the commit",
+                )
+        return merged
 
     def refresh(self) -> None:
         """Throw the edits away and start from the cluster's CIB as it is now."""
@@ -188,6 +213,18 @@ class Env(msgspec.Struct, eq=False):
         self.root = self.base.copy_root()
         self._ids = None
         self.problems = []
+
+
+def _made_for(cib: Cib, patch: Element) -> Change:
+    """A patch that is refused when the configuration is another by now: its paths alone would fit all the same."""
+    version = cib.version
+    return Change("patch", etree.tostring(patch), admin_epoch=version.admin_epoch, epoch=version.epoch)
+
+
+def _same_configuration(one: Cib, other: Cib) -> bool:
+    ours, theirs = one.configuration, other.configuration
+    assert ours is not None and theirs is not None
+    return etree.tostring(ours) == etree.tostring(theirs)
 
 
 def need_resource(env: Env, name: str) -> Element:

@@ -351,7 +351,7 @@ def _check_bundle(
             )
     for one in ports:
         if not one:
-            env.report(error("bundle-map", "No port-map options specified"))
+            env.report(error("bundle-map", "No port-map options specified", "expected port=… or range=…"))
         elif not one.get("port") and not one.get("range"):
             env.report(error("bundle-map", "required port-map option 'port' or 'range' has to be specified"))
         elif one.get("port") and one.get("range"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from hashell.errors import BadInput, BadUsage
+from hashell.errors import BadInput, BadUsage, Refused
 
 YES_NO = ("yes", "no")
 
@@ -115,7 +115,10 @@ def save(settings: Settings, place: Path | None = None) -> Path:
     from hashell.cib.files import write_whole
 
     place = place or path()
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refused(f"{place.parent} cannot be made: {error.strerror}", "nothing was saved") from None
     lines = [
         "# Settings of the hashell shell; see `options` there.",
         *(f"{name} = {_toml(value)}" for name, value in settings.changed()),
