@@ -171,8 +171,9 @@ class Env(msgspec.Struct, eq=False):
         for attempt in range(1, MERGES_MAX + 1):
             now = self.client.cib()
             merged = self._merged(now)
+            change = _made_for(now, make_patch(now, merged))
             try:
-                version = self.client.apply([_made_for(now, make_patch(now, merged))], command=self.command_line, message=message)
+                version = self.client.apply([change], command=self.command_line, message=message)
             except Conflict:
                 if attempt == MERGES_MAX:
                     raise
