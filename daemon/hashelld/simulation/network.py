@@ -37,7 +37,7 @@ class _End:
     arrives_ms: float = 0.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Wire:
     ends: tuple[_End, _End]
     open: bool = True

@@ -11,6 +11,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+from msgspec import structs
+
 from hashell.transition.runner import Runner
 from hashelld.cib_manager import core as cib_core
 from hashelld.controller import membership as told
@@ -111,12 +113,14 @@ def journal_nothing_is_waited_for(patch: Patch) -> None:
 
 
 def order_nothing_waits_for_what_comes_before_it(patch: Patch) -> None:
-    """All of a transition begins at once."""
+    """No start waits for the one before it."""
     init = Runner.__init__
 
     def hasty(self, graph, **options):
+        starts = {action.id for action in graph.actions if action.task == "start"}
         init(self, replace(graph, synapses=tuple(
-            replace(one, inputs=frozenset()) if one.action.task == "start" else one for one in graph.synapses
+            structs.replace(one, inputs=tuple(number for number in one.inputs if number not in starts))
+            if one.action.task == "start" else one for one in graph.synapses
         )), **options)
 
     patch(Runner, "__init__", hasty)

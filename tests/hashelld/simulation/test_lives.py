@@ -474,19 +474,21 @@ def test_of_two_nodes_one_that_has_lost_its_folder_votes_again_when_it_has_what_
     assert (view(cluster, "node2").votes, view(cluster, "node2").unique) == (2, True)
 
 
-def test_sixteen_nodes_that_start_at_once_are_one_cluster_soon():
+@pytest.mark.parametrize("count", [16, pytest.param(64, marks=pytest.mark.slow)])
+def test_many_nodes_that_start_at_once_are_one_view_soon(count):
     world = World(1)
     checker = Checker(1)
-    cluster = Cluster(world, 16, checker.hear)
+    cluster = Cluster(world, count, checker.hear, options={"heartbeat_ms": 300})
     checker.watch(cluster)
     for name in cluster.names:
         cluster.nodes[name].start()
     world.run_for(2_500)
-    write(cluster, "node16", "one")
+    write(cluster, f"node{count}", "one")
     world.run_for(500)
 
     checker.at_the_end()
     assert checker.acknowledged == {"one": True}
+    assert len(checker.views) == 1
 
 
 def test_clocks_whose_rates_differ_by_a_twentieth_and_walls_by_hours_lose_nobody_and_fence_nobody():
