@@ -71,9 +71,9 @@ def test_only_what_changed_is_dirty_and_only_once():
 
 def test_a_transition_is_followed_action_by_action_to_its_end():
     model = ClusterModel()
-    xml = graph_to_xml(_graph())
+    packed = pack(graph_to_xml(_graph()))
     for notice in (
-        TransitionNotice("started", 7, "alpha", xml, "move web"),
+        TransitionNotice("started", 7, "alpha", packed, "move web"),
         TransitionNotice("action", 7, action=2, state="done"),
         TransitionNotice("action", 7, action=3, state="running"),
     ):
