@@ -45,6 +45,9 @@ def present(
     """
     found: list[CibOperation] = []
     wanted = {"have-quorum": "1" if quorate else "0", "dc-uuid": str(dc.id)}
+    if dc.feature_set:
+        # What all members can do, as the DC is the oldest of them. Source: do_dc_takeover(), controld_election.c.
+        wanted["crm_feature_set"] = dc.feature_set
     if any(cib.root.get(name) != value for name, value in wanted.items()):
         found.append(CibOperation("modify", etree.tostring(etree.Element("cib", wanted))))
     known = configured(cib)

@@ -19,6 +19,10 @@ MESSAGE_MAX = 8 * 1024 * 1024
 QUEUE_MAX = 10_000
 
 
+#: What this version can do, in Pacemaker's numbers.
+FEATURE_SET = "3.20.1"
+
+
 @dataclass(frozen=True, slots=True)
 class Me:
     """Who this node is, for an engine."""
@@ -27,7 +31,12 @@ class Me:
     uuid: str
     boot: int
     cluster: str
-    feature_set: str = "3.20.1"
+    feature_set: str = FEATURE_SET
+
+
+def age(feature_set: str) -> tuple[int, ...]:
+    """Feature sets in order: older ones first, and before all of them who tells none."""
+    return tuple(int(part) if part.isdigit() else 0 for part in feature_set.split(".")) if feature_set else ()
 
 
 class Engine(Component, Protocol):

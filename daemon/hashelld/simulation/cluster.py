@@ -50,7 +50,7 @@ from hashelld.core.events import (
     Started,
     WatchdogReady,
 )
-from hashelld.engine.engine import Me
+from hashelld.engine.engine import FEATURE_SET, Me
 from hashelld.engine.mesh import beats, pulse
 from hashelld.engine.mesh.core import MeshEngine
 from hashelld.engine.mesh.links import Dial, HeartbeatPort, LinkClose, LinkSend, TellHeartbeat
@@ -117,6 +117,8 @@ class Node:
         self.wall_drift = 0.0
         #: Settings of this node alone.
         self.options: dict[str, object] = {}
+        #: What its next life can do.
+        self.feature_set = FEATURE_SET
         #: Crash in the middle of what this many more events lead to; below 0: not.
         self.crash_in = -1
         self._waiting: list[tuple[str, Event]] = []
@@ -159,8 +161,9 @@ class Node:
         values = {**disk.values, "ballot": str(highest).encode()}
         cib = cluster.documents.parse(disk.cib, "the CIB on disk")
         self.cib_manager = CibManager(self.name, disk.boot, cib, disk.lineage, records, cluster.documents)
+        me = Me(self.name, f"uuid-{self.name}-{disk.identity}", disk.boot, "sim", self.feature_set)
         components: list[Component] = [
-            MeshEngine(settings, Me(self.name, f"uuid-{self.name}-{disk.identity}", disk.boot, "sim"), values),
+            MeshEngine(settings, me, values),
             self.cib_manager,
             Watcher(self.name, cluster.heard),
         ]

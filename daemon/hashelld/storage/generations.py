@@ -18,10 +18,11 @@ from typing import Any
 from hashell.cib.document import Cib
 from hashell.errors import BadInput
 from hashelld.storage.files import StorageFailed, make_folder, set_aside, sweep, sync_folder, write_whole
+from hashelld.storage.format import FORMAT
 
 #: Earlier CIBs that are kept beside cib.xml; the history has every version, these are for damage.
 KEPT = 10
-_TRAILER = re.compile(rb"\n<!-- hashell digest=([0-9a-f]{64}) lineage=(\{[^\n]*\}) -->\n?\Z")
+_TRAILER = re.compile(rb"\n<!-- hashell (?:format=[0-9]{1,9} )?digest=([0-9a-f]{64}) lineage=(\{[^\n]*\}) -->\n?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Generations:
         """Durable on return; the file that was there becomes the newest earlier generation. Raises StorageFailed."""
         line = json.dumps(dict(lineage), sort_keys=True, separators=(",", ":")).replace("-", "\\u002d")
         body = cib.rstrip(b"\n")
-        trailer = f"\n<!-- hashell digest={hashlib.sha256(body).hexdigest()} lineage={line} -->\n"
+        trailer = f"\n<!-- hashell format={FORMAT} digest={hashlib.sha256(body).hexdigest()} lineage={line} -->\n"
         if self.path.exists():
             self._keep()
         write_whole(self.path, body + trailer.encode())

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hashelld.storage.files import StorageFailed, set_aside, write_whole
+from hashelld.storage.format import FORMAT
 
 #: Seconds since 1970 from which a new identity's starts are counted: numbers stay short.
 _FIRST_S = 1_735_689_600
@@ -46,6 +47,6 @@ def take_identity(folder: Path, name: str) -> tuple[Identity, tuple[str, ...]]:
             )
     new = Identity(name, old.uuid, old.boot + 1)
     write_whole(
-        path, json.dumps({"name": new.name, "uuid": new.uuid, "boot": new.boot}).encode() + b"\n"
+        path, json.dumps({"name": new.name, "uuid": new.uuid, "boot": new.boot, "format": FORMAT}).encode() + b"\n"
     )
     return new, tuple(findings)

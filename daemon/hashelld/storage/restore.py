@@ -11,6 +11,7 @@ from hashell.cib.document import EMPTY, Cib
 from hashell.cib.history import History
 from hashell.errors import HashellError
 from hashelld.storage.files import StorageFailed, make_folder, set_aside, sweep
+from hashelld.storage.format import refuse_newer
 from hashelld.storage.generations import Generation, Generations
 from hashelld.storage.identity import Identity, take_identity
 from hashelld.storage.journal import Journal
@@ -33,8 +34,9 @@ class Restored:
 
 
 def restore(state_dir: Path, node: str) -> tuple[Restored, Generations, Journal]:
-    """Read the state folder of a node, making it where it is missing. Raises StorageFailed."""
+    """Read the state folder of a node, making it where it is missing. Raises StorageFailed, NewerState."""
     make_folder(state_dir)
+    refuse_newer(state_dir)
     _refuse_unwritable(state_dir)
     sweep(state_dir)
     identity, findings = take_identity(state_dir, node)

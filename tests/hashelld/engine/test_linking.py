@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from hashelld.core.effects import Tell
 from hashelld.core.events import Started
 from hashelld.engine.engine import Me
-from hashelld.engine.mesh.codec import Beat, Hello, ViewId
+from hashelld.engine.mesh.codec import PROTOCOL, Beat, Hello, Refuse, ViewId
 from hashelld.engine.mesh.core import MeshEngine
-from hashelld.engine.mesh.links import FrameCame, LinkClose, LinkClosed, LinkOpened
+from hashelld.engine.mesh.links import FrameCame, LinkClose, LinkClosed, LinkOpened, LinkSend
 from hashelld.settings import make
 
 THEIRS, OURS = 1, 2
@@ -47,3 +48,17 @@ def test_who_chooses_takes_what_it_dialed_itself_and_closes_the_other(tmp_path):
     made, closed = crossing(tmp_path, "node1", "node2")
     assert closed == [THEIRS]
     assert made._peers["node2"].link == OURS
+
+
+def test_who_speaks_another_protocol_is_refused_and_both_sides_say_what_to_do(tmp_path):
+    made = engine(tmp_path, "node1")
+    made.receive(LinkOpened(THEIRS, ("10.0.0.9", 40000), False), 100, 0.0)
+    newer = Hello(PROTOCOL + 1, "c", "node2", "u-node2", 1, "9.0", 5460)
+    effects = list(made.receive(FrameCame(THEIRS, newer), 100, 0.0))
+
+    said = f"node2 at 10.0.0.9:5460 speaks protocol {PROTOCOL + 1}, node1 {PROTOCOL}: not joined (install the same"
+    (refuse,) = [effect.frame for effect in effects if isinstance(effect, LinkSend)][-1:]
+    assert isinstance(refuse, Refuse) and refuse.code == "protocol" and refuse.text.startswith(said)
+    assert any(isinstance(effect, Tell) and said in str(effect.event) for effect in effects)
+    assert any(isinstance(effect, LinkClose) for effect in effects)
+    assert "node2" not in made._peers

@@ -5,9 +5,12 @@ More lives: `hashell chaos --simulate --seeds 1-1000`; one seed alone prints its
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from hashelld.core.events import Leaving, ShutdownWanted
+from hashelld.engine.engine import age
 from hashelld.engine.mesh import core as mesh_core
 from hashelld.engine.mesh.sessions import Session
 from hashelld.simulation import faults, starts
@@ -124,6 +127,30 @@ def test_a_node_that_leaves_has_left_and_is_not_lost_however_slow_all_are(seed, 
     assert not cluster.nodes["node3"].up
     for node in ("node1", "node2"):
         assert (view(cluster, node).left, view(cluster, node).lost) == (("node3",), ())
+
+
+def test_a_rolling_upgrade_and_the_way_back_have_the_oldest_feature_set_coordinate():
+    world, cluster, checker = start(3)
+    numbers = itertools.count()
+    for wanted in ("3.100.0", "3.20.1"):
+        for node in cluster.names:
+            cluster.nodes[node].leave()
+            world.run_for(1000)
+            assert not cluster.nodes[node].up
+            cluster.nodes[node].feature_set = wanted
+            cluster.nodes[node].start()
+            world.run_for(1500)
+            found = {name: view(cluster, name) for name in cluster.names}
+            assert {one.names for one in found.values()} == {found[node].names}
+            assert len(found[node].names) == 3
+            sets = [member.feature_set for member in found[node].members]
+            assert sets == sorted(sets, key=age)
+            assert sets == [cluster.nodes[name].feature_set for name in found[node].names]
+            write(cluster, node, f"w{next(numbers)}")
+            world.run_for(300)
+    checker.at_the_end()
+    assert checker.acknowledged == {f"w{number}": True for number in range(6)}
+    assert {f"w{number}" for number in range(6)} <= ids(cluster, "node1")
 
 
 def test_a_silent_node_is_lost_after_about_a_second_and_comes_back_as_the_youngest():

@@ -9,6 +9,7 @@ import pytest
 from hashell.cib.document import Cib
 from hashell.cib.history import History
 from hashelld.storage.files import StorageFailed
+from hashelld.storage.format import NewerState
 from hashelld.storage.restore import restore
 
 
@@ -88,3 +89,35 @@ def test_when_no_cib_is_whole_and_no_journal_helps_the_history_does(tmp_path):
 
     assert str(restored.cib.version) == "0.7.0"
     assert any("using version 0.7.0 of the history" in line for line in restored.findings)
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("file", ["node.json", "cib/cib.xml"])
+def test_state_of_a_newer_version_is_refused_with_the_way_out_and_left_as_it_is(tmp_path, file):
+    _, generations, journal = restore(tmp_path / "s", "node1")
+    generations.save(b"<cib epoch='7'/>", {"applied": [3, "node1", 1]})
+    journal.append([b"a record of a kind that nobody here knows"])
+    journal.close()
+    path = tmp_path / "s" / file
+    path.write_bytes(path.read_bytes().replace(b'"format": 1', b'"format": 2').replace(b"format=1 ", b"format=2 "))
+    before = contents(tmp_path / "s")
+
+    with pytest.raises(NewerState, match=rf"{file} is of format 2, .* up to 1: .*start that version again; or move "):
+        restore(tmp_path / "s", "node1")
+    assert contents(tmp_path / "s") == before
+
+
+def test_state_without_a_format_is_read_as_the_first(tmp_path):
+    first, generations, journal = restore(tmp_path / "s", "node1")
+    generations.save(b"<cib epoch='7'/>", {})
+    journal.close()
+    for file in ("node.json", "cib/cib.xml"):
+        path = tmp_path / "s" / file
+        path.write_bytes(path.read_bytes().replace(b', "format": 1', b"").replace(b"format=1 ", b""))
+    second, _, journal = restore(tmp_path / "s", "node1")
+    journal.close()
+
+    assert (second.identity.uuid, second.cib.version.epoch, second.findings) == (first.identity.uuid, 7, ())

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashelld.core.events import Member, View
 from hashelld.engine.corosync.codec import State, ViewName
 from hashelld.engine.corosync.links import Address
+from hashelld.engine.engine import age
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ def agree(proposer: str, states: Mapping[Address, State]) -> Agreed:
         votes = state.own_votes if begins or not state.fresh else 0
         since = state.since if address in stayed else number
         named[state.name] = Seat(address, state.name, state.uuid, state.boot, since, state.feature_set, votes)
-    seats = sorted(named.values(), key=lambda seat: (seat.since, seat.address))
+    # The oldest feature set coordinates, as in mesh.
+    seats = sorted(named.values(), key=lambda seat: (age(seat.feature_set), seat.since, seat.address))
     best = max(states.values(), key=lambda state: (state.known, state.expected_votes, state.votes))
     total = max(state.all_votes for state in states.values())
     total = max(total, best.expected_votes)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
+from hashelld.engine.engine import age
 from hashelld.engine.mesh import recovery, roster
 from hashelld.engine.mesh.codec import (
     Install,
@@ -142,9 +143,11 @@ class Membership:
             )
             for name, boot in self.round.members
         ]
-        # Who has been here longest coordinates; the lowest id decides between those that came together. An arbiter
-        # comes last: it gives places only where nobody else is left, and then there is nothing to order.
-        seats.sort(key=lambda seat: (seat.arbiter, seat.since, seat.id))
+        # The oldest feature set coordinates: while a cluster is upgraded, nothing is decided that an older node would
+        # not understand. Among equals who has been here longest; the lowest id decides between those that came
+        # together. An arbiter comes last: it gives places only where nobody else is left, and then there is nothing
+        # to order.
+        seats.sort(key=lambda seat: (seat.arbiter, age(seat.feature_set), seat.since, seat.id))
         all_votes = {entry.name: entry.votes for entry in merged.entries}
         wanted = replace(options, expected_votes=expect)
         all_seen = any(promise.all_seen for promise in promises.values())

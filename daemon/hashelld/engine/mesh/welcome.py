@@ -27,7 +27,8 @@ def refusal(me: Me, link: Link, hello: Hello, known: Peer | None) -> Refusal | N
     if hello.protocol != PROTOCOL:
         return told(
             "protocol", "protocol",
-            f"{hello.name} at {where} speaks protocol {hello.protocol}, {me.name} {PROTOCOL}",
+            f"{hello.name} at {where} speaks protocol {hello.protocol}, {me.name} {PROTOCOL}: not joined"
+            " (install the same version of hashelld on both)",
         )
     if hello.uuid == me.uuid:
         if hello.boot == me.boot and hello.name == me.name:
