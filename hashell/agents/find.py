@@ -34,6 +34,11 @@ def ocf_root() -> str:
     return os.environ.get("OCF_ROOT") or OCF_ROOT
 
 
+def init_dir() -> str:
+    """Where init scripts are: the variable HASHELL_INIT_DIR (for nodes that share a machine), else the usual place."""
+    return os.environ.get("HASHELL_INIT_DIR") or INIT_DIR
+
+
 def list_agents(standard: str = "", provider: str = "") -> tuple[AgentName, ...]:
     """All agents of a class (and provider), sorted; all classes when `standard` is empty."""
     wanted = (standard,) if standard else ("ocf", "lsb", "systemd", "stonith")
@@ -43,11 +48,11 @@ def list_agents(standard: str = "", provider: str = "") -> tuple[AgentName, ...]
             case "ocf":
                 found.update(_ocf_agents(provider))
             case "lsb":
-                found.update(AgentName("lsb", "", name) for name in _programs(Path(INIT_DIR)))
+                found.update(AgentName("lsb", "", name) for name in _programs(Path(init_dir())))
             case "systemd":
                 found.update(AgentName("systemd", "", name) for name in _units())
             case "service":
-                found.update(AgentName("service", "", name) for name in _programs(Path(INIT_DIR)))
+                found.update(AgentName("service", "", name) for name in _programs(Path(init_dir())))
                 found.update(AgentName("service", "", name) for name in _units())
             case "stonith":
                 found.update(AgentName("stonith", "", name) for name in _fence_agents())
@@ -87,7 +92,7 @@ def find_path(agent: AgentName) -> str:
         case "ocf":
             candidates = [base / agent.provider / agent.type for base in _ocf_folders()]
         case "lsb":
-            candidates = [Path(INIT_DIR) / agent.type]
+            candidates = [Path(init_dir()) / agent.type]
         case "stonith":
             candidates = [base / agent.type for base in (OWN / "fence", *map(Path, SBIN_DIRS))]
         case "systemd":
@@ -103,7 +108,7 @@ def standard_of(agent: AgentName) -> str:
     """The class that `service:NAME` stands for here: lsb when there is a script, else systemd."""
     if agent.standard != "service":
         return agent.standard
-    return "lsb" if (Path(INIT_DIR) / agent.type).is_file() else "systemd"
+    return "lsb" if (Path(init_dir()) / agent.type).is_file() else "systemd"
 
 
 def _ocf_folders() -> tuple[Path, ...]:

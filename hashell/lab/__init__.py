@@ -13,6 +13,8 @@ step by step, and the outage that a client saw.
     scenario.py    a story as data: steps, and what must hold after each
     stage.py       a cluster, a service and a probe together; performs the steps of a story
     demo.py        `hashell demo`
+    typed.py       `hashell demo --tutorial`: lines of tutorials as typed, in pcs and crm (demos/tutorials/*.toml);
+                   stand_ins.py: agents under the real ones' names for machines without root
     keygen.py      `hashell keygen`
     machines.py    N hashelld on machines in namespaces; cable.py: a cable that loses, delays and doubles
     live.py        `hashell chaos --live`: rounds, audit, table

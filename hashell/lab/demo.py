@@ -2,6 +2,7 @@
 
     hashell demo                              the monitor; key ! breaks something
     hashell demo --headless --story all       told on a plain terminal; --json for programs
+    hashell demo --tutorial all               tutorials typed as they are written, in pcs and in crm (typed.py)
 """
 
 from __future__ import annotations
@@ -176,6 +177,8 @@ def parser() -> argparse.ArgumentParser:
     add("--json", action="store_true", help="headless; one JSON document on standard output")
     add("--keep", action="store_true", help="leave the nodes' folders, with their logs")
     add("--folder", metavar="DIR", help="put the nodes' folders there, and leave them")
+    add("--tutorial", action="append", metavar="NAME", help="play a tutorial's lines as typed; all plays every one")
+    add("--language", default="both", choices=("pcs", "crm", "both"), help="of the tutorial's lines (default both)")
     add("--list", action="store_true", help="list the stories and end")
     return made
 
@@ -184,6 +187,12 @@ def main(argv: Sequence[str], open_monitor: OpenMonitor | None = None) -> int:
     """The command; its exit code: 0 when after every story the service answered on one node, and never on two."""
     try:
         options = parser().parse_args(argv)
+        if options.tutorial:
+            from hashell.lab import typed
+
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, _interrupt)
+            return typed.main(options.tutorial, options.language)
         stories = [scenario.load_story(scenario.folder() / f"{name}.toml") for name in (*STORIES, TUTORIAL)]
         # Without a terminal there is no screen to show the monitor on.
         headless = options.headless or options.json or open_monitor is None or not sys.stdout.isatty()
@@ -195,6 +204,11 @@ def main(argv: Sequence[str], open_monitor: OpenMonitor | None = None) -> int:
         if options.list:
             for story in stories:
                 print(f"{story.name:10} {story.title}. {story.about}")
+            from hashell.lab import typed
+
+            for name in typed.names():
+                tutorial = typed.load(name)
+                print(f"{f'--tutorial {name}':10} {tutorial.title}. {tutorial.about}")
             return 0
         if TUTORIAL in names:
             code = in_user_namespace([sys.executable, "-m", "hashell", "demo", *argv])

@@ -250,6 +250,7 @@ class Session(msgspec.Struct, eq=False):
         from hashell.shell.crm.root import BUILT_IN, level_named
 
         start = list(self.path)
+        had_staged = self.staged
         one_shot_levels = 0
         while True:
             level = self.level
@@ -278,10 +279,25 @@ class Session(msgspec.Struct, eq=False):
             try:
                 if found is None:
                     raise self._unknown(words[0], ambiguous)
-                return self._call(found, words[1:])
+                code = self._call(found, words[1:])
+                passing = any(level.name == "configure" for level in self.path[len(start):])
+                if passing and self.staged and not had_staged and not code:
+                    self._commit_in_passing()
+                return code
             finally:
                 if one_shot_levels:
                     self.path[:] = start if not self.ended else []
+
+    def _commit_in_passing(self) -> None:
+        """`configure X` typed above configure is a commit of its own, as in crmsh; what cannot be committed is dropped,
+        for nobody is in configure to mend it."""
+        from hashell.shell.crm.configure_stage import commit_staged
+
+        try:
+            commit_staged(self)
+        except HashellError:
+            self.drop_staged()
+            raise
 
     def _entered(self, start: list[Level]) -> None:
         """A level without a command stays entered; a script or a one-shot line has no more to do there."""

@@ -10,7 +10,17 @@ from hashell.cib.document import Cib
 from hashell.cib.files import load_cib
 from hashell.client.memory import MemoryClient
 from hashell.commands import cluster
-from hashell.errors import AlreadyExists, BadInput, BadUsage, Conflict, NotFound, NotReachable, Refused, TimedOut
+from hashell.errors import (
+    AlreadyExists,
+    BadInput,
+    BadUsage,
+    Conflict,
+    HashellError,
+    NotFound,
+    NotReachable,
+    Refused,
+    TimedOut,
+)
 from hashell.shell.grammar.lexer import split_words
 from hashell.shell.grammar.snapshot import snapshot_of
 from hashell.shell.session import Session
@@ -118,7 +128,8 @@ def test_a_file_becomes_a_shadow(typed, tmp_path):
 
 @pytest.mark.parametrize("line", ["cib new x", "cib use live", "cib reset x", "history undo", "history restore 0.1.0"])
 def test_while_edits_are_staged_the_cib_does_not_change_under_them(typed, line):
-    typed("configure primitive a Dummy")
+    typed("configure")
+    typed("primitive a Dummy")
     with pytest.raises(BadUsage, match="staged"):
         typed(line)
 
@@ -323,3 +334,15 @@ def test_a_recorded_failure_counts_but_not_a_probe_that_found_the_resource_runni
     found = [one.text for one in cluster.worries(cib, info()) if one.id == "failure"]
     assert found == (["web on node1 failed"] if fails else [])
     assert snapshot_of(cib).faults == int(fails)
+
+
+def test_a_line_that_only_passes_through_configure_is_committed(typed):
+    typed("configure primitive a Dummy")
+    assert not typed.session.staged
+    assert typed.session.client.cib().root.xpath("//primitive[@id='a']")
+
+
+def test_a_line_that_passes_through_configure_and_cannot_be_committed_leaves_nothing_staged(typed):
+    with pytest.raises(HashellError):
+        typed("configure order o Mandatory: nobody noone")
+    assert not typed.session.staged
