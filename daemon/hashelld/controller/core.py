@@ -325,7 +325,7 @@ class Controller(Coordinator):
 
     def _operation_done(self, event: OperationDone) -> list[Effect]:
         """On the node that did it: results that stand in no history go straight to the DC."""
-        directly = event.task in SENT_DIRECTLY or event.reason == "postponed"
+        directly = event.task in SENT_DIRECTLY or event.reason == "postponed" or event.unrecorded
         cancelled = event.status == ExecStatus.CANCELLED
         if self._view is None or not event.transition_key or not (directly or cancelled):
             return []

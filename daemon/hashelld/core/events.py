@@ -237,7 +237,8 @@ class OperationWanted(Event):
 @dataclass(frozen=True, slots=True)
 class OperationDone(Event):
     """An operation on this node ended (or was recorded pending); the history entry is on its way to the CIB.
-    `node`: the remote node where it was done by way of this one; empty when it was done here."""
+    `node`: the remote node where it was done by way of this one; empty when it was done here. `unrecorded`: no history
+    entry will tell of it, since the resource was forgotten while it ran."""
 
     resource: str
     task: str
@@ -248,6 +249,7 @@ class OperationDone(Event):
     reason: str = ""
     exec_ms: int = 0
     node: str = ""
+    unrecorded: bool = False
 
 
 # --- remote nodes -----------------------------------------------------------------------------------

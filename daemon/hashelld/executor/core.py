@@ -420,7 +420,8 @@ class Executor:
             resource.started = operation.task == "start" and answer.rc == OcfCode.OK
         effects: list[Effect] = []
         if resource.removed is not None:
-            effects += self._tell_done(operation, outcome)
+            # Whoever ordered it waits for its end, and no history will tell of it.
+            effects += self._tell_done(operation, outcome, unrecorded=True)
             effects += self._forget(resource.removed)
         elif operation.interval_ms:
             effects += self._recurred(name, resource, operation, outcome, waiting.call_id)
@@ -553,10 +554,10 @@ class Executor:
             effects += self._tell_done(operation, outcome)
         return effects
 
-    def _tell_done(self, operation: Operation, outcome: Outcome) -> list[Effect]:
+    def _tell_done(self, operation: Operation, outcome: Outcome, *, unrecorded: bool = False) -> list[Effect]:
         done = OperationDone(
             operation.resource, operation.task, operation.interval_ms, int(outcome.rc),
-            int(outcome.status), operation.transition_key, outcome.reason, outcome.exec_ms,
+            int(outcome.status), operation.transition_key, outcome.reason, outcome.exec_ms, unrecorded=unrecorded,
         )
         name = (operation.transition_key, operation.resource, operation.task, operation.interval_ms)
         if name in self._answers:

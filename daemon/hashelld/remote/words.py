@@ -135,6 +135,7 @@ class Ended(Word, frozen=True):
     key: str
     reason: str = ""
     exec_ms: int = 0
+    unrecorded: bool = False
 
 
 class Asked(Word, frozen=True):
@@ -221,12 +222,12 @@ def wish_of(request: str, operations: tuple[CibOperation, ...]) -> Wish:
 def ended_of(done: OperationDone) -> Ended:
     return Ended(
         done.resource, done.task, done.interval_ms, done.rc, done.status, done.transition_key, done.reason,
-        done.exec_ms,
+        done.exec_ms, done.unrecorded,
     )
 
 
 def done_of(ended: Ended, node: str) -> OperationDone:
     return OperationDone(
         ended.resource, ended.task, ended.interval_ms, ended.rc, ended.status, ended.key, ended.reason,
-        ended.exec_ms, node,
+        ended.exec_ms, node, ended.unrecorded,
     )

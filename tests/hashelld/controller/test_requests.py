@@ -184,3 +184,20 @@ def test_a_person_vouches_for_a_node_that_is_gone_but_not_for_a_member(make_clus
     cluster.kill(home)
     assert isinstance(ask(cluster, others[0], Fence(home, "off", confirm=True), 90), Done)
     assert cluster.where("web") and cluster.where("web") <= set(others)
+
+
+def test_what_runs_while_its_resource_is_forgotten_ends_for_the_transition_too(make_cluster):
+    cluster = make_cluster(DUMMY)
+    (home,) = cluster.where("web")
+    cluster.active["web"].clear()
+    for node in cluster.nodes:
+        cluster.hangs.add((node, "web", "stop"))
+    before = len(cluster.calls)
+    cluster.run(12)
+    assert (home, "web", "stop") in cluster.calls[before:]
+    cluster.hangs.clear()
+    assert isinstance(ask(cluster, "node1", CleanUp("web", refresh=True)), Done)
+    # The stop has 20 s; what watches over an action that says nothing lets 60 s more go by.
+    cluster.run(25)
+    assert isinstance(ask(cluster, "node1", WaitIdle(5_000), 6), Done)
+    assert len(cluster.where("web")) == 1
