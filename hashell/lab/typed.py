@@ -23,6 +23,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -240,6 +241,8 @@ class Desk:
             self.lost = self._node(step.kill)
             self._say(f"   {self.lost} loses power")
             self.cluster.kill(self.lost)
+            # What a machine without power had in /run is gone.
+            shutil.rmtree(self.cluster.place(self.lost).run / "rsctmp", ignore_errors=True)
         if step.start:
             self._start(self.lost if step.start == "lost" else step.start)
         for typed in step.lines[self.language]:
