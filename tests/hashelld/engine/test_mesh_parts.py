@@ -333,11 +333,22 @@ class TestOneMajority:
         theirs = "".join(name for name in names if name not in ours)
         fresh = data.draw(st.sets(st.sampled_from(names)))
         made = [
-            self.install(known, part, fresh, expect=expect)[1].unique
-            for part in (ours, theirs) if part and not fresh.issuperset(part)
+            self.install(known, part, fresh, expect=expect)[1].unique for part in (ours, theirs) if part
         ]
 
-        assert made.count(True) < 2
+        assert made.count(True) < 2 or not any(old)
+
+    def test_those_that_know_nothing_found_no_cluster_once_they_have_met_one(self):
+        votes, made = self.install([("a", 1), ("b", 1), ("c", 0), ("d", 0), ("e", 0)], "cde", fresh="cde", expect=5)
+
+        assert votes == {"a": 1, "b": 1, "c": 0, "d": 0, "e": 0} and not made.unique
+
+    def test_who_was_in_a_beginning_without_a_majority_belongs_to_it_with_no_vote_yet(self):
+        votes, made = self.install([], "ab", fresh="ab", expect=5)
+        assert votes == {"a": 0, "b": 0} and (made.votes, made.unique) == (2, False)
+
+        votes, made = self.install([("a", 0), ("b", 0)], "acd", fresh="acd", expect=5)
+        assert votes == {"a": 1, "b": 0, "c": 1, "d": 1} and made.unique
 
     def test_of_two_one_that_has_lost_its_folder_gets_its_vote_again_by_the_other(self):
         votes, made = self.install([("a", 1), ("b", 1)], "ab", fresh="b", expect=2)

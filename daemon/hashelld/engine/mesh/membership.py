@@ -116,17 +116,17 @@ class Membership:
         `stripped`."""
         assert self.round is not None and self.round.complete, "all have promised"
         ballot, promises = self.round.ballot, self.round.promises
+        known = roster.merge(promise.roster for promise in promises.values())
         # Who knows nothing of the past must not help to outvote those who do: it votes when it has caught up. Where
-        # nobody has a past, all vote.
-        begins = all(promise.fresh for promise in promises.values())
+        # nobody has a past, and nobody has met somebody who has one, all vote.
+        begins = all(promise.fresh for promise in promises.values()) and not any(one.votes for one in known.entries)
         votes = {
             name: promise.votes if begins or not promise.fresh else 0 for name, promise in promises.items()
         }
-        known = roster.merge(promise.roster for promise in promises.values())
         # Once votes were taken from the absent, the settings' number of them is of the past.
-        lowered = options.last_man_standing and any(not entry.votes for entry in known.entries)
+        lowered = not begins and options.last_man_standing and any(not entry.votes for entry in known.entries)
         # A newcomer's settings may tell of a cluster that is still to grow: they count when it votes.
-        told = [promise.expect for promise in promises.values() if begins or not promise.fresh]
+        told = [promise.expect for promise in promises.values() if begins or not promise.fresh] or [0]
         belong = votes if begins else _one_majority(known, votes, 0 if lowered else min(_possible(told, known)))
         merged = roster.with_members(known, {name: (lives[name][0], belong[name]) for name in promises}, ballot)
         votes = {name: min(count, belong[name]) for name, count in votes.items()}
@@ -161,6 +161,9 @@ class Membership:
             # What they were worth is not waited for any more, whatever the settings expected at first.
             wanted = replace(wanted, expected_votes=min(wanted.expected_votes, sum(all_votes.values())))
             quorum = quorum_of(votes, all_votes, wanted, all_seen=all_seen, tie_breaker=tie_breaker)
+        if begins and not quorum.unique:
+            # Nobody belongs to the cluster with a vote before a majority has begun it.
+            merged = roster.without_votes(merged, set(all_votes), ballot)
         self.round = None
         return Install(
             ballot, tuple(seats), merged, recovery.missing(p.owed for p in promises.values()),
@@ -245,9 +248,9 @@ def _possible(told: Iterable[int], known: Roster) -> list[int]:
 def _one_majority(known: Roster, votes: Mapping[str, int], expect: int) -> dict[str, int]:
     """What the members' votes are in the roster that follows `known`: as many of those that are new as leave no
     majority by the old roster beside one by the new, should this view reach only some of its members. The others get
-    theirs in later views. Nothing is changed where there is no majority by the old roster, with one exception: half of
-    it may take the votes of somebody here who has lost what it knew. No majority was or will be without that half, and
-    with somebody lost there is no other half. (Of two nodes one gets a new disk: the other must be able to help it.)
+    theirs in later views. Nothing is changed where there is no majority by the old roster, with one exception: those
+    without whom there never was one may take the votes of somebody here who has lost what it knew; they have all that a
+    majority had. (Of two nodes one gets a new disk: the other must be able to help it.)
 
     Two majorities that share nobody need together as many votes as there are; with fewer there are none.
     """
@@ -255,11 +258,10 @@ def _one_majority(known: Roster, votes: Mapping[str, int], expect: int) -> dict[
     if not old:
         return dict(votes)
     given = {name: min(count, old.get(name, 0)) for name, count in votes.items()}
-    all_votes = max(sum(old.values()), expect)
-    needed = all_votes // 2 + 1
+    needed = max(sum(old.values()), expect) // 2 + 1
     if sum(given.values()) < needed:
         lost = any(count < old.get(name, 0) for name, count in given.items())
-        if lost and 2 * sum(given.values()) >= all_votes:
+        if lost and sum(given.values()) + needed > sum(old.values()):
             return given
         return {name: old.get(name, 0) for name in votes}
     total = sum(count for name, count in old.items() if name not in votes) + sum(given.values())
