@@ -71,7 +71,8 @@ def test_the_word_that_is_being_typed_is_not_called_wrong_yet(sources):
     ("# anything at all", (), None),
     ("resource stop web\nnode fence", (), 28),
     ("resource stop --help", (), None),
-    ("pcs resource whatever there is", (), None),
+    ("pcs resource whatever there is", (), 13),
+        ("pcs resource create web whatever there is", (), None),
 ])
 def test_what_is_certainly_wrong_is_found_at_its_exact_place(text, path, place):
     wrong = first_wrong(text, path)

@@ -281,31 +281,44 @@ def _own_check(text: str, tokens: tuple[Token, ...], path: Path, command: Comman
 
 
 def _read_pcs(text: str, tokens: tuple[Token, ...], path: Path) -> Line:
-    from hashell.shell.pcs.call import WITH_VALUE
-    from hashell.shell.pcs.root import NOUNS, commands_of
+    from hashell.shell.pcs.call import FLAGS, WITH_VALUE
+    from hashell.shell.pcs.root import NOUNS, commands_of, hint_for, no_command
 
     parts = [Part("level", tokens[0])]
     plain: list[Token] = []
     options: list[Part] = []
     skip = False
-    for token in tokens[1:]:
+    odd: Wrong | None = None
+    for place, token in enumerate(tokens[1:], 1):
+        if token.text == "--" and not skip:
+            options.append(Part("option", token))
+            plain += tokens[place + 1 :]
+            break
         if skip or (token.text.startswith("-") and len(token.text) > 1 and not _is_score(token.text)):
             options.append(Part("value" if skip else "option", token, "" if not skip else "FILE"))
+            name, equals, _ = token.text.partition("=")
+            if not skip and odd is None and (
+                (name not in WITH_VALUE and name not in FLAGS) or (equals and name in FLAGS and name != "--wait")
+            ):
+                known = sorted(one for one in FLAGS | WITH_VALUE if one.startswith("--"))
+                odd = Wrong(token.start, token.end, f"option {token.text} is not known to pcs", hint_for(name, known))
             skip = not skip and token.text in WITH_VALUE
             continue
         plain.append(token)
 
     def line(command: Command | None = None, items: tuple[Item, ...] = (), wrong: Wrong | None = None) -> Line:
         ordered = tuple(sorted([*parts, *options], key=lambda part: part.token.start))
-        return Line(text, ordered, path, path, command, True, items, wrong)
+        return Line(text, ordered, path, path, command, True, items, wrong or odd)
 
     if not plain:
         return line()
     noun = plain[0].text
     if noun not in NOUNS:
-        known = noun in ("help", "--version")
-        parts.append(Part("command" if known else "wrong", plain[0]))
-        wrong = None if known else Wrong(plain[0].start, plain[0].end, f"{noun!r} is no command of pcs here")
+        is_known = noun in ("help", "--version")
+        parts.append(Part("command" if is_known else "wrong", plain[0]))
+        wrong = None if is_known else Wrong(
+            plain[0].start, plain[0].end, f"{noun!r} is no command of pcs here", hint_for(noun, NOUNS)
+        )
         return line(wrong=wrong)
     parts.append(Part("level", plain[0]))
     words = [token.text for token in plain[1:]]
@@ -320,6 +333,9 @@ def _read_pcs(text: str, tokens: tuple[Token, ...], path: Path) -> Line:
             named = name.split()
             if words[: len(named)] == named and len(named) > length:
                 best, length = command, len(named)
+    asks_help = words[:1] == ["help"] or any(part.token.text in ("--help", "-h") for part in options)
+    if (best is None or (best.name == "" and words[length:] and not best.usage)) and not asks_help:
+        return line(None, (), _no_pcs_command(noun, plain, parts, no_command(noun, words)))
     if best is None:
         parts += [Part("unknown", token) for token in plain[1:]]
         return line()
@@ -327,6 +343,22 @@ def _read_pcs(text: str, tokens: tuple[Token, ...], path: Path) -> Line:
     # The parsers of pcs have the last word, so nothing is called wrong here.
     items, _ = _walk(pattern_of(best.usage), tuple(plain[1 + length :]), parts, free=True)
     return line(best, items)
+
+
+def _no_pcs_command(noun: str, plain: list[Token], parts: list[Part], error: HashellError) -> Wrong:
+    """The words behind a noun that begin none of its commands, up to the one that leads nowhere, and that one."""
+    from hashell.shell.pcs.root import next_names
+
+    words = [token.text for token in plain[1:]]
+    known = 0
+    while known < len(words) and words[known] in next_names(noun, words[:known]):
+        known += 1
+    parts += [Part("command", token) for token in plain[1 : 1 + known]]
+    parts += [Part("wrong" if not place else "unknown", token) for place, token in enumerate(plain[1 + known :])]
+    # Where words are only missing, the end of what is there is the place.
+    at = plain[1 + known] if known < len(words) else None
+    start, end = (at.start, at.end) if at is not None else (plain[-1].end, plain[-1].end)
+    return Wrong(start, end, error.message, error.hint)
 
 
 def _is_score(word: str) -> bool:
