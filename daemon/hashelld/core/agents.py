@@ -142,9 +142,20 @@ class AgentRunner:
         except (OSError, ValueError) as error:
             self._ended(run, 1, error=f"{effect.program} cannot be started: {error}")
             return
+        try:
+            run.pidfd = os.pidfd_open(process.pid)
+        except OSError as error:
+            # Its end would never be noticed: better none, and said.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
+            process.wait()
+            self._ended(run, 1, error=f"{effect.program} cannot be watched: {error.strerror}")
+            return
         run.process = process
         self._note(process.pid)
-        run.pidfd = os.pidfd_open(process.pid)
         self._running[(run.component, effect.token)] = run
         loop = asyncio.get_running_loop()
         if process.stdin:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -45,6 +46,21 @@ async def test_a_missing_program_is_told_as_missing(run):
 
     assert event.missing
     assert event.exit_code == 5
+
+
+async def test_where_no_descriptor_is_left_to_watch_an_agent_it_is_ended_and_said(run, monkeypatch, tmp_path):
+    def full(pid):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    handles = len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pidfd_open", full)
+        event = await run(f"sleep 0.5; touch {tmp_path}/late")
+    assert (event.exit_code, event.error) == (1, "/bin/sh cannot be watched: Too many open files")
+    assert len(os.listdir("/proc/self/fd")) == handles
+    again = await run("echo well")
+    assert (again.exit_code, again.stdout) == (0, b"well\n")
+    assert not (tmp_path / "late").exists()
 
 
 async def test_an_agent_that_hangs_and_ignores_the_signal_is_killed_with_its_children(run):

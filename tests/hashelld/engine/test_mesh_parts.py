@@ -12,7 +12,7 @@ from hashelld.core.events import LinkSeen
 from hashelld.engine.mesh import recovery, roster
 from hashelld.engine.mesh.cliques import wanted_members
 from hashelld.engine.mesh.codec import Ordered, Owed, Promise, Propose, Roster, RosterEntry, ViewId
-from hashelld.engine.mesh.discovery import Discovery
+from hashelld.engine.mesh.discovery import ADDRESSES_MAX, Discovery
 from hashelld.engine.mesh.membership import Membership
 from hashelld.engine.mesh.ordering import Ordering
 from hashelld.engine.mesh.peers import Peer
@@ -209,6 +209,18 @@ class TestBallots:
         nack = member.judge(Propose(ballot, members), reached, frozenset(wanted))
 
         assert (nack.reason if nack else None) == reason
+
+
+class TestFlood:
+    def test_a_peer_of_the_roster_has_a_place_however_many_addresses_were_announced_before(self):
+        discovery = Discovery()
+        discovery.add(("10.0.0.1", 1), 0, lasting=True)
+        for number in range(1000):
+            discovery.add((f"10.1.{number // 256}.{number % 256}", 1), 0)
+        discovery.add(("10.0.0.2", 1), 0, lasting=True)
+        due = discovery.due(0, frozenset())
+        assert {("10.0.0.1", 1), ("10.0.0.2", 1)} <= set(due)
+        assert len(due) == ADDRESSES_MAX
 
 
 class TestArbiter:

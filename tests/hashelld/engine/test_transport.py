@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,24 @@ async def ends():
             return end
 
         yield make_end
+
+
+async def test_a_dial_for_which_there_is_no_descriptor_says_nothing_of_the_peer(ends, monkeypatch):
+    """Only a machine that refuses tells that its daemon is gone; whatever is wrong here would lose a healthy node."""
+    one = await ends()
+
+    async def full(*args, **more):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio.get_running_loop(), "create_connection", full)
+        one.do(Dial(("127.0.0.1", 1)))
+        assert (await one.hear(DialFailed)).kind == "other"
+    other = await End().start()
+    port = other.transport.port
+    await other.transport.stop()
+    one.do(Dial(("127.0.0.1", port)))
+    assert (await one.hear(DialFailed)).kind == "refused"
 
 
 async def test_frames_go_both_ways_between_those_that_have_the_key_and_an_end_is_told(ends):

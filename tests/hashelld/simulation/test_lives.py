@@ -9,7 +9,7 @@ import itertools
 
 import pytest
 
-from hashelld.core.events import Leaving, ShutdownWanted
+from hashelld.core.events import CibOperation, Leaving, ShutdownWanted
 from hashelld.engine.engine import age
 from hashelld.engine.mesh import core as mesh_core
 from hashelld.engine.mesh.sessions import Session
@@ -152,6 +152,25 @@ def test_a_rolling_upgrade_and_the_way_back_have_the_oldest_feature_set_coordina
     checker.at_the_end()
     assert checker.acknowledged == {f"w{number}": True for number in range(6)}
     assert {f"w{number}" for number in range(6)} <= ids(cluster, "node1")
+
+
+def test_sixteen_nodes_keep_together_while_a_megabyte_of_cib_is_replaced_every_second():
+    world, cluster, checker = start(16)
+    world.run_for(1500)
+    views = len(checker.views)
+    filler = "".join(f'<nvpair id="f{number}" name="f{number}" value="{"x" * 1000}"/>' for number in range(1000))
+    marks = []
+    for number in range(5):
+        marks.append(f'<nvpair id="r{number}" name="r{number}" value="1"/>')
+        xml = f'<crm_config><cluster_property_set id="set">{"".join(marks)}{filler}</cluster_property_set></crm_config>'
+        assert len(xml) > 1_000_000
+        cluster.nodes["node5"].ask(f"r{number}", (CibOperation("replace", xml.encode(), "crm_config"),))
+        world.run_for(1000)
+        assert all(f"r{number}" in ids(cluster, node) for node in cluster.names)
+    checker.at_the_end()
+
+    assert len(checker.views) == views
+    assert len(view(cluster, "node1").names) == 16
 
 
 def test_a_silent_node_is_lost_after_about_a_second_and_comes_back_as_the_youngest():

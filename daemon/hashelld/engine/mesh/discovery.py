@@ -39,13 +39,23 @@ class Discovery:
         """`lasting`: from the settings or the roster, never dropped."""
         known = self._tries.get(address)
         if known is None:
-            if len(self._tries) >= ADDRESSES_MAX:
+            if len(self._tries) >= ADDRESSES_MAX and not (lasting and self._make_room()):
                 return
             known = self._tries[address] = _Try(now_ms)
         elif known.failures:
             # Told again: somebody is there now.
             known.next_ms = min(known.next_ms, now_ms + DELAYS_MS[0])
         known.lasting = known.lasting or lasting
+
+    def _make_room(self) -> bool:
+        """However many addresses somebody announces, those of the settings and the roster have a place."""
+        of_no_use = [
+            address for address, one in self._tries.items()
+            if not (one.lasting or one.dialing or one.mine or one.name)
+        ]
+        if of_no_use:
+            del self._tries[max(of_no_use, key=lambda address: self._tries[address].failures)]
+        return bool(of_no_use)
 
     def due(self, now_ms: int, linked: frozenset[str]) -> tuple[Address, ...]:
         """Addresses to dial now; `linked` are names that need no dial."""

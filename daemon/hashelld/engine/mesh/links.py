@@ -39,7 +39,7 @@ class LinkClosed(Event):
 
 @dataclass(frozen=True, slots=True)
 class DialFailed(Event):
-    """`kind`: refused, timeout, key, other."""
+    """`kind`: refused (a machine answered, and nobody listens there), timeout, key, other (nothing is known of it)."""
 
     address: Address
     kind: str

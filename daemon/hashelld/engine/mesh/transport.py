@@ -291,8 +291,11 @@ class Transport:
             self.feed("engine", DialFailed(address, kind, (error.reason or "").lower()))
         except TimeoutError:
             self.feed("engine", DialFailed(address, "timeout"))
-        except OSError as error:
+        except ConnectionRefusedError as error:
             self.feed("engine", DialFailed(address, "refused", error.strerror or str(error)))
+        except OSError as error:
+            # No descriptor left here, no route: that tells nothing of who is there.
+            self.feed("engine", DialFailed(address, "other", error.strerror or str(error)))
 
     def opened(self, connection: _Connection) -> None:
         assert connection.transport is not None
