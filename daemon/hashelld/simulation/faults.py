@@ -106,7 +106,7 @@ def course(
             how = str(chance.choice((20, 60) if whole else (60, 200)))
         case "foodless":
             lasts_ms = chance.choice((5_000.0, 8_000.0))
-            order = order[: chance.randint(1, (len(order) - 1) // 2)]
+            order = order[: chance.randint(1, max(1, (len(order) - 1) // 2))]
     return (Fault(number, chance.uniform(0.0, life_ms / 2), kind, tuple(order), lasts_ms, how),)
 
 

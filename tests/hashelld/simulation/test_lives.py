@@ -57,7 +57,7 @@ def test_however_a_cluster_begins_it_has_quorum_and_rests_soon_after_all_are_up(
 
 @pytest.mark.parametrize("kind", faults.COURSES)
 def test_courses_of_stops_starts_and_merges_end_in_one_cluster_at_rest(kind):
-    for seed, nodes, is_whole in ((4, 3, False), (5, 5, kind != "apart")):
+    for seed, nodes, is_whole in ((4, 3, False), (5, 5, kind != "apart"), (6, 2, False)):
         watchdogs = kind == "foodless"
         outcome = live(seed, nodes, whole=is_whole or watchdogs, watchdogs=watchdogs or None, course=kind)
 
