@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -104,6 +105,9 @@ def test_a_node_without_descriptors_stays_a_member_rests_and_serves_again_when_t
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (first_free, limits[1]))
     with contextlib.suppress(HashellError):
         cluster.client("node3", timeout_s=1).close()
+    # A peer that knocks, too, and stays.
+    place = cluster.place("node3")
+    knocking = socket.create_connection((place.address, place.port))
     spent = sum(psutil.Process(pid).cpu_times()[:2])
     began = time.monotonic()
     # Whom it knows it hears and answers: a change is written by all three.
@@ -119,6 +123,7 @@ def test_a_node_without_descriptors_stays_a_member_rests_and_serves_again_when_t
     assert spent < 0.6 * took, "it is busy with nothing"
     now = cluster.info("node1", timeout_s=60)
     assert (now.view, len(now.members)) == (before.view, 3)
+    knocking.close()
     resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
     cluster.wait_until(lambda: cluster.info("node3", timeout_s=10) is not None, "node3 takes no client again")
     assert cluster.info("node3", timeout_s=60).view == before.view
