@@ -311,6 +311,11 @@ class Session(msgspec.Struct, eq=False):
         place = ".".join([*(level.name for level in self.path), word])
         if ambiguous:
             return NoSuchCommand(f"{place}: ambiguous, it could be {', '.join(ambiguous)}", "type more of it")
+        from hashell.shell import elsewhere
+
+        way = elsewhere.way(elsewhere.CRM, [*(level.name for level in self.path), word])
+        if way:
+            return Refused(f"{place} is not needed here", f"instead: {way}")
         return NoSuchCommand(f"{place if word else repr(word)}: no such command", hint_for(word, self.level))
 
     def _call(self, command: Command, words: list[str]) -> int:

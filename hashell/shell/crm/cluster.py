@@ -47,14 +47,14 @@ LEVEL = Level(
         _command("status", "", "Members, quorum, who coordinates."),
         _command("links", "", "How this node reaches the others: which links are up, since when, how far away."),
         _command("health", "", "What worries about the cluster; the exit code tells whether service is at risk."),
-        _command("start", "", "Start the daemon of this machine through systemd.", Danger.CHANGES),
+        _command("start", "{(--all|NODE)}", "Start the daemon through systemd, here or over ssh.", Danger.CHANGES),
         _command(
             "stop", "{(--all|NODE)}", "Let nodes leave cleanly; their resources move first.", Danger.INTERRUPTS,
             example="stop node2\nstop --all",
         ),
-        _command("restart", "", "Stop and start the daemon of this machine.", Danger.INTERRUPTS),
-        _command("enable", "", "Start the daemon whenever this machine starts.", Danger.CHANGES),
-        _command("disable", "", "Do not start it with the machine.", Danger.CHANGES),
+        _command("restart", "{(--all|NODE)}", "Stop and start the daemon, here or over ssh.", Danger.INTERRUPTS),
+        _command("enable", "{(--all|NODE)}", "Start the daemon with the machine, here or over ssh.", Danger.CHANGES),
+        _command("disable", "{(--all|NODE)}", "Do not start it with the machine, here or over ssh.", Danger.CHANGES),
         _command("remove", "NODE...", "Take nodes that have left out for good.", Danger.INTERRUPTS, ("delete",)),
         _command("rename", "TEXT", "Name the cluster.", Danger.CHANGES),
         _command(
@@ -110,20 +110,47 @@ def stop(session: Session, words: list[str]) -> int:
 
 
 def start(session: Session, words: list[str]) -> int:
-    return _unit("start")
+    return _units(session, "start", words)
 
 
 def restart(session: Session, words: list[str]) -> int:
-    session.close()
-    return _unit("restart")
+    if not words:
+        session.close()
+    return _units(session, "restart", words)
 
 
 def enable(session: Session, words: list[str]) -> int:
-    return _unit("enable")
+    return _units(session, "enable", words)
 
 
 def disable(session: Session, words: list[str]) -> int:
-    return _unit("disable")
+    return _units(session, "disable", words)
+
+
+def _units(session: Session, verb: str, words: list[str]) -> int:
+    """Here without a name; on other machines over ssh, one that cannot be reached does not hold up the rest."""
+    from hashell.commands import ssh
+    from hashell.errors import HashellError
+
+    nodes = [word for word in words if word != "--all"]
+    if "--all" in words:
+        nodes += [one for one in session.env().node_names() if one not in nodes]
+    if not words:
+        return _unit(verb)
+    failed = 0
+    for node in nodes:
+        try:
+            if node == _own_name():
+                _unit(verb)
+            else:
+                code, _, said = ssh.run(node, f"systemctl {verb} {UNIT}")
+                if code:
+                    raise Refused(f"{node}: systemctl {verb} {UNIT}: {said or f'exit code {code}'}", "see it there")
+            session.err(f"INFO: {verb} of {UNIT} on {node} done")
+        except HashellError as error:
+            session.err(f"ERROR: {error}")
+            failed = error.exit_code
+    return failed
 
 
 def _unit(verb: str) -> int:

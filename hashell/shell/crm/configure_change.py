@@ -192,10 +192,10 @@ def schema(session: Session, words: list[str]) -> int:
 def upgrade(session: Session, words: list[str]) -> int:
     if words != ["force"] and not session.options.force:
         raise BadUsage("an upgrade cannot be taken back", "say: upgrade force")
-    from hashell.model.upgrade import upgraded
+    from hashell.commands.upgrading import upgrade as raise_schema
 
     with staging(session) as env:
-        env.root = upgraded(env.root)
-        env.root.set("validate-with", "pacemaker-3.9")
-        env.forget_ids()
+        before = env.validate_with
+        after = raise_schema(env)
+    session.err(f"INFO: {'already ' if before == after else ''}{after}")
     return 0

@@ -28,7 +28,9 @@ COMMANDS = (
     Command("cib", "[FILE] {NAME=VALUE}", "The CIB, or a part of it, as XML.", f"{_HERE}:cib"),
     Command("cib-push", "FILE {NAME=VALUE}", "Send a CIB to the cluster.", f"{_HERE}:cib_push", danger=_I),
     Command("cib-upgrade", "", "Raise the schema.", f"{_HERE}:cib_upgrade", danger=_C),
-    Command("start", "{NODE}", "How a node is started.", f"{_HERE}:start"),
+    Command("start", "{NODE}", "Start nodes: this one, or others over ssh.", f"{_HERE}:start", danger=_C),
+    Command("enable", "{NODE}", "Start the daemon with the machine.", f"{_HERE}:enable", danger=_C),
+    Command("disable", "{NODE}", "Do not start it with the machine.", f"{_HERE}:disable", danger=_C),
     Command("stop", "{NODE}", "Take nodes out cleanly.", f"{_HERE}:stop", danger=_I),
     Command("standby", "{NODE}", "The older word for node standby.", "hashell.shell.pcs.node:standby", danger=_I),
     Command("unstandby", "{NODE}", "The older word for node unstandby.", "hashell.shell.pcs.node:unstandby", danger=_C),
@@ -139,8 +141,10 @@ def cib_push(call: Call, words: list[str]) -> int:
 
 
 def cib_upgrade(call: Call, words: list[str]) -> int:
+    from hashell.commands.upgrading import upgrade
+
     env = call.env
-    env.root.set("validate-with", "pacemaker-3.9")
+    upgrade(env)
     call.finish(env)
     call.session.err("Cluster CIB has been upgraded to latest version")
     return 0
@@ -149,7 +153,23 @@ def cib_upgrade(call: Call, words: list[str]) -> int:
 def start(call: Call, words: list[str]) -> int:
     from hashell.shell.crm import cluster
 
-    return cluster.start(call.session, words)
+    return cluster.start(call.session, _nodes(call, words))
+
+
+def enable(call: Call, words: list[str]) -> int:
+    from hashell.shell.crm import cluster
+
+    return cluster.enable(call.session, _nodes(call, words))
+
+
+def disable(call: Call, words: list[str]) -> int:
+    from hashell.shell.crm import cluster
+
+    return cluster.disable(call.session, _nodes(call, words))
+
+
+def _nodes(call: Call, words: list[str]) -> list[str]:
+    return ["--all"] if call.has("--all") else words
 
 
 def stop(call: Call, words: list[str]) -> int:

@@ -78,12 +78,14 @@ def _run(session: Session, words: list[str]) -> int:
         return 0 if plain or options else 1
     noun, rest = plain[0], plain[1:]
     if noun not in NOUNS:
+        _refuse_elsewhere(plain)
         raise BadUsage(f"'{noun}' is not a command of pcs here", hint_for(noun, NOUNS))
     if rest[:1] == ["help"] or "--help" in options or "-h" in options:
         session.out(noun_usage(noun))
         return 0
     command, arguments = find(noun, rest)
     if command is None or (command.name == "" and arguments and not command.usage):
+        _refuse_elsewhere(plain)
         raise no_command(noun, rest)
     if command.danger is not Danger.READS and session.options.read_only:
         raise Refused(
@@ -97,6 +99,15 @@ def _run(session: Session, words: list[str]) -> int:
             raise
         raise BadUsage(_what_is_wrong(noun, command, arguments), error.message) from None
     return result or 0
+
+
+def _refuse_elsewhere(words: list[str]) -> None:
+    """Raises Refused with the way that there is here, for what pcs has and this cluster does not need."""
+    from hashell.shell import elsewhere
+
+    way = elsewhere.way(elsewhere.PCS, words)
+    if way:
+        raise Refused(f"pcs {' '.join(words[:3])} is not needed here", f"instead: {way}")
 
 
 def hint_for(word: str, names: Iterable[str]) -> str:

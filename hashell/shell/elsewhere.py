@@ -1,0 +1,65 @@
+"""Commands of crmsh and pcs that make no sense here, or are said otherwise: one line each, the way that does it."""
+
+from __future__ import annotations
+
+_MEMBERSHIP = "`cluster init -n NAME NODE…` makes one, `cluster add NODE` and `cluster join NODE` make it larger"
+_COROSYNC = "where the cluster runs on corosync: `corosync show|get|set|edit|push|reload`; else nothing is to be set"
+_SBD = "a node that must not go on is ended by its own watchdog: see `hashelld --help`; fence devices: `stonith create`"
+_GEO = "tickets are granted by hand: `site ticket grant|revoke|standby|activate TICKET`; a booth of its own runs beside"
+_KEY = "there is no pcsd: nodes trust one key; `hashell keygen FILE`, copied to each node"
+_QUORUM = "votes are counted by the members; a third vote without resources: `hashelld --arbiter`; see `quorum`"
+_INPUTS = "what happened is asked of the cluster itself: `history events|transitions|log|diff|show`, `monitor`"
+
+#: The first words of a pcs line → the way. The longest that fits counts.
+PCS = {
+    "host": _KEY, "pcsd": _KEY, "client": _KEY, "cluster auth": _KEY, "cluster pcsd-status": _KEY, "status pcsd": _KEY,
+    "cluster setup": _MEMBERSHIP, "cluster node add": "`cluster add NODE` brings a machine in over ssh",
+    "cluster node delete": "`cluster remove NODE`", "cluster node remove": "`cluster remove NODE`",
+    "cluster node rename-cib": "its daemon says it: `hashelld --node NAME`, then `pcs cluster node clear OLD`",
+    "cluster node rename-corosync": _COROSYNC, "cluster link": _COROSYNC, "cluster uidgid": _COROSYNC,
+    "cluster corosync": _COROSYNC, "cluster reload": _COROSYNC, "cluster sync": _COROSYNC, "cluster authkey": _KEY,
+    "cluster config": _COROSYNC, "cluster rename": "`crm cluster rename NAME`",
+    "cluster kill": "end hashelld by its process id; the others take over and fence",
+    "cluster destroy": "`cluster stop`, then remove the daemon's state directory",
+    "cluster edit": "`crm configure edit`, or `crm configure edit xml`", "cluster report": "`crm report [FILE]`",
+    "quorum device": _QUORUM, "quorum update": _QUORUM, "quorum expected-votes": _QUORUM, "quorum unblock": _QUORUM,
+    "qdevice": _QUORUM, "status qdevice": _QUORUM,
+    "booth": _GEO, "status booth": _GEO, "dr": _GEO,
+    "stonith sbd": _SBD,
+    "stonith update-scsi-devices": "`stonith update DEVICE devices=…`: what uses the device is started again",
+    "config backup": "`cluster cib FILE`; `crm report FILE` takes logs, too",
+    "config restore": "`cluster cib-push FILE --config`", "config checkpoint": "`crm history log|diff|show|restore`",
+    "resource relocate": "`crm resource clear RESOURCE`; what then would go elsewhere: `hashell simulate -L`",
+    "resource debug-": "`crm configure rsctest RESOURCE [NODE]`, `crm maintenance action RESOURCE ACTION`",
+    "status query": "`pcs status xml`, `crm status json`", "cib element": "`pcs resource description ID TEXT`",
+}
+#: Level and command of crm → the way; a level alone for all of it.
+CRM = {
+    "sbd": _SBD, "cluster geo_init": _GEO, "cluster geo_join": _GEO, "cluster geo_init_arbitrator": _GEO,
+    "cluster geo-init": _GEO, "cluster geo-join": _GEO, "cluster geo-init-arbitrator": _GEO,
+    "history source": "`hashell --cib REPORT.tar.bz2 …` opens a report; else it is the cluster that runs",
+    "history limit": "`history events COUNT`, `history log COUNT`", "history timeframe": "`history events COUNT`",
+    "history detail": "`history events COUNT` tells all that is kept", "history setnodes": "`history node NODE…`",
+    "history refresh": "nothing is kept that could be out of date",
+    "history exclude": "`history resource R`, `history node N`",
+    "history latest": "`history transitions 1`", "history info": "`cluster status`, `report`",
+    "history peinputs": _INPUTS, "history wdiff": "`history diff`",
+    "history graph": "`configure graph`", "history session": _INPUTS,
+    "options skill-level": "all commands are there for everybody; rights: `configure role`, `configure acl_target`",
+    "options skill_level": "all commands are there for everybody; rights: `configure role`, `configure acl_target`",
+    "options check-frequency": "every edit is checked while it is typed, and again before a commit",
+    "options check-mode": "an error refuses, a warning does not; --force goes on",
+    "options user": "commands run as who types them; see `configure acl_target`",
+    "options sort-elements": "objects are shown sorted by kind, in the order of the CIB",
+    "options manage-children": "a container's meta-attributes are changed where they stand",
+    "options add-quotes": "words of the command line are kept as they are given",
+}
+
+
+def way(table: dict[str, str], words: list[str]) -> str:
+    """What does here what the words ask for; empty when nobody knows."""
+    line = " ".join(words[:3]).lower()
+    found = [
+        key for key in table if line == key or line.startswith((f"{key} ",) if not key.endswith("-") else (key,))
+    ]
+    return table[max(found, key=len)] if found else ""
