@@ -103,7 +103,7 @@ def test_when_one_of_two_nodes_dies_the_other_goes_on_with_the_arbiter(loopback)
 def test_a_write_is_safe_with_the_arbiter_also_when_the_node_that_took_it_dies(loopback):
     """What node1 and the arbiter acknowledged without node2, node2 has when it comes back to the arbiter alone."""
     loopback.kill("node2")
-    loopback.wait_until(lambda: loopback.info("node1").votes == 2, "node2 is not lost", 20)
+    loopback.wait_until(lambda: loopback.info("node1", timeout_s=60).votes == 2, "node2 is not lost", 20)
     client = loopback.client("node1", timeout_s=30)
     client.wait_idle(30)
     client.apply([Change("modify", b'<nvpair id="o-kept" name="kept" value="1"/>',
@@ -126,7 +126,7 @@ def test_a_write_is_safe_with_the_arbiter_also_when_the_node_that_took_it_dies(l
 def test_the_arbiter_may_come_and_go_without_anybody_being_fenced_or_moved(loopback):
     where = runs_on(loopback)
     loopback.kill("judge")
-    loopback.wait_until(lambda: loopback.info("node1").votes == 2, "it is not lost", 20)
+    loopback.wait_until(lambda: loopback.info("node1", timeout_s=60).votes == 2, "it is not lost", 20)
     info = loopback.info("node1")
     assert info.quorate and {one.name: one.state for one in info.members}["judge"] == "lost"
     loopback.start_node("judge")
@@ -152,4 +152,4 @@ def test_a_node_that_is_cut_off_from_the_other_and_the_arbiter_has_no_quorum(mac
     machines.wait_until(without_quorum, "it has quorum alone", 20)
     machines.wait_until(lambda: runs_on(machines, other) == other, "the service does not go on", 40)
 
-    assert machines.info(other).quorate
+    assert machines.info(other, timeout_s=60).quorate

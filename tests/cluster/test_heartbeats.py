@@ -57,7 +57,7 @@ def same_view(cluster: LocalCluster, view: int, seconds: float) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_heartbeat_process_that_is_killed_or_stopped_is_replaced_and_no_view_changes(three, how):
-    view = three.info("node1").view
+    view = three.info("node1", timeout_s=60).view
     for node in ("node2", "node3"):
         old = heart(three, node)
         os.kill(old, how)
@@ -66,11 +66,11 @@ def test_a_heartbeat_process_that_is_killed_or_stopped_is_replaced_and_no_view_c
 
 
 def test_a_daemon_that_is_stopped_for_two_seconds_stays_a_member_and_goes_on(three):
-    view = three.info("node1").view
+    view = three.info("node1", timeout_s=60).view
     os.kill(three.pid("node2"), signal.SIGSTOP)
     until = time.monotonic() + 2
     while time.monotonic() < until:
-        assert three.info("node1").view == view
+        assert three.info("node1", timeout_s=60).view == view
         time.sleep(0.1)
     os.kill(three.pid("node2"), signal.SIGCONT)
     same_view(three, view, 2)
@@ -79,7 +79,8 @@ def test_a_daemon_that_is_stopped_for_two_seconds_stays_a_member_and_goes_on(thr
 def test_a_daemon_that_is_stopped_for_longer_than_its_limit_is_left_behind_and_comes_back(three):
     os.kill(three.pid("node2"), signal.SIGSTOP)
     three.wait_until(
-        lambda: any(m.name == "node2" and m.state == "lost" for m in three.info("node1").members), "it is not missed"
+        lambda: any(m.name == "node2" and m.state == "lost" for m in three.info("node1", timeout_s=60).members),
+        "it is not missed",
     )
     assert any("stood still" in event.text for event in events(three, "node1"))
     os.kill(three.pid("node2"), signal.SIGCONT)
@@ -112,7 +113,8 @@ def test_a_stalled_daemon_is_ended_by_its_heartbeat_process_where_that_is_the_po
 def test_a_frozen_node_is_lost_and_its_heartbeat_process_stands_too(three):
     three.freeze("node3")
     seconds = three.wait_until(
-        lambda: any(m.name == "node3" and m.state == "lost" for m in three.info("node1").members), "it is not missed"
+        lambda: any(m.name == "node3" and m.state == "lost" for m in three.info("node1", timeout_s=60).members),
+        "it is not missed",
     )
     assert seconds < 5
     three.thaw("node3")

@@ -123,7 +123,7 @@ def test_a_stranger_with_another_key_who_knocks_without_end_gets_nowhere_and_tak
             except (OSError, ssl.SSLError):
                 refused += 1
         assert refused == 100
-        assert {m.name for m in three.info("node1").members if m.state == "member"} == set(THREE)
+        assert {m.name for m in three.info("node1", timeout_s=60).members if m.state == "member"} == set(THREE)
         goes_on(three, before)
     finally:
         stranger.kill()
@@ -164,7 +164,8 @@ def test_replayed_heartbeats_of_a_dead_node_do_not_keep_it_alive_and_do_not_dist
 
     replay()
     three.wait_until(
-        lambda: any(m.name == "node3" and m.state == "lost" for m in three.info("node1").members), "it is held alive"
+        lambda: any(m.name == "node3" and m.state == "lost" for m in three.info("node1", timeout_s=60).members),
+        "it is held alive",
     )
     three.start_node("node3")
     three.wait_formed()

@@ -47,14 +47,14 @@ def told(cluster, node, text):
 
 def test_all_members_get_the_new_key_and_go_on_and_a_restarted_one_comes_back(three, capsys):
     old = three.key("node1").read_bytes()
-    view = three.info("node1").view
+    view = three.info("node1", timeout_s=60).view
     assert main(["--rotate", str(three.place("node1").socket)]) == 0
     assert "is being changed on node1, node2, node3" in capsys.readouterr().err
     for node in THREE:
         three.wait_until(lambda node=node: told(three, node, "the cluster key was changed"), "it is not changed")
     keys = {three.key(node).read_bytes() for node in THREE}
     assert len(keys) == 1 and keys != {old}
-    assert three.info("node2").view == view
+    assert three.info("node2", timeout_s=60).view == view
     three.stop_node("node3")
     three.start_node("node3")
     three.wait_formed()
@@ -72,7 +72,7 @@ def test_key_rotation_while_a_node_is_down_the_node_is_told_what_to_do(three):
     three.wait_until(
         lambda: "another cluster key" in three.place("node3").log.read_text(), "node3 is not told"
     )
-    assert {m.name for m in three.info("node1").members if m.state == "member"} == {"node1", "node2"}
+    assert {m.name for m in three.info("node1", timeout_s=60).members if m.state == "member"} == {"node1", "node2"}
     three.kill("node3")
     shutil.copy(three.key("node1"), three.key("node3"))
     three.start_node("node3")
