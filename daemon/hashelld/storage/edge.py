@@ -1,6 +1,6 @@
 """The edge to the disk: performs stores off the loop, in order, and says when each is durable.
 
-Two lanes, each one thread: the *quick* one for what somebody waits for (journal, named values), the *slow* one for what
+Two threads: the *quick* one for what somebody waits for (journal, named values), the *slow* one for what
 follows at leisure (cib.xml, history, archive, scheduler inputs). What waits together is written together: journal
 records in one sync, of several CIBs only the newest as cib.xml; each version goes into the history.
 """
@@ -8,11 +8,14 @@ records in one sync, of several CIBs only the newest as cib.xml; each version go
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import structlog
@@ -42,7 +45,7 @@ from hashelld.storage.generations import Generations
 from hashelld.storage.inputs import Inputs
 from hashelld.storage.journal import TRIM_ABOVE, Journal
 
-#: Effects that may wait in one lane; the CIB manager bounds what it has in flight far below this.
+#: Effects that may wait for one thread; the CIB manager bounds what it has in flight far below this.
 WAITING_MAX = 20_000
 #: Seconds for which a CIB waits for newer ones (what the journal has is safe already), and seconds between two where
 #: they come without end: each costs four syncs that the journal's own would have to wait for.
@@ -54,16 +57,61 @@ Work = list[tuple[str, Effect]]
 Answers = list[tuple[str, Event]]
 
 
-class _Lane:
-    """A thread, what waits for it, and whether its disk works."""
+class _Quick:
+    """A thread that takes what waits, all of it together, as soon as it can. No task stands between: somebody waits for
+    each answer, and every pass of the loop on its way costs as much as the sync."""
 
-    def __init__(
-        self, name: str, perform: Callable[[Work], Answers], gather_s: float = 0.0, between_s: float = 0.0
-    ) -> None:
+    def __init__(self, name: str, perform: Callable[[Work], Answers]) -> None:
+        self._perform = perform
+        self._waiting: SimpleQueue[tuple[str, Effect] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self, feed: Feed) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._feed = feed
+        self._thread.start()
+
+    def put(self, component: str, effect: Effect) -> None:
+        """Safe in any thread."""
+        assert self._waiting.qsize() < WAITING_MAX, "the disk is asked for more than is waited for"
+        self._waiting.put((component, effect))
+
+    async def stop(self) -> None:
+        """What waits is done first."""
+        if self._thread.ident is not None:
+            self._waiting.put(None)
+            await asyncio.to_thread(self._thread.join)
+            # The last answers were handed to the loop before: they are through when it has been round once.
+            await asyncio.sleep(0)
+
+    def _run(self) -> None:
+        as_main_thread()
+        ended = False
+        while not ended:
+            batch: Work = []
+            with suppress(Empty):
+                one = self._waiting.get()
+                while one is not None:
+                    batch.append(one)
+                    one = self._waiting.get_nowait()
+                ended = True
+            if batch:
+                answers = self._perform(batch)
+                with suppress(RuntimeError):
+                    # The loop may be closed: then nobody waits any more.
+                    self._loop.call_soon_threadsafe(self._done, answers)
+
+    def _done(self, answers: Answers) -> None:
+        for component, event in answers:
+            self._feed(component, event)
+
+
+class _Slow:
+    """A thread, and what waits for it: gathered for a while where that is not urgent."""
+
+    def __init__(self, name: str, perform: Callable[[Work], Answers]) -> None:
         self.name = name
         self._perform = perform
-        self._gather_s = gather_s
-        self._between_s = between_s
         self._last_s = 0.0
         self._waiting: Work = []
         self._wake = asyncio.Event()
@@ -95,8 +143,8 @@ class _Lane:
         loop = asyncio.get_running_loop()
         while True:
             await self._wake.wait()
-            if self._gather_s and not self._urgent.is_set():
-                wait_s = max(self._gather_s, self._last_s + self._between_s - loop.time())
+            if not self._urgent.is_set():
+                wait_s = max(GATHER_S, self._last_s + BETWEEN_S - loop.time())
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._urgent.wait(), wait_s)
             self._wake.clear()
@@ -112,6 +160,11 @@ class _Lane:
                 self._wake.set()
 
 
+@dataclass(frozen=True, slots=True)
+class _Trim(Effect):
+    """Cut the journal back to what the stored CIB does not have."""
+
+
 class StorageEdge:
     """Owns the state folder while the daemon runs. `keeps(record, lineage)` says which journal records a CIB lacks."""
 
@@ -119,8 +172,8 @@ class StorageEdge:
         self, state_dir: Path, generations: Generations, journal: Journal,
         keeps: Callable[[bytes, Mapping[str, Any]], bool],
     ) -> None:
-        self._quick = _Lane("journal", self._write_quickly)
-        self._slow = _Lane("storage", self._write_slowly, GATHER_S, BETWEEN_S)
+        self._quick = _Quick("journal", self._write_quickly)
+        self._slow = _Slow("storage", self._write_slowly)
         self.performs: dict[type[Effect], Perform] = {
             JournalAppend: self._quick.put, StoreValue: self._quick.put,
             Store: self._queue_store, Archive: self._slow.put, ReadHistory: self._slow.put,
@@ -185,6 +238,8 @@ class StorageEdge:
                 (c, Stored(e.token, error))
                 for c, e in batch if isinstance(e, StoreValue) and e.name == name
             ]
+        if any(isinstance(e, _Trim) for _, e in batch):
+            self._trim()
         return answers + self._news()
 
     def _value_writer(self, name: str, data: bytes) -> Callable[[], None]:
@@ -209,7 +264,7 @@ class StorageEdge:
             if not error:
                 self._lineages = [*self._lineages[-1:], last.lineage]
                 if self._journal.size > TRIM_ABOVE and len(self._lineages) == 2:
-                    self._loop.call_soon_threadsafe(self._quick.thread.submit, self._trim)
+                    self._quick.put("", _Trim())
             self._try("history", lambda: self._record([e for _, e in stores]))
         for component, effect in batch:
             if isinstance(effect, Archive):
