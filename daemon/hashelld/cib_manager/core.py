@@ -86,6 +86,12 @@ PACED_FROM, ELEMENTS_A_MS, PACE_MAX_MS = 2_000, 40, 1_000
 PACE_SHARE, PACE_BUSY_MAX_MS = 6, 3_000
 #: Changes that go to the members as one message, their bytes, and messages of this node that may be under way.
 TOGETHER_MAX, TOGETHER_BYTES, UNDER_WAY_MAX = 64, 256 * 1024, 2
+#: Changes that are worth a second message at once while one is under way (each costs all nodes as much as some ten
+#: changes), and milliseconds after which fewer are.
+SECOND_FROM, SECOND_MS = TOGETHER_MAX // 2, 50
+#: Milliseconds that the first changes wait for as many as went together before: who was answered together asks again
+#: together. Who asks alone never waits.
+HOLD_MS = 2
 #: Milliseconds after which a message whose changes are not applied yet is waited for no longer.
 UNDER_WAY_MS = 2_000
 #: Milliseconds after which a copy is asked for again, and a failed journal record is written again.
@@ -107,6 +113,11 @@ class ApplyOver(Event):
     """All that came of the application that began then is done: its turn of the event loop is over."""
 
     began_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendNow(Event):
+    """No more changes are waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +168,13 @@ class CibManager:
         self._apply_took_ms = 0
         self._asked = Asked(node, boot)
         self._unsent: deque[Write] = deque()
-        #: Of each message with changes of this node the last change's number, until that is applied.
-        self._under_way: deque[int] = deque()
+        #: Of each message with changes of this node the last change's number, until that is applied, and how many.
+        self._under_way: deque[tuple[int, int]] = deque()
         self._sent_ms = 0
+        #: How many went together in the last message that was applied.
+        self._together = 0
+        #: How long the timer was set for that ends the wait for more changes; 0 for none.
+        self._held_ms = 0
         self._now_ms = 0
         self._incoming = copies.Incoming(self._documents)
         self._digests = Digests(self._documents)
@@ -193,6 +208,9 @@ class CibManager:
                 self._commit(self._committed, out)
             case ApplyOver(began_ms):
                 self._apply_took_ms = now_ms - began_ms
+            case SendNow():
+                self._held_ms = self._together = 0
+                self._send_writes(out, now=len(self._under_way) < UNDER_WAY_MAX)
             case JournalAgain():
                 self._write_again(out)
             case Started():
@@ -214,19 +232,35 @@ class CibManager:
         self._unsent.append(self._asked.add(write, request))
         self._send_writes(out)
 
-    def _send_writes(self, out: list[Effect]) -> None:
-        """A change goes out at once where none is under way; what is asked for meanwhile goes together after them."""
-        late = self._now_ms - self._sent_ms > UNDER_WAY_MS
-        while self._unsent and (len(self._under_way) < UNDER_WAY_MAX or late):
+    def _send_writes(self, out: list[Effect], *, now: bool = False) -> None:
+        """A change goes out at once where none is under way and none was asked for beside the last; what is asked for
+        meanwhile goes together after them."""
+        now = now or self._now_ms - self._sent_ms > UNDER_WAY_MS
+        while self._unsent and (now or self._may_send(out)):
             together: list[Write] = []
             size = 0
             while self._unsent and len(together) < TOGETHER_MAX and (not together or size < TOGETHER_BYTES):
                 write = self._unsent.popleft()
                 size += sum(len(operation.xml) + len(operation.path) for operation in write.operations)
                 together.append(write)
-            self._under_way.append(together[-1].counter)
+            self._under_way.append((together[-1].counter, len(together)))
             self._sent_ms = self._now_ms
             out.append(Multicast(messages.WRITE, msgspec.msgpack.encode(together)))
+        if self._held_ms and not self._unsent:
+            self._held_ms = 0
+            out.append(CancelTimer("send"))
+
+    def _may_send(self, out: list[Effect]) -> bool:
+        """Whether as many wait as are worth a message; if not, they need not wait long."""
+        if len(self._under_way) >= UNDER_WAY_MAX:
+            return False
+        worth, wait_ms = (SECOND_FROM, SECOND_MS) if self._under_way else (min(self._together, TOGETHER_MAX), HOLD_MS)
+        if len(self._unsent) >= worth:
+            return True
+        if self._held_ms != wait_ms:
+            self._held_ms = wait_ms
+            out.append(StartTimer("send", wait_ms, SendNow()))
+        return False
 
     # --- the start of a view ------------------------------------------------------------------
 
@@ -257,6 +291,7 @@ class CibManager:
         out.append(CancelTimer("apply"))
         out.append(Multicast(messages.STATE, encode(self._state(view))))
         self._under_way.clear()
+        self._together = 0
         self._send_writes(out)
 
     def _state(self, view: View) -> State:
@@ -720,8 +755,8 @@ class CibManager:
         if pending is not None:
             self._answer_pending(pending, result, out)
         if (write.origin, write.boot) == (self.node, self.boot):
-            while self._under_way and self._under_way[0] <= write.counter:
-                self._under_way.popleft()
+            while self._under_way and self._under_way[0][0] <= write.counter:
+                _, self._together = self._under_way.popleft()
 
     def _answer_pending(self, pending: Pending, result: Result, out: list[Effect]) -> None:
         if pending.request:

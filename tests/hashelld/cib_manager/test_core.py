@@ -8,7 +8,17 @@ import pytest
 from hashell.cib.document import Cib, parse_xml
 from hashell.cib.patch import apply_patch
 from hashelld.cib_manager.asked import PENDING_MAX, WRITE_MAX, status_only
-from hashelld.cib_manager.core import PACE_SHARE, PACED_FROM, TOLD_MAX, UNDER_WAY_MAX, UNDER_WAY_MS, CibManager
+from hashelld.cib_manager.core import (
+    HOLD_MS,
+    PACE_SHARE,
+    PACED_FROM,
+    SECOND_FROM,
+    SECOND_MS,
+    TOLD_MAX,
+    UNDER_WAY_MAX,
+    UNDER_WAY_MS,
+    CibManager,
+)
 from hashelld.cib_manager.messages import WRITE, Operation, Write
 from hashelld.cib_manager.records import keeps_record
 from hashelld.core.effects import JournalAppend, Multicast, StartTimer, Store, Stored, Tell
@@ -201,16 +211,88 @@ def test_changes_that_are_asked_for_while_others_are_under_way_go_out_as_one_mes
     for number in range(20):
         alone.want(CibOperation("modify", NVPAIR.replace(b'"1"', b'"%d"' % number), "crm_config"), request=str(number))
     sent = [e for e in alone.effects if isinstance(e, Multicast) and e.topic == WRITE]
-    assert len(sent) == UNDER_WAY_MAX
+    assert len(sent) == 1
     while waiting := [e for e in alone.waiting if e.token not in alone.done]:
         alone.done |= {e.token for e in waiting}
         for effect in waiting:
             alone.feed(Stored(effect.token))
 
     sent = [e for e in alone.effects if isinstance(e, Multicast) and e.topic == WRITE]
-    assert len(sent) == UNDER_WAY_MAX + 1
+    assert len(sent) == 2
     answers = {event.request: event.version for event in alone.told if isinstance(event, ChangeAnswered)}
     assert answers == {str(number): f"0.{number + 1}.0" for number in range(20)}
+
+
+def settle(alone):
+    """The disk does all that is asked of it."""
+    while waiting := [e for e in alone.waiting if e.token not in alone.done]:
+        alone.done |= {e.token for e in waiting}
+        for effect in waiting:
+            alone.feed(Stored(effect.token))
+
+
+def ask(alone, numbers):
+    for number in numbers:
+        xml = NVPAIR.replace(b'"1"', b'"%d"' % number)
+        alone.want(CibOperation("modify", xml, "crm_config"), request=str(number))
+
+
+def messages_sent(alone):
+    """How many changes were in each message to the members."""
+    return [
+        len(msgspec.msgpack.decode(e.payload)) for e in alone.effects if isinstance(e, Multicast) and e.topic == WRITE
+    ]
+
+
+def test_a_second_message_goes_out_while_one_is_under_way_when_it_is_worth_it():
+    alone = Alone()
+    alone.lose = True
+    ask(alone, range(SECOND_FROM))
+    assert messages_sent(alone) == [1]
+    ask(alone, [SECOND_FROM])
+    assert messages_sent(alone) == [1, SECOND_FROM]
+
+
+def test_what_a_large_cib_makes_wait_long_does_not_hold_back_the_next_message():
+    """Changes of a large CIB's status are applied seldom; those after them need not wait for that to be sent."""
+    alone = Alone()
+    alone.lose = True
+    ask(alone, range(3))
+    (timer,) = [e for e in alone.effects if isinstance(e, StartTimer) and e.name == "send"]
+    alone.feed(timer.event)
+    ask(alone, range(3, 3 + SECOND_FROM))
+    assert messages_sent(alone) == [1, 2]
+    assert timer.delay_ms == SECOND_MS
+
+
+def test_those_that_were_answered_together_are_waited_for_a_little_and_go_together_again():
+    alone = Alone(disk=False)
+    ask(alone, range(8))
+    settle(alone)
+    before = messages_sent(alone)
+    together = before[-1]
+    assert together > 1
+
+    ask(alone, range(10, 10 + together - 1))
+    assert messages_sent(alone) == before
+    timer = [e for e in alone.effects if isinstance(e, StartTimer) and e.name == "send"][-1]
+    ask(alone, [99])
+    assert messages_sent(alone) == [*before, together]
+    assert timer.delay_ms == HOLD_MS
+
+
+def test_nobody_is_waited_for_longer_than_a_moment_and_who_asks_alone_not_at_all():
+    alone = Alone(disk=False)
+    ask(alone, range(8))
+    settle(alone)
+    before = messages_sent(alone)
+    ask(alone, [10])
+    timer = [e for e in alone.effects if isinstance(e, StartTimer) and e.name == "send"][-1]
+    alone.feed(timer.event)
+    assert messages_sent(alone) == [*before, 1]
+    settle(alone)
+    ask(alone, [11])
+    assert messages_sent(alone) == [*before, 1, 1]
 
 
 def test_a_message_with_changes_that_is_never_ordered_does_not_hold_back_the_next_for_ever():
@@ -297,6 +379,8 @@ def test_where_applying_a_large_cib_takes_its_time_the_next_status_changes_wait_
         for number in range(3):
             xml = f'<node_state id="1" uname="node1" join="{after_ms}-{number}"/>'.encode()
             alone.want(CibOperation("modify", xml, "status"), request=f"r{after_ms}-{number}")
+        for timer in [one for one in alone.effects if isinstance(one, StartTimer) and one.name == "send"][-1:]:
+            alone.feed(timer.event)
         at_once = sum(isinstance(event, CibChanged) for event in alone.told) - before
         waits = [one for one in alone.effects if isinstance(one, StartTimer) and one.name == "apply"]
         if waits and not at_once:
