@@ -11,7 +11,7 @@ import msgspec
 
 from hashell.wire.messages import Done, Failure, RotateKey
 from hashelld.core.dispatch import MulticastWanted, SendWanted
-from hashelld.core.effects import CancelTimer, Effect, Exit, Log, Reply, StartTimer, Tell
+from hashelld.core.effects import Effect, Exit, Log, Reply, StartTimer, Tell
 from hashelld.core.events import ClientAsked, Event, Leaving, MessageDirect, MessageOrdered, Started
 from hashelld.engine.engine import MESSAGE_MAX
 from hashelld.engine.mesh import pulse, rotation, sound
@@ -149,6 +149,7 @@ class MeshEngine(Viewing):
                 self._beat_due = False
                 self._beat(out)
             case GotDue():
+                self._got_due = False
                 self._tell_got(out, now=True)
             case MessageOrdered(topic="engine.caught", origin=origin):
                 self._caught_up(origin, now_ms, out)
@@ -441,8 +442,9 @@ class MeshEngine(Viewing):
         got = self._ordering.tell(now=now)
         if got:
             self._send_in_view(self._ordering.leader, got, out)
-            out.append(CancelTimer("got"))
-        elif not now and self._ordering.leader != self._me.name:
+        if not now and not self._got_due and self._ordering.leader != self._me.name:
+            # One timer for all that come until then.
+            self._got_due = True
             out.append(StartTimer("got", GOT_MS, GotDue()))
 
     def _direct(self, to: str, topic: str, payload: bytes, out: list[Effect]) -> None:

@@ -81,6 +81,7 @@ class State:
         self._proposing_ms = 0
         self._stuck = False
         self._beat_due = False
+        self._got_due = False
         self._leaving = False
         self._port = settings.port
         self._heartbeat_port = 0
