@@ -19,8 +19,8 @@ from msgspec import Struct
 
 from hashell.cib.diff import make_patch
 from hashell.cib.document import Cib
-from hashell.cib.edit import BadEdit, Touched, apply_operation
-from hashell.cib.transaction import OPERATIONS_MAX, Operation, commit
+from hashell.cib.edit import Touched
+from hashell.cib.transaction import Operation, carry_out, commit
 from hashell.errors import HashellError
 
 #: Kinds of operations of which `Touched` tells exactly what they changed.
@@ -88,7 +88,7 @@ class Draft:
             self._set_due()
         touched = Touched()
         try:
-            _carry_out(self._root, operations, touched)
+            carry_out(self._root, operations, touched)
         except HashellError:
             if touched.parts or touched.wholes:
                 self._rebuild()
@@ -178,21 +178,9 @@ class Draft:
             touched = Touched()
             if any(operation.path.startswith("/") for operation in operations):
                 self._set_due()
-            _carry_out(self._root, operations, touched)
+            carry_out(self._root, operations, touched)
             deletes = any(operation.kind == "delete" for operation in operations)
             self._keep(operations, stamp, touched, _Places(self._root, touched, deletes))
-
-
-def _carry_out(root: etree._Element, operations: Sequence[Operation], touched: Touched) -> None:
-    if len(operations) > OPERATIONS_MAX:
-        raise BadEdit(f"a change has more than {OPERATIONS_MAX} operations", "split it")
-    for number, operation in enumerate(operations, 1):
-        try:
-            apply_operation(root, operation.kind, operation.xml, operation.path, touched)
-        except HashellError as error:
-            if number > 1:
-                error.message += f" (operation {number}; nothing was changed)"
-            raise
 
 
 class _Places:

@@ -55,6 +55,13 @@ def commit(
     """
     root = before.copy_root()
     touched = Touched()
+    carry_out(root, operations, touched)
+    return finish(before, root, stamp, touched)
+
+
+def carry_out(root: etree._Element, operations: Iterable[Operation], touched: Touched) -> None:
+    """Apply operations in order to a tree that the caller owns. Raises the HashellError of the first that fails; the
+    tree may be half changed then: throw it away."""
     for number, operation in enumerate(operations, 1):
         if number > OPERATIONS_MAX:
             raise BadEdit(f"a change has more than {OPERATIONS_MAX} operations", "split it")
@@ -64,7 +71,6 @@ def commit(
             if number > 1:
                 error.message += f" (operation {number}; nothing was changed)"
             raise
-    return finish(before, root, stamp, touched)
 
 
 def finish(
