@@ -17,7 +17,7 @@ from hashell.scheduler.ordering.relations import Link
 from hashell.transition import graph as result
 from hashell.transition.dot import DotEdge, DotNode
 from hashell.transition.graph import ActionKind, Graph, PrimitiveRef, Synapse
-from hashell.transition.xml import FEATURE_SET
+from hashell.values.feature_set import FEATURE_SET
 from hashell.values.scores import parse_score
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from lxml import etree
 
 from hashell.cib.digest import operation_digest
 from hashell.errors import BadInput
-from hashell.transition.xml import FEATURE_SET
+from hashell.values.feature_set import FEATURE_SET
 from hashell.values.integers import whole_number
 
 #: A transition's identity where there was none.

@@ -19,6 +19,7 @@ from hashell.rules.evaluate import compare_versions
 from hashell.state.history import HistoryEntry
 from hashell.state.nodes import Node
 from hashell.state.resources import Resource
+from hashell.values.feature_set import FEATURE_SET
 from hashell.values.keys import operation_key
 
 #: From this feature set on, the private digest is made of all parameters but the private ones.
@@ -27,8 +28,6 @@ _SECURE_SINCE = "3.16.0"
 _PRIVATE = ("passwd", "password", "user")
 #: The task under which the digest of a fence device is kept; none is really called so.
 FENCING_TASK = "stonith-on"
-#: Pacemaker's feature set, for what was recorded without one.
-FEATURE_SET = "3.20.5"
 
 
 class DigestMatch(enum.StrEnum):

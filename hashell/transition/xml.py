@@ -16,9 +16,6 @@ from hashell.errors import BadInput
 from hashell.transition.graph import Action, ActionKind, Graph, PrimitiveRef, Synapse
 from hashell.values.integers import whole_number
 
-FEATURE_SET = "3.20.5"
-"""The value of crm_feature_set that actions carry: what the agents' parameters are like. Pacemaker 3.0.2's."""
-
 _ATTRIBUTE_NAME = re.compile(r"[A-Za-z_][\w.\-]*")
 
 

@@ -11,16 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from hashell.values.feature_set import FEATURE_SET
 from hashelld.core.component import Component
 
 #: Bytes of one message. A whole CIB of 64 nodes fits; larger things go in pieces.
 MESSAGE_MAX = 8 * 1024 * 1024
 #: Multicasts that may wait for a view; more are dropped with an error, a component must not ask for so many.
 QUEUE_MAX = 10_000
-
-
-#: What this version can do, in Pacemaker's numbers.
-FEATURE_SET = "3.20.1"
 
 
 @dataclass(frozen=True, slots=True)

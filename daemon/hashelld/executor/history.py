@@ -14,10 +14,10 @@ from lxml import etree
 from hashell.agents.metadata import AgentMetadata
 from hashell.cib.digest import operation_digest, restart_digest, secure_digest
 from hashell.values.agent_names import AgentName
+from hashell.values.feature_set import FEATURE_SET
 from hashell.values.keys import TransitionKey, operation_key
 from hashell.values.outcomes import ExecStatus, OcfCode
 
-FEATURE_SET = "3.20.1"
 #: Operations whose results are not kept, only told to who asked.
 NOT_RECORDED = frozenset({"cancel", "delete", "lrm_delete", "notify"})
 #: Operations after which the scheduler may wonder whether a reload would do.

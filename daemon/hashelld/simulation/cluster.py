@@ -13,6 +13,7 @@ from hashell.errors import HashellError
 from hashell.simulate.run import decide
 from hashell.transition.xml import graph_to_xml
 from hashell.values.agent_names import AgentName
+from hashell.values.feature_set import FEATURE_SET
 from hashelld.attribute_manager.core import AttributeManager
 from hashelld.cib_manager.core import CibManager
 from hashelld.cib_manager.records import newest_view
@@ -50,7 +51,7 @@ from hashelld.core.events import (
     Started,
     WatchdogReady,
 )
-from hashelld.engine.engine import FEATURE_SET, Me
+from hashelld.engine.engine import Me
 from hashelld.engine.mesh import beats, pulse
 from hashelld.engine.mesh.core import MeshEngine
 from hashelld.engine.mesh.links import Dial, HeartbeatPort, LinkClose, LinkSend, TellHeartbeat
