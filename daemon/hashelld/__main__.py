@@ -12,7 +12,6 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from types import ModuleType
 from typing import TextIO, cast
 
@@ -62,11 +61,6 @@ def _ask_for_priority() -> None:
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
-    # Where the kernel shares out the processor by sessions, the line above counts inside of ours alone; what it starts
-    # gets sessions of its own. See sched(7), "The autogroup feature".
-    with contextlib.suppress(OSError):
-        if os.getsid(0) == os.getpid():
-            Path("/proc/self/autogroup").write_text(str(NICE), encoding="ascii")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
