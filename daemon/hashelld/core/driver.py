@@ -7,7 +7,6 @@ Out: nothing; it ends with an exit code when a component asks for Exit, or the e
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -44,9 +43,6 @@ WAITING_HIGH = 2_000
 PASS_MS = 20
 #: Milliseconds of one event's work above which the log says so. Source: the budget of one callback.
 SLOW_MS = 100
-#: Objects more than before at which the youngest are looked through for garbage, and how often those before older
-#: ones are: a node makes hardly any, and a look at a CIB's worth of objects holds up all that wait for an answer.
-GARBAGE = (10_000, 20, 50)
 #: Threads for what blocks now and then.
 OTHER_THREADS = 4
 #: Seconds after which a thread gives way to one that waits: what is durable must be told soon.
@@ -127,9 +123,6 @@ class Driver:
                 started.append(edge)
             for event in first:
                 self.feed("", event)
-            gc.set_threshold(*GARBAGE)
-            # What a node has loaded stays.
-            gc.freeze()
             if self._dispatcher.hears(GraphReady) and self._warm:
                 self._scheduler.warm_up()
             return await self._end
