@@ -36,6 +36,8 @@ OWNERS_S = 0.02
 #: Seconds for anything to come about; and between two looks at it.
 PATIENCE_S = 90.0
 LOOK_S = 0.03
+#: And until a heartbeat process that died has a successor.
+HEART_S = 20.0
 
 
 class Rig(Protocol):
@@ -323,10 +325,14 @@ class HashellRig:
                 self.on_machines.cut(node, cut=cut, link=link)
 
     def heart(self, node: str) -> int:
-        """The process id of a node's heartbeat process. Raises NotFound."""
-        for one in self.usage():
-            if one.node == node and one.what == "heart":
-                return one.pid
+        """The process id of a node's heartbeat process; on a busy machine one that died is replaced late. Raises
+        NotFound."""
+        until_s = time.monotonic() + HEART_S
+        while time.monotonic() < until_s:
+            for one in self.usage():
+                if one.node == node and one.what == "heart":
+                    return one.pid
+            time.sleep(0.1)
         raise NotFound(f"{node} has no heartbeat process")
 
     def wipe(self, node: str) -> None:
