@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from hashell.testing.cibs import corpus_files, need
+
 #: Variables that change what the programs under test do; a test that wants one sets it.
 _OF_A_PERSON = ("CIB_", "HASHELL_", "OCF_", "PCMK_", "TEXTUAL")
 _OF_A_TERMINAL = frozenset({"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "COLORTERM", "EDITOR", "VISUAL", "PAGER"})
@@ -57,3 +59,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs the loopback interface where it is down."""
     if item.get_closest_marker("loopback") is not None and not _loopback():
         pytest.skip("the loopback interface is down")
+
+
+@pytest.fixture
+def corpus() -> list[Path]:
+    """The recorded CIBs; skips where there are none."""
+    return corpus_files()
+
+
+@pytest.fixture
+def crm_diff() -> str:
+    """Pacemaker's program; skips where it is not installed."""
+    return need("crm_diff")

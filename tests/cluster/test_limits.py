@@ -127,6 +127,9 @@ def test_a_node_without_descriptors_stays_a_member_rests_and_serves_again_when_t
     resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
     cluster.wait_until(lambda: cluster.info("node3", timeout_s=10) is not None, "node3 takes no client again")
     assert cluster.info("node3", timeout_s=60).view == before.view
-    assert "Too many open files" in cluster.place("node3").log.read_text()
+    log = cluster.place("node3").log.read_text()
+    assert "Too many open files" in log
+    assert "LimitNOFILE" in log
+    assert "Traceback" not in log, "a shortage is told in a line"
     writer.close()
     kept.close()

@@ -7,6 +7,7 @@ Out: nothing; it ends with an exit code when a component asks for Exit, or the e
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -49,6 +50,14 @@ OTHER_THREADS = 4
 SWITCH_S = 0.0005
 #: Seconds that edges get to end.
 STOP_S = 5.0
+
+#: What the machine may lack, and what to do about it.
+SHORTAGES = {
+    errno.EMFILE: "clients must wait: raise LimitNOFILE of the daemon, or close connections",
+    errno.ENFILE: "clients must wait: raise fs.file-max of this machine",
+    errno.ENOBUFS: "clients must wait: this machine lacks memory for sockets",
+    errno.ENOMEM: "clients must wait: this machine lacks memory",
+}
 
 Perform = Callable[[str, Effect], None]
 Feed = Callable[[str, Event], None]
@@ -108,6 +117,7 @@ class Driver:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(OTHER_THREADS, "other", initializer=as_main_thread))
         sys.setswitchinterval(SWITCH_S)
+        loop.set_exception_handler(self._loop_trouble)
         self._end = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
@@ -195,6 +205,18 @@ class Driver:
             self.feed("", ShutdownWanted(name))
         else:
             self.feed("", Leaving(clean=True, reason=name))
+
+    def _loop_trouble(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What the event loop met by itself goes to the log like all else: a shortage in one line that says the way
+        out, what nobody expected with its traceback."""
+        error = context.get("exception")
+        message = context.get("message", "")
+        if isinstance(error, OSError) and error.errno in SHORTAGES:
+            self._log.error(message, error=str(error), way_out=SHORTAGES[error.errno])
+        elif isinstance(error, OSError):
+            self._log.warning(message, error=str(error))
+        else:
+            self._log.error(message or "the event loop met an error", exc_info=error)
 
     # --- effects ------------------------------------------------------------------------------
 

@@ -42,6 +42,8 @@ KINDS: dict[str, tuple[int, int, bool]] = {
     "unreachable": (6, 1, True), "stall": (6, 1, False), "heart_dies": (4, 1, False), "wall": (5, 2, False),
     "wall_one_way": (4, 2, False),
 }
+#: Nodes without which a kind makes no sense: of a node that is alone nobody else has what a wiped disk held.
+_NEEDS = {"wipe": 2}
 #: Whole courses of faults, kind → weight; drawn from a source of their own, so that a seed's other faults stay.
 COURSES: dict[str, int] = {"restart_all": 3, "stop_all": 3, "near_quorum": 3, "merges": 3, "apart": 2, "foodless": 2}
 #: Share of lives with one.
@@ -61,7 +63,10 @@ def plan(
 ) -> tuple[Fault, ...]:
     """The faults of a life, in time's order. What only a node that runs resources can meet, `arbiters` do not."""
     others = [name for name in names if name not in arbiters]
-    kinds = [kind for kind, (_, _, only_whole) in KINDS.items() if whole or not only_whole]
+    kinds = [
+        kind for kind, (_, count, only_whole) in KINDS.items()
+        if (whole or not only_whole) and _NEEDS.get(kind, count or 2) <= len(names)
+    ]
     weights = [KINDS[kind][0] for kind in kinds]
     found = []
     for number in range(chance.randint(FAULTS_MIN, FAULTS_MAX)):

@@ -231,8 +231,13 @@ class StorageEdge:
             records = [record for _, e in appends for record in e.records]
             error = self._try("journal", lambda: self._journal.append(records))
             answers += [(c, Stored(e.token, error)) for c, e in appends]
-        # Of several values of one name only the last is of use.
-        for name, data in {e.name: e.data for _, e in batch if isinstance(e, StoreValue)}.items():
+        # Of several values of one name only the last is of use, and it is written after those that came before it.
+        values: dict[str, bytes] = {}
+        for _, one in batch:
+            if isinstance(one, StoreValue):
+                values.pop(one.name, None)
+                values[one.name] = one.data
+        for name, data in values.items():
             error = self._try(f"value {name}", self._value_writer(name, data))
             answers += [
                 (c, Stored(e.token, error))
