@@ -67,7 +67,10 @@ class Disconnected:
 
 @dataclass(frozen=True, slots=True)
 class CibUpdate:
-    """The CIB went from `before` (None: this is the first, or the way between is not known) to `after`."""
+    """The CIB went from `before` (None: this is the first, or the way between is not known) to `after`.
+
+    `patches` lead from the one to the other in their order, as XML; none where only the two ends are known.
+    """
 
     before: Cib | None
     after: Cib
@@ -75,6 +78,7 @@ class CibUpdate:
     node: str = ""
     command: str = ""
     when_s: float = 0.0
+    patches: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,19 @@ class TransitionUpdate:
     notice: TransitionNotice
 
 
-Update = Connected | Disconnected | CibUpdate | InfoUpdate | EventUpdate | TransitionUpdate
+@dataclass(frozen=True, slots=True)
+class ProbeUpdate:
+    """What a client of a service sees: it answers now or not, and what it said. `gap_s`: how long nobody had answered
+    before this answer, 0 for no outage; `budget_s`: how long an outage may last, 0 for no promise."""
+
+    name: str
+    ok: bool
+    said: str = ""
+    gap_s: float = 0.0
+    budget_s: float = 0.0
+
+
+Update = Connected | Disconnected | CibUpdate | InfoUpdate | EventUpdate | TransitionUpdate | ProbeUpdate
 
 
 class Feed(Protocol):
@@ -337,7 +353,7 @@ class _Session:
             update = CibUpdate(None, after)
         else:
             update = CibUpdate(
-                before, after, notice.user, notice.node, notice.command, notice.when_s
+                before, after, notice.user, notice.node, notice.command, notice.when_s, (notice.patch,)
             )
         self._feed._cib = after
         await self._queue.put(update)

@@ -1,8 +1,14 @@
 """Monitor: the status of a cluster on a screen, or once as text, XML, HTML or JSON.
 
 In:  words of a command line (options.py), a cluster through `client`.
-Out: one_shot.py prints once and ends; it is the program behind `hashell monitor` and opens the
-full-screen app (app.py) when
+Out: one_shot.py prints once and ends; it is the program behind `hashell monitor` and opens the full-screen app when
      nothing asks for a single output. It must start fast: no Textual, no asyncio.
-To change: an option: options.py; how a line of the output reads: the room `status`.
+
+    feed ─▶ session.py ─▶ past.py ─▶ scene.py ─▶ views/*.build(scene, wishes) ─▶ lines ─▶ widgets/line_view.py
+                           keeps      a moment    pure, one a screen                       draws what is seen
+    keys ─▶ acting.py ─▶ acts.py, edits.py ─▶ preview ─▶ done (or refused: read-only, or a scene of the past)
+
+One model, one clock, one way to draw (showing.py), one way to act.
+To change: an option: options.py; how a line of the one-shot output reads: the room `status`; a screen: views/; a key:
+           app.py (looking) or acting.py (changing); what is kept of the past, and how long: past.py.
 """

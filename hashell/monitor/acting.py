@@ -15,13 +15,15 @@ from textual.app import App
 
 from hashell.client.api import ClusterClient
 from hashell.errors import HashellError
-from hashell.monitor import configuration_lines, details, edits
+from hashell.monitor import edits
 from hashell.monitor.acts import Act, Danger, preview
 from hashell.monitor.lines import Line
-from hashell.monitor.model import ClusterModel
+from hashell.monitor.scene import Scene
 from hashell.monitor.screens.choose import ChooseScreen
 from hashell.monitor.screens.form import FormScreen
 from hashell.monitor.screens.preview import PreviewScreen
+from hashell.monitor.session import Session
+from hashell.monitor.views import CrmText, details
 from hashell.monitor.widgets.line_view import LineView
 from hashell.status.options import StatusOptions
 
@@ -56,15 +58,16 @@ class Options:
     ascii_only: bool = False
     status: StatusOptions = field(default_factory=StatusOptions)
     demo: DemoControl | None = None
-    crm_text: configuration_lines.CrmText | None = None
+    crm_text: CrmText | None = None
     open_client: Callable[[], ClusterClient] | None = None
 
 
 class ActingApp(App[int]):
-    """What acting needs of the whole: the model, the view with the cursor, a client, a line to say things in."""
+    """What acting needs of the whole: the scene, the view with the cursor, a client, a line to say things in."""
 
     options: Options
-    model: ClusterModel
+    session: Session
+    scene: Scene
     view: str
 
     def client(self) -> ClusterClient:
@@ -98,7 +101,7 @@ class ActingApp(App[int]):
                 answer.set_result(bool(yes))
 
         self.push_screen(screen, callback=settle)
-        cib = self.model.cib
+        cib = self.scene.cib
         if cib is not None:
             try:
                 shown = await asyncio.to_thread(preview, act, cib)
@@ -124,9 +127,9 @@ class ActingApp(App[int]):
                 client.close()
 
     def _need_cib(self) -> bool:
-        if self.model.cib is None:
+        if self.scene.cib is None:
             self._say("no cluster yet")
-        return self.model.cib is not None
+        return self.scene.cib is not None
 
     @work(group="act", exit_on_error=False)
     async def _run(self, make: Callable[[], Act | None], typed: str = "") -> None:
@@ -140,7 +143,7 @@ class ActingApp(App[int]):
 
     def action_standby(self) -> None:
         line = self._selected("node")
-        cib = self.model.cib
+        cib = self.scene.cib
         if line is not None and cib is not None:
             self._run(lambda: edits.toggle_standby(cib, line.about))
 
@@ -151,13 +154,13 @@ class ActingApp(App[int]):
 
     def action_stop_start(self) -> None:
         line = self._selected("resource")
-        cib = self.model.cib
+        cib = self.scene.cib
         if line is not None and cib is not None:
             self._run(lambda: edits.toggle_stopped(cib, line.about))
 
     def action_unmove(self) -> None:
         line = self._selected("resource")
-        cib = self.model.cib
+        cib = self.scene.cib
         if line is not None and cib is not None:
             self._run(lambda: edits.unmove(cib, line.about))
 
@@ -172,7 +175,7 @@ class ActingApp(App[int]):
 
     @work(group="act", exit_on_error=False)
     async def _undo(self) -> None:
-        cib = self.model.cib
+        cib = self.scene.cib
         assert cib is not None
         try:
             act = await asyncio.to_thread(self._make_undo)
@@ -192,7 +195,7 @@ class ActingApp(App[int]):
     @work(group="act", exit_on_error=False)
     async def action_move(self) -> None:
         line = self._selected("resource")
-        cib = self.model.cib
+        cib = self.scene.cib
         if line is None or cib is None:
             return
         nodes = edits.nodes_of(cib)
@@ -213,7 +216,7 @@ class ActingApp(App[int]):
     @work(group="act", exit_on_error=False)
     async def action_edit(self, what: str) -> None:
         line = self._selected("resource")
-        cib = self.model.cib
+        cib = self.scene.cib
         if line is None or cib is None:
             return
         try:
@@ -231,7 +234,7 @@ class ActingApp(App[int]):
     @work(group="act", exit_on_error=False)
     async def action_constraint(self) -> None:
         line = self._selected("resource", "constraint")
-        cib = self.model.cib
+        cib = self.scene.cib
         if line is None or cib is None:
             return
         if line.kind == "constraint":

@@ -1,16 +1,13 @@
-"""The full-screen monitor: screens and keys; what is shown comes from the model, what is done from acts.
+"""The full-screen monitor: composition, keys and modes; what is shown comes from views, what is done from acts.
 
 In:  `Options` (which cluster, which theme, the demo's control). Out: an exit code.
-The feed's words go into `ClusterModel`; one clock flushes what is dirty into the views that are on the screen. Whatever
-takes longer than a frame (building the status, asking the scheduler, talking to the daemon) is done in a thread.
+The app stands on two halves: showing.py (from the session's past to the panes) and acting.py (from keys to acts).
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
-import time
 from functools import partial
 from typing import ClassVar
 
@@ -18,6 +15,7 @@ from textual import work
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import Resize
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
@@ -27,37 +25,30 @@ from textual.widgets import ContentSwitcher, Footer, Input, Static
 from hashell import theming
 from hashell.client.api import ClusterClient
 from hashell.errors import HashellError
-from hashell.monitor import (
-    configuration_lines,
-    details,
-    explain_lines,
-    glyphs,
-    overview_lines,
-    timeline_lines,
-    transition_lines,
-)
-from hashell.monitor.acting import ActingApp, Options
+from hashell.monitor import glyphs
+from hashell.monitor.acting import Options
 from hashell.monitor.driver import HangupDriver
-from hashell.monitor.lines import Line, Span, shown
-from hashell.monitor.model import ClusterModel
 from hashell.monitor.screens.choose import ChooseScreen
 from hashell.monitor.screens.help import HelpScreen
-from hashell.monitor.watch import watch
-from hashell.monitor.widgets.line_view import LineView, rich_colour
+from hashell.monitor.session import Session
+from hashell.monitor.showing import SIDE, ShowingApp
+from hashell.monitor.views.all import BY_NAME, VIEWS
+from hashell.monitor.widgets.line_view import LineView
 
 __all__ = ["HashellMonitor", "Options", "run"]
 
 #: Seconds between two flushes of what is dirty: fast enough for the eye, slow enough for a flood.
 FLUSH_S = 0.05
-VIEWS = ("overview", "transition", "timeline", "configuration", "why")
+#: Columns from which there are panes beside the main one.
+WIDE = 110
 
 
-class HashellMonitor(ActingApp):
+class HashellMonitor(ShowingApp):
     """One cluster on one screen."""
 
     TITLE = "hashell"
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-xwide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide"), (160, "-xwide")]
     CSS_PATH = "styles/monitor.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?", id="help"),
@@ -100,19 +91,12 @@ class HashellMonitor(ActingApp):
         self.options = options
         self.palette = theming.load(options.theme)
         self.glyphs = glyphs.choose(ascii_only=options.ascii_only)
-        self.model = ClusterModel(read_only=options.read_only)
-        self.sections: frozenset[str] = frozenset()
-        self.by_node = False
-        self._client: ClusterClient | None = None
-        self._building = False
-        self._dirty: set[str] = set()
-        self._why: tuple[str, tuple[Line, ...]] = ("", ())
-        self._said = ""
-        super().__init__(driver_class=HangupDriver)
+        self.session = Session(partial(_open_client, options))
+        super().__init__(HangupDriver)
         self.animation_level = "none"
         self._install_theme(self.palette)
 
-    # --- what is on it ----------------------------------------------------------------------------
+    # --- what is on it
 
     def compose(self) -> ComposeResult:
         yield Static("", id="header", markup=False)
@@ -120,17 +104,13 @@ class HashellMonitor(ActingApp):
         with Horizontal(id="body"):
             with Vertical(id="left"):
                 with ContentSwitcher(initial="overview", id="views"):
-                    yield LineView(self.palette, id="overview", empty="waiting for the cluster …")
-                    yield LineView(self.palette, id="transition", empty="no transition yet")
-                    yield LineView(self.palette, id="timeline", empty="nothing happened yet", follow=True)
-                    yield LineView(self.palette, id="configuration", empty="no configuration yet")
-                    yield LineView(self.palette, id="why", empty="press x on a resource")
+                    for view in VIEWS:
+                        yield LineView(self.palette, id=view.name, empty=view.empty, follow=view.follow)
                 yield LineView(self.palette, id="detail")
             with Vertical(id="side"):
-                yield LineView(self.palette, id="side-transition", empty="no transition yet")
-                yield LineView(
-                    self.palette, id="side-timeline", empty="nothing happened yet", follow=True
-                )
+                for pane, name in SIDE.items():
+                    view = BY_NAME[name]
+                    yield LineView(self.palette, id=pane, empty=view.empty, follow=view.follow)
         yield Static("", id="strip", markup=False)
         yield Input(placeholder="filter: words that a row must have, !word leaves out", id="filter")
         yield Footer(show_command_palette=False, compact=True)
@@ -138,10 +118,11 @@ class HashellMonitor(ActingApp):
     def on_mount(self) -> None:
         self.query_one("#overview", LineView).focus()
         self.query_one("#filter", Input).display = False
-        for name in ("detail", "side-transition", "side-timeline"):
+        for name in ("detail", *SIDE):
             self.query_one(f"#{name}", LineView).can_focus = False
+        self.wide = self.size.width >= WIDE
         self._draw_frame()
-        self.set_interval(FLUSH_S, self._flush_dirty)
+        self.set_interval(FLUSH_S, self.flush)
         self.set_interval(1.0, self._draw_frame)
         self._watch_cluster()
 
@@ -174,129 +155,22 @@ class HashellMonitor(ActingApp):
         for view in self.query(LineView) if self._running else ():
             view.show_palette(palette)
 
-    # --- hearing ---------------------------------------------------------------------------------------------
+    # --- hearing
 
     @work(group="feed", exclusive=True, exit_on_error=False)
     async def _watch_cluster(self) -> None:
         """Follow the cluster for as long as the app lives; a lost node is news, never an end."""
-        await watch(self.model, self.client)
+        await self.session.watch()
 
     def client(self) -> ClusterClient:
-        """A connection for acts; made when first needed, in the calling (worker) thread. Raises
-        HashellError.
-        """
-        if self.options.open_client is not None:
-            return self.options.open_client()
-        from hashell.client.choose import open_client
+        return self.session.client()
 
-        return open_client(
-            attach=self.model.where if self.model.kind == "hashelld" and self.model.where else self.options.attach,
-            cib_file=self.options.cib_file, read_only=self.options.read_only, write=self.options.write,
-        )
+    # --- what is under the cursor, and which view is seen
 
-    def _flush_dirty(self) -> None:
-        self._dirty |= self.model.take_changed()
-        if not self._dirty or self._building:
-            return
-        dirty, self._dirty = self._dirty, set()
-        if dirty & {"cib", "info"} and self.model.cib is not None:
-            self._building = True
-            self._build_status(dirty)
-        if dirty & {"transition"}:
-            lines = transition_lines.lines(self.model.transition, self.glyphs)
-            self.query_one("#transition", LineView).show_lines(lines)
-            self.query_one("#side-transition", LineView).show_lines(lines)
-        if "events" in dirty:
-            lines = timeline_lines.lines(self.model.events, self.glyphs)
-            self.query_one("#timeline", LineView).show_lines(lines)
-            self.query_one("#side-timeline", LineView).show_lines(lines)
-        if "link" in dirty:
-            for view in self.query(LineView):
-                view.show_stale(not self.model.connected)
-            if self.model.connected and self.model.moved:
-                self._say(self.model.moved, 15.0)
-                self.model.moved = ""
+    def on_resize(self, event: Resize) -> None:
+        self.wide = event.size.width >= WIDE
+        self._old |= {view.name for view in VIEWS if not view.asked} | set(SIDE)  # built by the clock, not by each size
         self._draw_frame()
-
-    @work(group="status", exit_on_error=False)
-    async def _build_status(self, dirty: set[str]) -> None:
-        """Lines of the overview and the configuration, made in a thread; the newest CIB wins."""
-        cib, info = self.model.cib, self.model.info
-        assert cib is not None
-        try:
-            overview = await asyncio.to_thread(
-                overview_lines.build, cib, info, self.glyphs, self.sections, self.by_node, time.time()
-            )
-            self.query_one("#overview", LineView).show_lines(overview.lines)
-            self._overview = overview
-            if "cib" in dirty:
-                crm_text = self.options.crm_text
-                shown = (
-                    configuration_lines.xml_lines(cib) if crm_text is None
-                    else await asyncio.to_thread(configuration_lines.crm_lines, cib, crm_text)
-                )
-                self.query_one("#configuration", LineView).show_lines(shown)
-            self._draw_detail()
-            self._draw_frame()
-        except HashellError as error:
-            self.notify(str(error), severity="error", markup=False)
-        finally:
-            self._building = False
-
-    # --- drawing ---------------------------------------------------------------------------------------------
-
-    _overview: overview_lines.Overview = overview_lines.NOTHING
-
-    def _draw_frame(self) -> None:
-        """The lines at the top and the bottom: who, how old, what runs, what the client sees."""
-        if not self.query("#header"):
-            return  # not there yet, or on the way out
-        width = self.size.width
-        left = list(overview_lines.header(self.model.info, self.model.cib, self._overview))
-        link: tuple[Span, ...]
-        if not self.model.connected:
-            link = (Span(self.model.link_text, "fail", True),)
-        else:
-            name = self.model.node or self.model.kind
-            link = (Span(f"{name} {self.glyphs.ok} live", "ok"),)
-            if self.model.kind == "file":
-                link = (Span("file", "maint"),)
-        if self.options.read_only or self.model.read_only:
-            link = (*link, Span(" read-only", "maint"))
-        self._put("#header", overview_lines.fit_header(left, link, width - 2))
-        names = [
-            (f" {number} {name} ", "accent" if name == self.view else "muted", name == self.view)
-            for number, name in enumerate(VIEWS, 1)
-        ]
-        self._put("#tabs", tuple(Span(*part) for part in names))
-        strip: list[Span] = []
-        if self.options.demo is not None:
-            strip += [Span(self.options.demo.outage_line(), "accent", True), Span("  ")]
-        if self._said:
-            strip += [Span(self._said, "pending"), Span("  ")]
-        strip.append(
-            Span(
-                transition_lines.headline(self.model.transition),
-                "pending" if self.model.transition.running else "muted",
-            )
-        )
-        self._put("#strip", tuple(strip))
-
-    def _put(self, where: str, spans: tuple[Span, ...]) -> None:
-        from rich.text import Text
-
-        text = Text(no_wrap=True, overflow="ellipsis")
-        for span in spans:
-            colour = rich_colour(self.palette.colours.get(span.meaning, self.palette["foreground"]))
-            bold = "bold " if span.bold or span.meaning in self.palette.bold else ""
-            text.append(shown(span.text), style=f"{bold}{colour or ''}".strip() or "default")
-        self.query_one(where, Static).update(text)
-
-    def _draw_detail(self) -> None:
-        if not self.query("#detail"):
-            return
-        view = self.query_one(f"#{self.view}", LineView)
-        self.query_one("#detail", LineView).show_lines(details.lines(self.model.cib, view.current))
 
     def on_line_view_moved(self, event: LineView.Moved) -> None:
         if event.view.id == self.view:
@@ -313,10 +187,11 @@ class HashellMonitor(ActingApp):
             return  # set before the first screen was there
         self.query_one("#views", ContentSwitcher).current = view
         self.query_one(f"#{view}", LineView).focus()
+        self._build_old()
         self._draw_frame()
         self._draw_detail()
 
-    # --- keys: looking ---------------------------------------------------------------------------------------
+    # --- keys: looking
 
     def action_view(self, name: str) -> None:
         self.view = name
@@ -357,11 +232,11 @@ class HashellMonitor(ActingApp):
 
     def action_by_node(self) -> None:
         self.by_node = not self.by_node
-        self.model.changed.add("cib")
+        self.outdate("overview")
 
     def action_section(self, name: str) -> None:
         self.sections = self.sections ^ {name}
-        self.model.changed.add("cib")
+        self.outdate("overview")
 
     @work(group="theme")
     async def action_theme(self) -> None:
@@ -376,27 +251,14 @@ class HashellMonitor(ActingApp):
             self._install_theme(self.palette)
             self._draw_frame()
 
-    @work(group="why", exclusive=True, exit_on_error=False)
-    async def action_why(self) -> None:
+    def action_why(self) -> None:
         line = self._selected("resource")
-        cib = self.model.cib
-        if line is None or cib is None:
+        if line is None or not self._need_cib():
             return
+        self.about = line.about
         self.view = "why"
-        view = self.query_one("#why", LineView)
-        view.show_lines([Line("why", (Span(f" asking the scheduler about {line.about} …", "muted"),))])
-        lines = await asyncio.to_thread(explain_lines.build, cib, line.about, self.glyphs, time.time())
-        view.show_lines(lines)
-
-    def _say(self, text: str, seconds: float = 6.0) -> None:
-        self._said = text
-        self._draw_frame()
-        self.set_timer(seconds, lambda: self._unsay(text))
-
-    def _unsay(self, text: str) -> None:
-        if self._said == text:
-            self._said = ""
-            self._draw_frame()
+        self.query_one("#why", LineView).say(f"asking the scheduler about {line.about} …")
+        self.outdate("why")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "break_something":
@@ -423,6 +285,17 @@ class HashellMonitor(ActingApp):
             SystemCommand("Help", "all keys", self.action_help),
             SystemCommand("Quit", "leave the cluster as it is", self.exit),
         ]
+
+
+def _open_client(options: Options, where: str) -> ClusterClient:
+    """A client of the cluster that the options mean; `where` we are attached, when that is known already."""
+    if options.open_client is not None:
+        return options.open_client()
+    from hashell.client.choose import open_client
+
+    return open_client(
+        attach=where or options.attach, cib_file=options.cib_file, read_only=options.read_only, write=options.write,
+    )
 
 
 def _follow_the_terminal() -> None:

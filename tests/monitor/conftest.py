@@ -56,7 +56,7 @@ def shown():
     async def start(client: MemoryClient, size=(80, 24), **options) -> AsyncIterator[tuple[object, object]]:
         app = HashellMonitor(Options(open_client=lambda: client, **options))
         async with app.run_test(size=size) as pilot:
-            await _until(pilot, lambda: app._overview.status is not None and "node3 OFFLINE" in _text(app))
+            await _until(pilot, lambda: app.overview.status is not None and "node3 OFFLINE" in _text(app))
             yield app, pilot
 
     return start

@@ -7,7 +7,6 @@ import pytest
 from hashell.client.feed import Disconnected
 from hashell.monitor import edits
 from hashell.monitor.screens.preview import PreviewScreen
-from hashell.monitor.watch import hear
 
 
 async def test_the_overview_shows_nodes_resources_and_faults_in_words(cluster, shown, screen, until):
@@ -124,7 +123,7 @@ async def test_a_filter_and_faults_only_narrow_the_rows_and_escape_ends_it(clust
 async def test_a_lost_connection_is_said_and_everything_turns_stale(cluster, shown, screen, until):
     async with shown(cluster) as (app, pilot):
         app.workers.cancel_group(app, "feed")
-        hear(app.model, Disconnected("memory", "nobody listens", 2.0), 0.0)
+        app.session.past.hear(Disconnected("memory", "nobody listens", 2.0), 0.0)
         await until(pilot, lambda: "nobody listens" in screen(app))
         await until(pilot, lambda: all(view.stale for view in app.query("LineView")))
 

@@ -95,6 +95,12 @@ class LineView(ScrollView, can_focus=True):
         self._all = lines
         self._refilter(at_end=at_end)
 
+    def say(self, text: str) -> None:
+        """Show nothing but a word, until the next lines come."""
+        self._empty = text
+        self._all = ()
+        self._refilter()
+
     def show_stale(self, stale: bool) -> None:
         """Grey everything: what is shown is old news."""
         if stale != self.stale:

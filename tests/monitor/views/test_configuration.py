@@ -6,9 +6,9 @@ from pathlib import Path
 
 from hashell.cib.document import Cib
 from hashell.entry_points import _crm_text
-from hashell.monitor.configuration_lines import crm_lines, xml_lines
+from hashell.monitor.views.configuration import crm_lines, xml_lines
 
-CIB = Cib.parse((Path(__file__).resolve().parent.parent / "benchmarks" / "three_nodes.xml").read_bytes())
+CIB = Cib.parse((Path(__file__).resolve().parents[2] / "benchmarks" / "three_nodes.xml").read_bytes())
 
 
 def test_a_row_of_crm_text_holds_no_tab_since_a_screen_has_cells_and_no_stops():

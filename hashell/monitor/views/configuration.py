@@ -4,21 +4,27 @@ XML.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from lxml import etree
 
 from hashell.cib.document import Cib
 from hashell.monitor.lines import Line, Span
-
-#: A configuration as text in the crm language, wired in from the shell.
-CrmText = Callable[[Cib], str]
+from hashell.monitor.scene import Scene
+from hashell.monitor.views import CrmText, View, Wishes
 
 _KINDS = {
     "primitive": "resource", "group": "resource", "clone": "resource", "ms": "resource",
     "bundle": "resource", "node": "node", "location": "constraint", "colocation": "constraint",
     "order": "constraint", "rsc_ticket": "constraint",
 }
+
+
+def build(scene: Scene, wishes: Wishes) -> Sequence[Line]:
+    """The configuration. Raises HashellError."""
+    if scene.cib is None:
+        return ()
+    return xml_lines(scene.cib) if wishes.crm_text is None else crm_lines(scene.cib, wishes.crm_text)
 
 
 def crm_lines(cib: Cib, crm_text: CrmText) -> list[Line]:
@@ -65,3 +71,6 @@ def xml_lines(cib: Cib) -> list[Line]:
     if section is not None:
         walk(section, 0)
     return result
+
+
+VIEW = View("configuration", build, frozenset({"cib"}), heavy=True, empty="no configuration yet")

@@ -5,10 +5,12 @@ saw.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hashell.monitor.glyphs import Glyphs
 from hashell.monitor.lines import Line, Span
+from hashell.monitor.scene import Scene
+from hashell.monitor.views import View, Wishes
 from hashell.wire.messages import EventInfo
 
 MEANING = {"info": "muted", "notice": "ok", "warning": "warn", "error": "fail"}
@@ -18,6 +20,11 @@ FAULT = {"warning": 1, "error": 2}
 def clock(when_s: float) -> str:
     """Local time of day with tenths: `14:03:07.2`."""
     return time.strftime("%H:%M:%S", time.localtime(when_s)) + f".{int(when_s * 10) % 10}"
+
+
+def build(scene: Scene, wishes: Wishes) -> Sequence[Line]:
+    """All events so far."""
+    return lines(scene.events, wishes.glyphs)
 
 
 def lines(events: Iterable[EventInfo], glyphs: Glyphs) -> list[Line]:
@@ -35,3 +42,6 @@ def lines(events: Iterable[EventInfo], glyphs: Glyphs) -> list[Line]:
         )
         for event in events
     ]
+
+
+VIEW = View("timeline", build, frozenset({"events"}), follow=True, empty="nothing happened yet")

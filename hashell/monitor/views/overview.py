@@ -1,19 +1,18 @@
 """The overview as lines: what is wrong first, then nodes, then resources as a tree.
 
-In:  the CIB and what the daemon says of its members. Out: `Overview`: lines, and the figures for
-the header.
-Pure but for its argument `now_s`; on a large cluster it takes longer than a frame, so it is called
-in a thread.
+`survey` also has the status that the lines were made of, and figures for the header.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hashell.cib.document import Cib
 from hashell.monitor.glyphs import Glyphs
 from hashell.monitor.lines import Line, Span, fit
+from hashell.monitor.scene import Scene
+from hashell.monitor.views import View, Wishes
 from hashell.simulate.source import zone
 from hashell.state.cluster_state import read_cluster_state
 from hashell.status import build as status_build
@@ -49,11 +48,19 @@ class Overview:
 NOTHING = Overview()
 
 
-def build(
-    cib: Cib, info: Info | None, glyphs: Glyphs, sections: frozenset[str], by_node: bool, now_s: float
-) -> Overview:
+def build(scene: Scene, wishes: Wishes) -> Sequence[Line]:
+    """The lines alone."""
+    return survey(scene, wishes).lines
+
+
+def survey(scene: Scene, wishes: Wishes) -> Overview:
     """Everything from the CIB. Raises HashellError for a CIB that cannot be read."""
-    state = read_cluster_state(cib, now_s, zone(now_s))
+    if scene.cib is None:
+        return NOTHING
+    glyphs, sections, by_node = wishes.glyphs, wishes.sections, wishes.by_node
+    now_s = wishes.now_s if scene.live else scene.when_s
+    info = scene.info
+    state = read_cluster_state(scene.cib, now_s, zone(now_s))
     options = StatusOptions(
         sections=EVERYTHING, inactive=True, by_node=by_node, details="detail" in sections
     )
@@ -368,3 +375,12 @@ def fit_header(left: list[Span], right: tuple[Span, ...], width: int) -> tuple[S
     room = max(10, width)
     cut = tuple(Span(span.text[: room // 2], span.meaning, span.bold) for span in right)
     return fit(tuple(left), cut, room)
+
+
+VIEW = View(
+    "overview", build, frozenset({"cib", "info"}), heavy=True, empty="waiting for the cluster …",
+    help=(
+        ("n", "by node or by resource"),
+        ("A f o L R", "attributes, fail counts, operations, bans, detail"),
+    ),
+)

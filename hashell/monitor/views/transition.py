@@ -1,56 +1,22 @@
 """The transition that runs now, as lines: what each node does, waits for and has done.
 
-In:  `TransitionNow` (graph, state of each action). Out: lines, a lane a node, in the order of the
-graph.
+A lane a node, in the order of the graph.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 
 from hashell.monitor.glyphs import Glyphs
 from hashell.monitor.lines import Line, Span
-from hashell.transition.graph import Action, ActionKind, Graph
+from hashell.monitor.scene import Scene, TransitionNow
+from hashell.monitor.views import View, Wishes
+from hashell.transition.graph import Action, ActionKind
 
 #: state of an action → meaning that colours it
 MEANING = {
     "waiting": "muted", "running": "pending", "done": "ok", "failed": "fail", "skipped": "stale",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class TransitionNow:
-    """The last transition that was heard of. `states` maps action ids to words; missing ones wait.
-    """
-
-    number: int = 0
-    dc: str = ""
-    graph: Graph | None = None
-    summary: str = ""
-    states: Mapping[int, str] = field(default_factory=dict)
-    running: bool = False
-    result: str = ""
-    reason: str = ""
-    duration_ms: int = 0
-    started_s: float = 0.0
-
-    def with_state(self, action: int, state: str) -> TransitionNow:
-        """The same transition after one action changed."""
-        return replace(self, states={**self.states, action: state})
-
-    def count(self, state: str) -> int:
-        """How many real actions (pseudo events left out) are in a state."""
-        return sum(
-            1 for action in real_actions(self.graph) if self.states.get(action.id, "waiting") == state
-        )
-
-
-def real_actions(graph: Graph | None) -> tuple[Action, ...]:
-    """The actions that do something somewhere."""
-    if graph is None:
-        return ()
-    return tuple(action for action in graph.actions if action.kind is not ActionKind.PSEUDO)
 
 
 def describe(action: Action) -> str:
@@ -69,7 +35,7 @@ def describe(action: Action) -> str:
 
 def headline(now: TransitionNow) -> str:
     """One line that says where it stands."""
-    total = len(real_actions(now.graph))
+    total = len(now.real_actions())
     if not now.number and now.graph is None:
         return "no transition yet"
     if now.running:
@@ -96,20 +62,25 @@ def seconds(milliseconds: int) -> str:
     return f"{minutes}m{rest:02d}s"
 
 
+def build(scene: Scene, wishes: Wishes) -> Sequence[Line]:
+    """The last transition."""
+    return lines(scene.transition, wishes.glyphs)
+
+
 def lines(now: TransitionNow, glyphs: Glyphs) -> list[Line]:
     """A headline, then each node with its actions."""
     result = [
         Line("transition", (Span(headline(now), "accent", True),), "transition", selectable=False)
     ]
     lanes: dict[str, list[Action]] = {}
-    for action in real_actions(now.graph):
+    for action in now.real_actions():
         lanes.setdefault(action.node or now.dc or "cluster", []).append(action)
     for node in sorted(lanes):
         result.append(
             Line(f"lane:{node}", (Span(f" {node}", "foreground", True),), "node", node, node)
         )
         for action in lanes[node]:
-            state = now.states.get(action.id, "waiting")
+            state = now.step(action.id).state
             if not now.running and state in ("waiting", "running"):
                 state = "skipped"
             meaning = MEANING.get(state, "unknown")
@@ -126,3 +97,6 @@ def lines(now: TransitionNow, glyphs: Glyphs) -> list[Line]:
                 )
             )
     return result
+
+
+VIEW = View("transition", build, frozenset({"transition"}), empty="no transition yet")

@@ -6,12 +6,14 @@ chosen, the terms that add up to it, and what stands in the way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hashell.cib.document import Cib
 from hashell.errors import HashellError
 from hashell.monitor.glyphs import Glyphs
 from hashell.monitor.lines import Line, Span
+from hashell.monitor.scene import Scene
+from hashell.monitor.views import View, Wishes
 from hashell.scheduler.trace import trace
 from hashell.scheduler.why import WANTED, NodeWhy, Summand, Why, instances, tell
 from hashell.simulate.run import decide
@@ -24,7 +26,14 @@ TERMS_MAX = 60
 INSTANCES_MAX = 16
 
 
-def build(cib: Cib, resource: str, glyphs: Glyphs, now_s: float) -> list[Line]:
+def build(scene: Scene, wishes: Wishes) -> Sequence[Line]:
+    """About the resource that `wishes` are about."""
+    if scene.cib is None or not wishes.about:
+        return ()
+    return lines(scene.cib, wishes.about, wishes.glyphs, wishes.now_s if scene.live else scene.when_s)
+
+
+def lines(cib: Cib, resource: str, glyphs: Glyphs, now_s: float) -> list[Line]:
     """One line a node, best first, with its terms below."""
     try:
         decision = decide(cib, now_s, 0, WANTED, zone(now_s))
@@ -35,12 +44,12 @@ def build(cib: Cib, resource: str, glyphs: Glyphs, now_s: float) -> list[Line]:
         return [_note("why", f" {resource} is a container: ask about what is in it")]
     shown = names[:INSTANCES_MAX]
     traces = trace(decision.state, shown)
-    lines: list[Line] = []
+    told: list[Line] = []
     for name in shown:
-        lines += _lines(tell(decision.state, decision.schedule, traces, name), glyphs)
+        told += _lines(tell(decision.state, decision.schedule, traces, name), glyphs)
     if len(shown) < len(names):
-        lines.append(_note("why:more", f" {len(names) - len(shown)} more instances"))
-    return lines
+        told.append(_note("why:more", f" {len(names) - len(shown)} more instances"))
+    return told
 
 
 def _note(key: str, text: str, meaning: str = "muted", parent: str = "") -> Line:
@@ -104,3 +113,6 @@ def _term(key: str, parent: str, term: Summand) -> Line:
         ),
         depth=1, parent=parent, selectable=False,
     )
+
+
+VIEW = View("why", build, frozenset({"cib"}), heavy=True, asked=True, empty="press x on a resource")

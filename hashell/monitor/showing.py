@@ -1,0 +1,213 @@
+"""The half of the monitor that shows: from the session's past to a scene, from the scene to the panes that are seen.
+
+One clock (`flush`) looks at what changed, and has only those panes built anew that are on the screen and read it; a
+hidden one is built when it is shown. What may take longer than a frame is built in a thread, then rests for as long as
+it took: a large cluster that changes all the time costs half a core and no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from textual import work
+from textual.driver import Driver
+from textual.widgets import Static
+
+from hashell import theming
+from hashell.errors import HashellError
+from hashell.monitor.acting import ActingApp
+from hashell.monitor.glyphs import Glyphs
+from hashell.monitor.lines import Line, Span, shown
+from hashell.monitor.scene import NOTHING, Scene
+from hashell.monitor.views import View, Wishes, details, overview, transition
+from hashell.monitor.views.all import BY_NAME, VIEWS
+from hashell.monitor.widgets.line_view import LineView, rich_colour
+
+#: The panes beside the main one on a wide screen, and the view in each.
+SIDE = {"side-transition": "transition", "side-timeline": "timeline"}
+#: Every pane by its id.
+PANES: dict[str, View] = {view.name: view for view in VIEWS} | {
+    pane: BY_NAME[name] for pane, name in SIDE.items()
+}
+#: Seconds that a heavy pane rests at most after it was built.
+REST_MAX_S = 3.0
+
+
+class ShowingApp(ActingApp):
+    """What is on the screen follows `scene`."""
+
+    palette: theming.Theme
+    glyphs: Glyphs
+    wide: bool = False
+
+    def __init__(self, driver_class: type[Driver] | None = None) -> None:
+        self.scene = NOTHING
+        self.sections: frozenset[str] = frozenset()
+        self.by_node = False
+        self.about = ""
+        self.overview = overview.NOTHING
+        self._old: set[str] = set()
+        self._under_way: set[str] = set()
+        self._rests_until: dict[str, float] = {}
+        self._said = ""
+        super().__init__(driver_class=driver_class)
+
+    # --- from the past to the panes
+
+    def flush(self) -> None:
+        """Take what changed since the last time, and have it drawn."""
+        changed = self.session.past.take_changed()
+        if changed:
+            if "link" in changed:
+                self._show_link()
+            self._scene_changed(changed)
+            self._draw_frame()
+        if self._old:
+            self._build_old()
+
+    def _scene_changed(self, changed: set[str]) -> None:
+        """New words were heard: the scene of now is another one."""
+        self.show_scene(self.session.past.scene(), changed)
+
+    def show_scene(self, scene: Scene, changed: set[str] | None = None) -> None:
+        """From now on the panes show this scene; only `changed` parts of it differ from the last (None: all do)."""
+        self.scene = scene
+        for pane, view in PANES.items():
+            if changed is None:
+                if not view.asked or self.about:
+                    self._old.add(pane)
+            elif changed & view.reads and not view.asked:
+                self._old.add(pane)
+        self._build_old()
+
+    def outdate(self, *panes: str) -> None:
+        """Have panes built anew with the next look."""
+        self._old |= set(panes)
+        self._build_old()
+
+    def _seen(self, pane: str) -> bool:
+        """The overview also counts for the header."""
+        return pane in ("overview", self.view) or (pane in SIDE and self.wide)
+
+    def _build_old(self) -> None:
+        now = time.monotonic()
+        for pane in sorted(self._old):
+            view = PANES[pane]
+            if not self._seen(pane) or pane in self._under_way or self._rests_until.get(pane, 0.0) > now:
+                continue
+            if not self.query(f"#{pane}"):
+                continue
+            self._old.discard(pane)
+            if view.heavy:
+                self._under_way.add(pane)
+                self._build_heavy(pane, view)
+            else:
+                self._show_lines(pane, view.build(self.scene, self.wishes(pane)))
+
+    @work(group="build", exit_on_error=False)
+    async def _build_heavy(self, pane: str, view: View) -> None:
+        """Lines made in a thread; the newest scene wins."""
+        scene, wishes, began = self.scene, self.wishes(pane), time.monotonic()
+        try:
+            if pane == "overview":
+                self.overview = await asyncio.to_thread(overview.survey, scene, wishes)
+                lines: Sequence[Line] = self.overview.lines
+            else:
+                lines = await asyncio.to_thread(view.build, scene, wishes)
+            if self.query(f"#{pane}"):
+                self._show_lines(pane, lines)
+                self._draw_frame()
+        except HashellError as error:
+            self.notify(str(error), severity="error", markup=False)
+        finally:
+            took = time.monotonic() - began
+            self._rests_until[pane] = time.monotonic() + min(took, REST_MAX_S)
+            self._under_way.discard(pane)
+
+    def _show_lines(self, pane: str, lines: Sequence[Line]) -> None:
+        self.query_one(f"#{pane}", LineView).show_lines(lines)
+        if pane == self.view:
+            self._draw_detail()
+
+    def wishes(self, pane: str) -> Wishes:
+        """How a pane is to be drawn."""
+        size = self.query_one(f"#{pane}", LineView).size
+        return Wishes(
+            self.glyphs, size.width or self.size.width, size.height or self.size.height, self.sections, self.by_node,
+            self.about, crm_text=self.options.crm_text, now_s=self.session.clock.now_s(),
+        )
+
+    def _show_link(self) -> None:
+        link = self.session.past.link
+        for view in self.query(LineView):
+            view.show_stale(not link.connected)
+        if link.connected and link.moved:
+            self._say(link.moved, 15.0)
+
+    # --- the lines round the panes
+
+    def _draw_frame(self) -> None:
+        """The lines at the top and the bottom: who, how old, what runs, what the client sees."""
+        if not self.query("#header"):
+            return  # not there yet, or on the way out
+        self._draw_header()
+        names = [
+            (f" {number} {view.name} ", "accent" if view.name == self.view else "muted", view.name == self.view)
+            for number, view in enumerate(VIEWS, 1)
+        ]
+        self._put("#tabs", tuple(Span(*part) for part in names))
+        self._put("#strip", self._strip())
+
+    def _draw_header(self) -> None:
+        left = list(overview.header(self.scene.info, self.scene.cib, self.overview))
+        self._put("#header", overview.fit_header(left, self._link_spans(), self.size.width - 2))
+
+    def _link_spans(self) -> tuple[Span, ...]:
+        """The right end of the header: how the connection stands."""
+        link = self.session.past.link
+        if not link.connected:
+            spans: tuple[Span, ...] = (Span(link.text, "fail", True),)
+        elif link.kind == "file":
+            spans = (Span("file", "maint"),)
+        else:
+            spans = (Span(f"{link.node or link.kind} {self.glyphs.ok} live", "ok"),)
+        if self.options.read_only or self.session.past.read_only:
+            spans = (*spans, Span(" read-only", "maint"))
+        return spans
+
+    def _strip(self) -> tuple[Span, ...]:
+        strip: list[Span] = []
+        if self.options.demo is not None:
+            strip += [Span(self.options.demo.outage_line(), "accent", True), Span("  ")]
+        if self._said:
+            strip += [Span(self._said, "pending"), Span("  ")]
+        running = self.scene.transition.running
+        strip.append(Span(transition.headline(self.scene.transition), "pending" if running else "muted"))
+        return tuple(strip)
+
+    def _put(self, where: str, spans: tuple[Span, ...]) -> None:
+        from rich.text import Text
+
+        text = Text(no_wrap=True, overflow="ellipsis")
+        for span in spans:
+            colour = rich_colour(self.palette.colours.get(span.meaning, self.palette["foreground"]))
+            bold = "bold " if span.bold or span.meaning in self.palette.bold else ""
+            text.append(shown(span.text), style=f"{bold}{colour or ''}".strip() or "default")
+        self.query_one(where, Static).update(text)
+
+    def _draw_detail(self) -> None:
+        if self.query("#detail"):
+            view = self.query_one(f"#{self.view}", LineView)
+            self.query_one("#detail", LineView).show_lines(details.lines(self.scene.cib, view.current))
+
+    def _say(self, text: str, seconds: float = 6.0) -> None:
+        self._said = text
+        self._draw_frame()
+        self.set_timer(seconds, lambda: self._unsay(text))
+
+    def _unsay(self, text: str) -> None:
+        if self._said == text:
+            self._said = ""
+            self._draw_frame()

@@ -1,0 +1,60 @@
+"""Views: what each part of the screen shows, as pure builders of lines. No Textual here, no clock, no files.
+
+In:  a `Scene` (the cluster at a moment) and `Wishes` (how it is to be drawn, what it is about).
+Out: lines (`hashell.monitor.lines`), of which `LineView` draws those on the screen.
+To change: a screen: its module here; which screens there are, in which order and on which digit: all.py. A new one is
+           a module with a `build(scene, wishes)` and a `VIEW`, and a line in all.py; its keys stand in its `help`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from hashell.cib.document import Cib
+from hashell.monitor.glyphs import UNICODE, Glyphs
+from hashell.monitor.lines import Line
+from hashell.monitor.scene import Scene
+
+#: A configuration as text in the crm language, wired in from the shell.
+CrmText = Callable[[Cib], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How a person wants it: `width` and `height` in cells of the pane; `sections` are those of the overview that are
+    asked for beside the usual; `about` is the thing that a view is asked about (why: a resource).
+
+    `marks`: things that were marked with space, by their line's keys. `now_s` is the clock, for ages in live scenes.
+    """
+
+    glyphs: Glyphs = UNICODE
+    width: int = 80
+    height: int = 24
+    sections: frozenset[str] = frozenset()
+    by_node: bool = False
+    about: str = ""
+    marks: frozenset[str] = frozenset()
+    crm_text: CrmText | None = None
+    now_s: float = 0.0
+
+
+Builder = Callable[[Scene, Wishes], Sequence[Line]]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One screen. `reads`: the parts of a scene whose change makes it old (cib, info, events, transition, history,
+    probes). `heavy`: built in a thread, since it can take longer than a frame. `asked`: built when somebody asks about
+    a thing (`Wishes.about`), not on every change. `follow`: stays at its end when the cursor is there.
+    `help`: (key, what it does) of the keys that mean something here only.
+    """
+
+    name: str
+    build: Builder
+    reads: frozenset[str]
+    heavy: bool = False
+    asked: bool = False
+    follow: bool = False
+    empty: str = "nothing here"
+    help: tuple[tuple[str, str], ...] = ()
