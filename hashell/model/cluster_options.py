@@ -155,7 +155,7 @@ def _options(raw: dict[str, str], document: Document, *, has_quorum: bool) -> Cl
         shutdown_lock=flag("shutdown-lock"),
         shutdown_lock_limit_ms=duration("shutdown-lock-limit") if flag("shutdown-lock") else 0,
         fencing_enabled=fencing_enabled,
-        fencing_action="off" if text("fencing-action") == "poweroff" else text("fencing-action"),
+        fencing_action=text("fencing-action"),
         fencing_reaction=text("fencing-reaction").lower(),
         fencing_timeout_ms=duration("fencing-timeout"),
         fencing_watchdog_timeout_ms=_watchdog_timeout(texts["fencing-watchdog-timeout"]),
@@ -201,8 +201,10 @@ def _value(row: Row, raw: dict[str, str], document: Document) -> str | None:
                 f"Support for legacy name '{row.old_name}' for cluster option '{row.name}' is "
                 "deprecated and will be removed in a future release"
             )
+            if row.name == "fencing-action" and value == "poweroff":
+                value = "off"
             raw[row.name] = value
-    if value is None or row.fits(value) or (row.name, value) == ("fencing-action", "poweroff"):
+    if value is None or row.fits(value):
         return row.default if value is None else value
     document.complain(
         f"Using default value for cluster option '{row.name}' because '{value}' is invalid"

@@ -165,10 +165,12 @@ class _Walker:
         code = target
         failed = False
         names = list(dict.fromkeys((name, reference.id)))
-        for wish in self.failures:
-            wanted = wish.code_for(names, action)
+        counted = name
+        for wish, tried in ((wish, tried) for wish in self.failures for tried in names):
+            wanted = wish.code_for([tried], action)
             if wanted is not None:
-                code, failed = wanted, True
+                # The failure is counted for the name by which it was wished.
+                code, failed, counted = wanted, True, tried
                 break
         result = inject.Result(
             history.get("id", ""), action.task, action.interval_ms, code, target,
@@ -181,7 +183,7 @@ class _Walker:
                 offset = self.decision.graph.failed_start_offset
             elif action.task == "stop":
                 offset = self.decision.graph.failed_stop_offset
-            injected = inject.count_failure(state, result, name, infinity=offset == "INFINITY")
+            injected = inject.count_failure(state, result, counted, infinity=offset == "INFINITY")
             self.lines.extend(one.text for one in injected)
             self.steps.extend(map(injected_step, injected))
             self.runner.abort(reason="simulated failure")
