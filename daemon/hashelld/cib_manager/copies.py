@@ -18,7 +18,7 @@ def pieces_of(
     """An encoded Copy, cut. `through`: see Copy."""
     data = encode(Copy(
         through, cib, ledger.unique, ledger.applied, tuple(ledger.held),
-        applied.results, applied.counters, branch.positions, branch.wanted,
+        applied.results, applied.counters, branch.positions, branch.wanted, applied.missed,
     ))
     size = messages.PIECE_MAX
     return tuple(data[start : start + size] for start in range(0, len(data), size))

@@ -143,7 +143,10 @@ class CibManager:
         applied = records.position(lineage.get("applied"))
         self.ledger = Ledger(applied, records.position(lineage.get("unique")))
         self.applied = Applied()
-        self.applied.replace((), [tuple(c) for c in lineage.get("counters", ())])
+        self.applied.replace(
+            (), [tuple(c) for c in lineage.get("counters", ())],
+            [(origin, boot, tuple(numbers)) for origin, boot, numbers in lineage.get("missed", ())],
+        )
         self._branch = Branch(records.branch_of(lineage))
         for raw in journal:
             record = records.entry_of(raw)
@@ -292,7 +295,6 @@ class CibManager:
         out.append(Multicast(messages.STATE, encode(self._state(view))))
         self._under_way.clear()
         self._together = 0
-        self._send_writes(out)
 
     def _state(self, view: View) -> State:
         version = self.cib.version
@@ -356,10 +358,12 @@ class CibManager:
 
     def _ask_again(self, out: list[Effect]) -> None:
         """Changes that this node had delivered in an earlier view and that the authority does not know are asked for
-        anew (nobody can have them: what a majority held the authority holds)."""
+        anew (nobody can have them: what a majority held the authority holds), and after them what was never sent: in
+        the order in which they were asked for."""
         held = {
             (e.write.origin, e.write.boot, e.write.counter) for e in self.ledger.held if e.write
         }
+        again: list[tuple[Write, str]] = []
         for pending in self._asked.take_delivered(held):
             write = pending.write
             name = (write.origin, write.boot, write.counter)
@@ -369,7 +373,13 @@ class CibManager:
             if result is not None:
                 self._answer_pending(pending, result, out)
             else:
-                self._ask(write, pending.request, out)
+                again.append((write, pending.request))
+        if again:
+            unsent = [self._asked.take(write) for write in self._unsent]
+            again += [(pending.write, pending.request) for pending in unsent if pending is not None]
+            self._unsent.clear()
+        self._unsent.extend(self._asked.add(write, request) for write, request in again)
+        self._send_writes(out)
 
     # --- copies -------------------------------------------------------------------------------
 
@@ -410,7 +420,7 @@ class CibManager:
         self._keep_lost(origin, cib, lost, held, out)
         before, self.cib = self.cib, cib
         self.ledger.replace(copy.applied, copy.unique, copy.held)
-        self.applied.replace(copy.results, copy.applied_counters)
+        self.applied.replace(copy.results, copy.applied_counters, copy.missed)
         self._branch.replaced(copy.branch, copy.wanted)
         self._restated.clear()
         # A new base: what the journal has from before belongs to another history.
@@ -774,6 +784,7 @@ class CibManager:
             # What is held beyond the stored CIB is in the journal, which raises this again.
             "unique": list(msgspec.structs.astuple(min(ledger.unique, ledger.applied))),
             "counters": [list(c) for c in self.applied.counters],
+            "missed": [[origin, boot, list(numbers)] for origin, boot, numbers in self.applied.missed],
             "branch": records.branch_texts(self._branch.wanted),
         }
         return Store(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
-from hashelld.cib_manager.messages import Entry, Position, Result, Write
+from hashelld.cib_manager.messages import Entry, Missed, Position, Result, Write
 
 #: Results kept for askers whose view ended first.
 RESULTS_MAX = 2_000
-#: Lives of nodes whose last counter is kept.
+#: Lives of nodes whose last counter is kept; and of each, numbers passed over: as many as its asker may wait for.
 ORIGINS_MAX = 500
+MISSED_MAX = 2_000
 
 
 class Ledger:
@@ -93,15 +94,21 @@ def committed(acks: Mapping[str, int], votes: Mapping[str, int], *, needed: int)
 
 
 class Applied:
-    """Which writes were applied, so that none is applied twice, and what became of the last ones."""
+    """Which writes were applied, so that none is applied twice, and what became of the last ones.
+
+    Writes of one life of a node are ordered as it counted them, so its highest number tells nearly all. Numbers are
+    passed over when a branch lost them: their asker asks for the same again, under new numbers, and must learn that the
+    old ones were never applied although later ones were.
+    """
 
     def __init__(self) -> None:
         self._results: OrderedDict[tuple[str, int, int], Result] = OrderedDict()
         self._counters: OrderedDict[tuple[str, int], int] = OrderedDict()
+        self._missed: dict[tuple[str, int], list[int]] = {}
 
     def is_done(self, write: Write) -> bool:
-        """Writes of one life of a node are ordered as it counted them, so the highest counter tells all."""
-        return write.counter <= self._counters.get((write.origin, write.boot), 0)
+        life = write.origin, write.boot
+        return write.counter <= self._counters.get(life, 0) and write.counter not in self._missed.get(life, ())
 
     def result(self, origin: str, boot: int, counter: int) -> Result | None:
         return self._results.get((origin, boot, counter))
@@ -116,10 +123,21 @@ class Applied:
         self._count(result.origin, result.boot, result.counter)
 
     def _count(self, origin: str, boot: int, counter: int) -> None:
-        self._counters[origin, boot] = max(counter, self._counters.get((origin, boot), 0))
-        self._counters.move_to_end((origin, boot))
+        life = origin, boot
+        highest = self._counters.get(life, 0)
+        if counter > highest + 1:
+            missed = [*self._missed.get(life, ()), *range(max(highest + 1, counter - MISSED_MAX), counter)]
+            self._missed[life] = missed[-MISSED_MAX:]
+        elif counter <= highest and counter in self._missed.get(life, ()):
+            self._missed[life].remove(counter)
+        self._reach(life, counter)
+
+    def _reach(self, life: tuple[str, int], counter: int) -> None:
+        self._counters[life] = max(counter, self._counters.get(life, 0))
+        self._counters.move_to_end(life)
         while len(self._counters) > ORIGINS_MAX:
-            self._counters.popitem(last=False)
+            gone, _ = self._counters.popitem(last=False)
+            self._missed.pop(gone, None)
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -130,12 +148,21 @@ class Applied:
     def counters(self) -> tuple[tuple[str, int, int], ...]:
         return tuple((origin, boot, number) for (origin, boot), number in self._counters.items())
 
+    @property
+    def missed(self) -> tuple[Missed, ...]:
+        """Numbers below the highest that were never applied, of each life that has any."""
+        return tuple((origin, boot, tuple(numbers)) for (origin, boot), numbers in self._missed.items() if numbers)
+
     def replace(
-        self, results: Iterable[Result], counters: Iterable[tuple[str, int, int]]
+        self, results: Iterable[Result], counters: Iterable[tuple[str, int, int]], missed: Iterable[Missed] = (),
     ) -> None:
         self._results.clear()
         self._counters.clear()
+        self._missed.clear()
         for origin, boot, number in counters:
-            self._count(origin, boot, number)
+            self._reach((origin, boot), number)
+        for origin, boot, numbers in missed:
+            if (origin, boot) in self._counters:
+                self._missed[origin, boot] = list(numbers)[-MISSED_MAX:]
         for result in results:
             self._results[result.origin, result.boot, result.counter] = result

@@ -16,6 +16,10 @@ SNAPSHOT = "cib_manager.snapshot"
 PIECE_MAX = 256 * 1024
 
 
+#: A life of a node (name, boot) and numbers of its writes.
+Missed = tuple[str, int, tuple[int, ...]]
+
+
 class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
     """A place in the cluster's history: the view that ordered it (number and proposer), and the index, counted
     from 1 through all views. Ordered: a later view's entries are higher whatever their index."""
@@ -132,7 +136,7 @@ class Copy(msgspec.Struct, frozen=True, array_like=True):
     later,
     with all ordered messages up to the sequence number `through` in it. `branch`: positions that no majority ordered,
     its own and those that it folded into the majority's history; `wanted`: entries of its own branch that must be kept
-    if it loses."""
+    if it loses. `missed`: of a life's numbers up to its counter those that were never applied."""
 
     through: int
     cib: bytes
@@ -143,6 +147,7 @@ class Copy(msgspec.Struct, frozen=True, array_like=True):
     applied_counters: tuple[tuple[str, int, int], ...]
     branch: tuple[Position, ...]
     wanted: tuple[Entry, ...] = ()
+    missed: tuple[Missed, ...] = ()
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True):

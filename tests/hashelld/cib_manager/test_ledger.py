@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashelld.cib_manager.ledger import RESULTS_MAX, Applied, Ledger, committed
+from hashelld.cib_manager.ledger import MISSED_MAX, RESULTS_MAX, Applied, Ledger, committed
 from hashelld.cib_manager.messages import Entry, Position, Result, Write
 
 
@@ -84,3 +86,28 @@ def test_a_write_is_applied_once_and_its_result_found_again_within_a_bound():
     assert not applied.is_done(Write("a", 1, RESULTS_MAX + 100, ()))
     assert applied.result("a", 1, 5) is None
     assert applied.result("a", 1, RESULTS_MAX + 99).version == f"0.{RESULTS_MAX + 99}.0"
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 2), st.integers(1, 40)), max_size=60), st.booleans())
+def test_a_write_counts_as_applied_exactly_when_it_was_also_where_a_branch_lost_some_before_it(writes, copied):
+    applied, done = Applied(), set()
+    for place, (origin, boot, counter) in enumerate(writes):
+        write = Write(origin, boot, counter, ())
+        assert applied.is_done(write) == ((origin, boot, counter) in done)
+        applied.add(Result(origin, boot, counter, "0.1.0"))
+        done.add((origin, boot, counter))
+        if copied and place % 7 == 3:
+            other = Applied()
+            other.replace(applied.results, applied.counters, applied.missed)
+            applied = other
+
+    for origin, boot, counter in itertools.product("ab", (1, 2), range(1, 41)):
+        assert applied.is_done(Write(origin, boot, counter, ())) == ((origin, boot, counter) in done)
+
+
+def test_of_numbers_that_were_passed_over_only_so_many_are_kept():
+    applied = Applied()
+    applied.add(Result("a", 1, 10 * MISSED_MAX, "0.1.0"))
+
+    assert len(applied.missed[0][2]) < MISSED_MAX + 1
+    assert not applied.is_done(Write("a", 1, 10 * MISSED_MAX - 1, ()))
