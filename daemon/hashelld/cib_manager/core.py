@@ -301,6 +301,7 @@ class CibManager:
         return State(
             view.number, view.proposer, self.ledger.unique, self.ledger.head, self.ledger.applied,
             _triple(version), self.digest(), _triple(max(version, self._told.version)),
+            len(self.ledger.held), self.ledger.places,
         )
 
     def digest(self) -> str:

@@ -13,7 +13,8 @@ from hashelld.cib_manager.messages import Position, State
 
 def authority(members: Sequence[str], states: Mapping[str, State]) -> str:
     """The member whose copy all take: (1) the latest entry of a majority, (2) the highest version, (3) the latest
-    entry at all, (4) first in rank. Every member computes the same from the same states."""
+    entry at all, (4) the most entries on the way there, (5) first in rank. Every member computes the same from the same
+    states."""
     assert members and all(name in states for name in members), "every member has stated"
     best = members[0]
     for name in members[1:]:
@@ -22,12 +23,12 @@ def authority(members: Sequence[str], states: Mapping[str, State]) -> str:
     return best
 
 
-def _rank(state: State) -> tuple[Position, tuple[int, int, int], Position]:
-    return state.unique, state.version, state.head
+def _rank(state: State) -> tuple[Position, tuple[int, int, int], Position, int]:
+    return state.unique, state.version, state.head, state.holds
 
 
 def agrees(mine: State, other: State) -> bool:
     """Whether two members hold the same, so that nothing needs to be copied."""
-    return (mine.unique, mine.head, mine.applied, mine.digest) == (
-        other.unique, other.head, other.applied, other.digest
+    return (mine.unique, mine.head, mine.applied, mine.digest, mine.held) == (
+        other.unique, other.head, other.applied, other.digest, other.held
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from hashlib import blake2b
 
 from hashelld.cib_manager.messages import Entry, Missed, Position, Result, Write
 
@@ -43,6 +45,14 @@ class Ledger:
 
     def durable(self, index: int) -> None:
         self._not_durable.discard(index)
+
+    @property
+    def places(self) -> str:
+        """Which entries are held, in a few characters; empty for none."""
+        if not self.held:
+            return ""
+        numbers = (number for entry in self.held for number in (entry.position.view, entry.position.index))
+        return blake2b(struct.pack(f"<{2 * len(self.held)}q", *numbers), digest_size=8).hexdigest()
 
     @property
     def acknowledged(self) -> int:

@@ -74,7 +74,8 @@ class State(msgspec.Struct, frozen=True, array_like=True):
     """What a member holds, as its first message in a view (named by `view`, `proposer`).
 
     `unique`: position of the last entry of a majority; `head`: of the last at all; `applied`: of the last committed.
-    `seen`: the highest version that this node has shown to anybody in this life.
+    `seen`: the highest version that this node has shown to anybody in this life. `holds` of how many entries from
+    `applied` to `head` it has, `held` which (a digest): who was started again lacks those of the status alone.
     """
 
     view: int
@@ -85,6 +86,8 @@ class State(msgspec.Struct, frozen=True, array_like=True):
     version: tuple[int, int, int]
     digest: str
     seen: tuple[int, int, int]
+    holds: int = 0
+    held: str = ""
 
 
 class Commit(msgspec.Struct, frozen=True, array_like=True):

@@ -156,6 +156,8 @@ class Fencer(Leader):
         for task in list(self._tasks.values()):
             if task.asked and task.asked not in view.names:
                 effects += self._failed(task, f"{task.asked} was lost", wall_s)
+            elif task.ends_itself:
+                effects += self._still_ends(task, wall_s)
         under_way = {row.id for row in self.rows if row.state == "pending"}
         for name in [one for one in self._following if one not in under_way]:
             effects += self._lead_again(self._following.pop(name), wall_s)

@@ -245,15 +245,36 @@ class Leader:
         effects: list[Effect] = [
             StartTimer(f"step:{task.id}", wait + task.delay_ms, SelfFenced(task.id, task.attempt))
         ]
-        if task.target in self._view.names:
+        task.told_to_end = task.target in self._view.names
+        if task.told_to_end:
             effects.append(Send(task.target, "fencer.die", task.id.encode()))
         return effects
+
+    def _still_ends(self, task: Task, wall_s: float) -> list[Effect]:
+        """In a new view: the wait goes on only while the target could at no time be a part of a majority.
+
+        Who is here again has fed its watchdog all the time. Had it been told to end itself, it is told again (what is
+        sent at the end of a view may be lost); else this has failed, and whoever wants it fenced still asks again.
+        """
+        assert self._view is not None, "fencing begins in a view"
+        _, why_not = self._self_fencing(task.target)
+        cancel = CancelTimer(f"step:{task.id}")
+        if not why_not:
+            if task.target not in self._view.names:
+                return []
+            if task.told_to_end and self._lives.get(task.target, 0) != task.life:
+                task.device, task.executor = WATCHDOG, task.target
+                return [cancel, *self._step_done(task, wall_s)]
+            if task.told_to_end:
+                return [cancel, *self._let_it_end(task, wall_s)]
+            why_not = f"{task.target} came back before its watchdog had to reset it"
+        task.error = f"{WATCHDOG}: {why_not}"
+        return [cancel, *self._next_level(task, wall_s)]
 
     def _self_fenced(self, task: Task, wall_s: float) -> list[Effect]:
         assert self._view is not None, "fencing begins in a view"
         _, why_not = self._self_fencing(task.target)
         if why_not:
-            # The wait counts only while we were what the target could not be a part of.
             task.error = f"{WATCHDOG}: {why_not}"
             return self._next_level(task, wall_s)
         task.device, task.executor = WATCHDOG, task.target

@@ -38,11 +38,18 @@ class Task:
     asking_hosts: bool = False
     device: str = ""
     executor: str = ""
+    told_to_end: bool = False
+    """The target could still hear when its watchdog was relied on, and was told to end itself."""
     off: bool = False
     """All of a level turned it off: turning it on again may fail, fenced it is."""
     life: int = 0
     """The target's boot number when it began; 0: not known."""
     error: str = "no device can fence it"
+
+    @property
+    def ends_itself(self) -> bool:
+        """Whether the target's own watchdog is waited for."""
+        return bool(self.steps) and self.steps[0][0] == WATCHDOG and not self.asking_hosts
 
 
 def plan(

@@ -317,6 +317,20 @@ def test_after_a_restart_the_journal_brings_back_what_the_stored_cib_lacks():
     assert again.manager.digest() != CibManager("x", 1, Cib.empty()).digest()
 
 
+def test_after_a_restart_a_node_knows_that_it_lacks_what_was_held_of_the_status_alone():
+    """Else it would go on beside one that has it, and their CIBs would differ."""
+    alone = Alone(disk=False)
+    alone.want(CibOperation("modify", b"<node_state id='1'/>", "status"))
+    alone.now_ms += 2 * UNDER_WAY_MS
+    alone.want(CibOperation("modify", NVPAIR, "crm_config"))
+    journal = tuple(r for e in alone.waiting if isinstance(e, JournalAppend) for r in e.records)
+    before, after = alone.manager.ledger, CibManager("node1", 2, Cib.empty(), {}, journal).ledger
+
+    assert (after.head, after.applied) == (before.head, before.applied)
+    assert (len(before.held), len(after.held)) == (3, 2)
+    assert after.places not in ("", before.places)
+
+
 def test_a_stored_cib_says_which_journal_records_it_has():
     alone = Alone()
     alone.want(CibOperation("modify", NVPAIR, "crm_config"))

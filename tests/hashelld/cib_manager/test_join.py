@@ -11,9 +11,10 @@ from hashelld.cib_manager.join import agrees, authority
 from hashelld.cib_manager.messages import Position, State
 
 
-def state(unique=(1, "a", 5), head=None, version=(0, 1, 0), digest="d"):
+def state(unique=(1, "a", 5), head=None, version=(0, 1, 0), digest="d", holds=0):
     position = Position(*unique)
-    return State(9, "a", position, Position(*head) if head else position, position, version, digest, version)
+    head = Position(*head) if head else position
+    return State(9, "a", position, head, position, version, digest, version, holds, str(holds))
 
 
 def test_the_latest_entry_of_a_majority_wins_over_any_version():
@@ -32,10 +33,17 @@ def test_where_nothing_differs_the_first_in_rank_is_asked():
     assert authority(("b", "a"), {"a": state(), "b": state()}) == "b"
 
 
+def test_who_was_started_again_and_lacks_entries_of_the_status_takes_the_copy_of_who_has_them_all():
+    started_again, whole = state(holds=6), state(holds=10)
+
+    assert authority(("b", "a"), {"a": whole, "b": started_again}) == "a"
+    assert not agrees(started_again, whole)
+
+
 positions = st.tuples(st.integers(0, 3), st.sampled_from("ab"), st.integers(0, 4))
 states = st.builds(
     state, positions, positions, st.tuples(st.just(0), st.integers(0, 3), st.integers(0, 3)),
-    st.sampled_from("xy"),
+    st.sampled_from("xy"), st.integers(0, 2),
 )
 
 

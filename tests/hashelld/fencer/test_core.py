@@ -136,10 +136,12 @@ class Bench:
             code = 1 if mark in self.fails else 0
             self.later(10, name, AgentEnded(effect.token, code, False, False, self.listing, b"broken\n" * code, 10))
 
-    def members(self, *names, unique=True, joined=()):
+    def members(self, *names, unique=True, joined=(), boots=None):
         """A new view of these, told to those that are not silent."""
         self.view = View(
-            self.view.number + 1, tuple(Member(int(name[1:]), name, name, 1) for name in names), unique=unique,
+            self.view.number + 1, tuple(
+                Member(int(name[1:]), name, name, (boots or {}).get(name, 1)) for name in names
+            ), unique=unique,
             quorate=unique, joined=joined,
         )
         for name in names:
@@ -458,6 +460,42 @@ def test_a_member_is_told_to_end_itself_and_its_time_is_waited_for_all_the_same(
     assert bench.done["n1"] == []
     bench.run(10)
     assert bench.done["n1"][-1].error == ""
+
+
+def test_a_node_that_is_back_before_its_watchdog_had_to_reset_it_is_not_held_for_fenced(make):
+    bench = guarded(make)
+    bench.silent.add("n3")
+    bench.members("n1", "n2")
+    bench.send("n1", FencingWanted("n3", "reboot", "r", 60_000))
+    bench.run(5)
+    bench.silent.discard("n3")
+    bench.members("n1", "n2", "n3")
+    bench.run(30)
+    assert [done.error for done in bench.done["n1"]] == ["watchdog: n3 came back before its watchdog had to reset it"]
+    assert bench.ends["n3"] == []
+
+
+def test_a_member_that_was_told_to_end_itself_is_told_again_in_the_next_view_and_waited_for_anew(make):
+    bench = guarded(make)
+    bench.send("n1", FencingWanted("n3", "off", "r", 60_000))
+    bench.run(8)
+    bench.members("n1", "n2", "n3")
+    bench.run(9)
+    assert len(bench.ends["n3"]) == 2
+    assert bench.done["n1"] == []
+    bench.run(2)
+    assert [(done.executor, done.error) for done in bench.done["n1"]] == [("n3", "")]
+
+
+def test_a_member_that_was_told_to_end_itself_and_comes_back_in_another_life_has_ended(make):
+    bench = guarded(make)
+    bench.send("n1", FencingWanted("n3", "off", "r", 60_000))
+    bench.run(2)
+    bench.members("n1", "n2")
+    bench.run(2)
+    bench.members("n1", "n2", "n3", boots={"n3": 2})
+    bench.run(1)
+    assert [(done.executor, done.error) for done in bench.done["n1"]] == [("n3", "")]
 
 
 def test_a_side_without_a_majority_does_not_hold_the_other_for_dead(make):
