@@ -39,7 +39,8 @@ def test_seeds_that_once_showed_a_mistake_keep_every_promise_now(seed, nodes, wh
 #: not fence six nodes at once did not look at those that came for a minute; 4194: a fencing that was over late held the
 #: next life of its target for fenced; 5036: some had a vote without ever having been in a majority; 6: the only node
 #: died between two writes, and had a vote then that it might not cast; 810: what a branch lost counted as applied
-#: because a later write of the same node was; 558, 1253: who was back before its watchdog had to end it was held for dead.
+#: because a later write of the same node was; 558, 1253: who was back before its watchdog had to end it was held
+#: for dead.
 @pytest.mark.parametrize(("seed", "nodes", "start", "course"), [
     (5, 7, "grown", ""), (1066, 5, "cut", "restart_all"), (3197, 7, "grown", ""), (4194, 3, "falls", ""),
     (5036, 7, "one_by_one", ""), (6, 1, "falls", "restart_all"),
