@@ -33,6 +33,7 @@ PROGRAMS = {
     "keygen": "hashell.lab.keygen",
     "monitor": MONITOR,
     "rehearse": REHEARSE,
+    "serve": "hashell.monitor.web.serve",
     "simulate": SIMULATE,
 }
 #: Global options that may stand before the first word and take a value.

@@ -92,7 +92,8 @@ class HashellMonitor(ShowingApp):
         self.palette = theming.load(options.theme)
         self.glyphs = glyphs.choose(ascii_only=options.ascii_only)
         self.session = Session(partial(_open_client, options))
-        super().__init__(HangupDriver)
+        # In a browser the server names the driver.
+        super().__init__(None if "TEXTUAL_DRIVER" in os.environ else HangupDriver)
         self.animation_level = "none"
         self._install_theme(self.palette)
 

@@ -1,4 +1,4 @@
-"""The terminal driver: Textual's own, but it notices when the terminal is gone and lets the app end.
+"""The drivers, of a terminal and of a browser: Textual's own, but they notice when it is gone and let the app end.
 
 Without this a closed terminal leaves a program behind that reads an end of file in a busy loop, and whose drawing
 blocks for ever on a writer that has died.
@@ -10,8 +10,12 @@ import contextlib
 import queue
 import select
 import threading
+from functools import partial
+from typing import Any
 
+from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+from textual.drivers.web_driver import WebDriver
 
 #: Milliseconds between two looks at whether the program is ending; a hang-up itself is noticed at once.
 LOOK_MS = 500
@@ -51,5 +55,35 @@ class HangupDriver(LinuxDriver):
             with contextlib.suppress(queue.Empty):
                 while True:
                     writer._queue.get_nowait()
+        with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+            self._loop.call_soon_threadsafe(lambda: self._app.exit(return_code=EXIT_CODE))
+
+
+class BrowserDriver(WebDriver):
+    """The browser's screen, behind pipes: when the server is gone the app is told to exit, and draws no more."""
+
+    _gone = False
+
+    def __init__(self, app: App[Any], **wishes: Any) -> None:
+        super().__init__(app, **wishes)
+        self._to_server = self._write
+        self._write = partial(self._write_or_leave)
+
+    def _write_or_leave(self, data: bytes) -> int:
+        if self._gone:
+            return 0
+        try:
+            return self._to_server(data)
+        except OSError:
+            self._leave()
+            return 0
+
+    def run_input_thread(self) -> None:
+        super().run_input_thread()
+        if not self.exit_event.is_set():
+            self._leave()
+
+    def _leave(self) -> None:
+        self._gone = True
         with contextlib.suppress(RuntimeError):  # the loop has ended by itself
             self._loop.call_soon_threadsafe(lambda: self._app.exit(return_code=EXIT_CODE))

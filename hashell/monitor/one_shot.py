@@ -39,7 +39,7 @@ def main(argv: list[str], crm_text: Callable[[Cib], str] | None = None) -> int:
 
         sys.stdout.write(f"hashell {__version__}\n")
         return 0
-    if options.output is None and not options.one_shot and sys.stdout.isatty():
+    if options.output is None and not options.one_shot and (sys.stdout.isatty() or "TEXTUAL_DRIVER" in os.environ):
         from hashell.monitor import app
 
         return app.run(

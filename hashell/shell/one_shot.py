@@ -42,7 +42,7 @@ usage: hashell [options] [LEVEL] [COMMAND …]     the crm language; without wor
   -d, --debug | -R    say more; trace every command
   --version, -h, --help
 
-Programs of their own: hashell monitor, simulate, demo, chaos, keygen.
+Programs of their own: hashell monitor, serve, simulate, demo, chaos, keygen.
 """
 
 
