@@ -24,7 +24,7 @@ from hashell.client.api import ClusterClient
 from hashell.errors import HashellError
 from hashell.wire import codec, messages
 from hashell.wire.failures import error_of
-from hashell.wire.messages import EventInfo, Info, TransitionNotice
+from hashell.wire.messages import EventInfo, HistoryRow, Info, TransitionNotice
 
 #: Seconds between two attempts when nobody answers: first, and at most.
 RETRY_FIRST_S = 0.2
@@ -104,6 +104,13 @@ class TransitionUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryUpdate:
+    """The versions of the configuration that are kept, in any order; no feed tells them by itself."""
+
+    rows: tuple[HistoryRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeUpdate:
     """What a client of a service sees: it answers now or not, and what it said. `gap_s`: how long nobody had answered
     before this answer, 0 for no outage; `budget_s`: how long an outage may last, 0 for no promise."""
@@ -115,7 +122,9 @@ class ProbeUpdate:
     budget_s: float = 0.0
 
 
-Update = Connected | Disconnected | CibUpdate | InfoUpdate | EventUpdate | TransitionUpdate | ProbeUpdate
+Update = (
+    Connected | Disconnected | CibUpdate | InfoUpdate | EventUpdate | TransitionUpdate | HistoryUpdate | ProbeUpdate
+)
 
 
 class Feed(Protocol):
