@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hashell.cib.document import Cib
     from hashell.client.api import ClusterClient
     from hashell.status.cluster_status import ClusterStatus, FencingEvent
+    from hashell.wire.messages import Info
 
 
 def main(argv: list[str], crm_text: Callable[[Cib], str] | None = None) -> int:
@@ -39,16 +40,51 @@ def main(argv: list[str], crm_text: Callable[[Cib], str] | None = None) -> int:
 
         sys.stdout.write(f"hashell {__version__}\n")
         return 0
-    if options.output is None and not options.one_shot and (sys.stdout.isatty() or "TEXTUAL_DRIVER" in os.environ):
+    screen = sys.stdout.isatty() or "TEXTUAL_DRIVER" in os.environ
+    if options.replay and (options.output is not None or options.one_shot or not screen):
+        return print_replay(options, shlex.join(["hashell", "monitor", *argv]))
+    if options.output is None and not options.one_shot and screen:
         from hashell.monitor import app
 
         return app.run(
             app.Options(
                 attach=options.attach, cib_file=options.cib, read_only=options.read_only,
                 write=options.write, theme=options.theme, status=options.status, crm_text=crm_text,
+                record=options.record, replay=options.replay, speed=options.speed, probes=options.probes,
             )
         )
     return print_once(options, shlex.join(["hashell", "monitor", *argv]))
+
+
+def print_replay(options: MonitorOptions, request: str) -> int:
+    """What a recording tells: its timeline, or with -1 or a format the status at its end or `--at` a moment."""
+    from hashell.monitor import replay
+
+    try:
+        past, words = replay.load(options.replay)
+        if options.output is None and not options.one_shot:
+            shown = "".join(f"{line}\n" for line in replay.timeline_text(past, options.at))
+        else:
+            scene = replay.scene_at(past, options.at)
+            assert scene.cib is not None
+            status = status_of(scene.cib, scene.info, options, scene.when_s)
+            shown = render(status, options, options.output or Format.TEXT, request)
+    except HashellError as error:
+        sys.stderr.write(f"hashell monitor: {error}\n")
+        return error.exit_code
+    for word in words:
+        sys.stderr.write(f"hashell monitor: WARNING: {word}\n")
+    return _write(shown, options.output_to)
+
+
+def status_of(cib: Cib, info: Info | None, options: MonitorOptions, when_s: float) -> ClusterStatus:
+    """The status of a CIB at a moment."""
+    from hashell.state.cluster_state import read_cluster_state
+    from hashell.status.build import cluster_status
+
+    return cluster_status(
+        read_cluster_state(cib, when_s, time.localtime(when_s).tm_gmtoff), info, options.status
+    )
 
 
 def print_once(options: MonitorOptions, request: str) -> int:

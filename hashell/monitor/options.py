@@ -76,6 +76,12 @@ ROWS = (
     Row("j", "pending", _N),
     Row("i", "interval", _V, "how often the screen is drawn at least", "TIME", "Screen"),
     Row("", "theme", _V, "colours of the screen", "NAME", "Screen"),
+    Row("", "record", _V, "write down all that is heard, for --replay", "FILE", "Screen"),
+    Row("", "replay", _V, "show a recording: on a screen, as a timeline, with -1 its status", "FILE", "Cluster"),
+    Row("", "speed", _V, "how many times as fast a recording plays", "NUMBER", "Screen"),
+    Row("", "at", _V, "with --replay: the moment (02:13:07, or -90s before the end)", "TIME", "Cluster"),
+    Row("", "probe", _V, "a service to ask, as [NAME=]tcp:HOST:PORT, [NAME=]http://…, [NAME=]command:WORDS; "
+        ",budget=TIME: how long it may be away", "PROBE", "Screen"),
     Row("", "cib", _V, "show a CIB file (also the variable CIB_file)", "FILE", "Cluster"),
     Row("", "attach", _V, "hashelld, pacemaker, ssh://HOST, or the path of a socket", "WHERE", "Cluster"),
     Row("", "read-only", _N, "refuse every change", group="Cluster"),
@@ -128,6 +134,11 @@ class MonitorOptions(Struct, frozen=True):
     read_only: bool = False
     write: bool = False
     theme: str = ""
+    record: str = ""
+    replay: str = ""
+    speed: float = 1.0
+    at: str = ""
+    probes: tuple[str, ...] = ()
     interval_ms: int = 5000
     show_help: bool = False
     show_version: bool = False
@@ -202,6 +213,7 @@ _FENCING = {
 #: Options that set a field of their own.
 _FIELDS = {
     "cib": "cib", "xml-file": "cib", "attach": "attach", "theme": "theme",
+    "record": "record", "replay": "replay", "at": "at",
     "output-to": "output_to", "html-stylesheet": "html_stylesheet", "html-title": "html_title",
 }
 _FLAGS = {
@@ -214,7 +226,7 @@ class _Reading(Struct):
     """What is gathered while the words are read: sections apply only when the format is known."""
 
     detail: dict[str, bool | str | int] = field(default_factory=dict)
-    fields: dict[str, bool | str | int] = field(default_factory=dict)
+    fields: dict[str, bool | str | int | float | tuple[str, ...]] = field(default_factory=dict)
     before: list[tuple[str, str]] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
     output: str = ""
@@ -244,6 +256,16 @@ def read(argv: list[str]) -> MonitorOptions:
     )
 
 
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.1 <= speed <= 1000.0:
+        raise BadOptionValue(f"--speed {text} is no speed", "give a number from 0.1 to 1000")
+    return speed
+
+
 def _fence_level(reading: _Reading, level: int) -> None:
     reading.detail["fence_level"] = level
     reading.before.append(_FENCING[level])
@@ -256,7 +278,13 @@ def _take(reading: _Reading, row: Row, value: str | None) -> None:
             f"--{name} is not part of hashell monitor",
             "the node daemon runs alert agents itself (alerts in the CIB)",
         )
-    if name in _DETAILS:
+    if name == "probe":
+        before = reading.fields.get("probes", ())
+        assert isinstance(before, tuple)
+        reading.fields["probes"] = (*before, value or "")
+    elif name == "speed":
+        reading.fields["speed"] = _speed(value or "")
+    elif name in _DETAILS:
         reading.detail[_DETAILS[name]] = True
     if name in _SECTIONS:
         reading.asked.append(_SECTIONS[name])
