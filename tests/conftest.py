@@ -27,6 +27,11 @@ settings.register_profile("hashell", deadline=None, suppress_health_check=[Healt
 settings.load_profile("hashell")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What all tests understand."""
+    parser.addoption("--update-golden", action="store_true", help="write the screens of the monitor that are compared")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Nothing of the person who runs the tests is read or written: neither variables nor files at home."""
     for name in list(os.environ):

@@ -59,6 +59,10 @@ class Options:
     status: StatusOptions = field(default_factory=StatusOptions)
     demo: DemoControl | None = None
     crm_text: CrmText | None = None
+    record: str = ""
+    replay: str = ""
+    speed: float = 1.0
+    probes: tuple[str, ...] = ()
     open_client: Callable[[], ClusterClient] | None = None
 
 
@@ -77,6 +81,21 @@ class ActingApp(App[int]):
     def _say(self, text: str, seconds: float = 6.0) -> None:
         raise NotImplementedError
 
+    @property
+    def in_past(self) -> bool:
+        """Whether what is shown is not now: then nothing is done to the cluster from it."""
+        return False
+
+    def _target(self, *kinds: str) -> Line | None:
+        """As `_selected`, for a key that acts: the past is looked at only."""
+        if self.in_past:
+            self._refuse_past()
+            return None
+        return self._selected(*kinds)
+
+    def _refuse_past(self) -> None:
+        self._say("this is the past: End leads back to now; r restores its configuration")
+
     def _selected(self, *kinds: str) -> Line | None:
         """The row under the cursor if it is of a kind, else a word about what the key needs."""
         line = self.query_one(f"#{self.view}", LineView).current
@@ -85,8 +104,12 @@ class ActingApp(App[int]):
             return None
         return line
 
-    async def _ask_and_do(self, act: Act, typed: str = "") -> None:
-        """Preview, then do: the one way by which anything is changed from the screen."""
+    async def _ask_and_do(self, act: Act, typed: str = "", *, from_past: bool = False) -> None:
+        """Preview, then do: the one way by which anything is changed from the screen. `from_past`: the act is what
+        leads back to what is shown."""
+        if self.in_past and not from_past and act.danger is not Danger.READS:
+            self._refuse_past()
+            return
         if self.options.read_only and act.danger is not Danger.READS:
             self.notify(
                 f"read-only: {act.title} is not done (start without --read-only)", severity="warning",
@@ -101,7 +124,7 @@ class ActingApp(App[int]):
                 answer.set_result(bool(yes))
 
         self.push_screen(screen, callback=settle)
-        cib = self.scene.cib
+        cib = self.session.past.cib
         if cib is not None:
             try:
                 shown = await asyncio.to_thread(preview, act, cib)
@@ -123,8 +146,7 @@ class ActingApp(App[int]):
         try:
             return act.do(client)
         finally:
-            if self.options.open_client is None:
-                client.close()
+            self.session.release(client)
 
     def _need_cib(self) -> bool:
         if self.scene.cib is None:
@@ -132,45 +154,47 @@ class ActingApp(App[int]):
         return self.scene.cib is not None
 
     @work(group="act", exit_on_error=False)
-    async def _run(self, make: Callable[[], Act | None], typed: str = "") -> None:
+    async def _run(self, make: Callable[[], Act | None], typed: str = "", *, from_past: bool = False) -> None:
         try:
             act = make()
         except HashellError as error:
             self.notify(str(error), severity="error", markup=False)
             return
         if act is not None:
-            await self._ask_and_do(act, typed)
+            await self._ask_and_do(act, typed, from_past=from_past)
 
     def action_standby(self) -> None:
-        line = self._selected("node")
+        line = self._target("node")
         cib = self.scene.cib
         if line is not None and cib is not None:
             self._run(lambda: edits.toggle_standby(cib, line.about))
 
     def action_cleanup(self) -> None:
-        line = self._selected("resource", "failure")
+        line = self._target("resource", "failure")
         if line is not None:
             self._run(lambda: edits.clean_up(line.about, line.node if line.kind == "failure" else ""))
 
     def action_stop_start(self) -> None:
-        line = self._selected("resource")
+        line = self._target("resource")
         cib = self.scene.cib
         if line is not None and cib is not None:
             self._run(lambda: edits.toggle_stopped(cib, line.about))
 
     def action_unmove(self) -> None:
-        line = self._selected("resource")
+        line = self._target("resource")
         cib = self.scene.cib
         if line is not None and cib is not None:
             self._run(lambda: edits.unmove(cib, line.about))
 
     def action_fence(self) -> None:
-        line = self._selected("node")
+        line = self._target("node")
         if line is not None:
             self._run(lambda: edits.fence(line.about), typed=line.about)
 
     def action_undo(self) -> None:
-        if self._need_cib():
+        if self.in_past:
+            self._refuse_past()
+        elif self._need_cib():
             self._undo()
 
     @work(group="act", exit_on_error=False)
@@ -189,12 +213,11 @@ class ActingApp(App[int]):
         try:
             return edits.undo(client)
         finally:
-            if self.options.open_client is None:
-                client.close()
+            self.session.release(client)
 
     @work(group="act", exit_on_error=False)
     async def action_move(self) -> None:
-        line = self._selected("resource")
+        line = self._target("resource")
         cib = self.scene.cib
         if line is None or cib is None:
             return
@@ -215,7 +238,7 @@ class ActingApp(App[int]):
 
     @work(group="act", exit_on_error=False)
     async def action_edit(self, what: str) -> None:
-        line = self._selected("resource")
+        line = self._target("resource")
         cib = self.scene.cib
         if line is None or cib is None:
             return
@@ -233,7 +256,7 @@ class ActingApp(App[int]):
 
     @work(group="act", exit_on_error=False)
     async def action_constraint(self) -> None:
-        line = self._selected("resource", "constraint")
+        line = self._target("resource", "constraint")
         cib = self.scene.cib
         if line is None or cib is None:
             return

@@ -24,16 +24,20 @@ from textual.widgets import ContentSwitcher, Footer, Input, Static
 
 from hashell import theming
 from hashell.client.api import ClusterClient
+from hashell.client.probing import parse as parse_probe
+from hashell.client.recording import Recorder
 from hashell.errors import HashellError
 from hashell.monitor import glyphs
 from hashell.monitor.acting import Options
 from hashell.monitor.driver import HangupDriver
 from hashell.monitor.screens.choose import ChooseScreen
 from hashell.monitor.screens.help import HelpScreen
-from hashell.monitor.session import Session
-from hashell.monitor.showing import SIDE, ShowingApp
+from hashell.monitor.session import ReplaySession, Session
+from hashell.monitor.showing import SIDE
+from hashell.monitor.travelling import TravellingApp
 from hashell.monitor.views.all import BY_NAME, VIEWS
 from hashell.monitor.widgets.line_view import LineView
+from hashell.monitor.widgets.time_bar import TimeBar
 
 __all__ = ["HashellMonitor", "Options", "run"]
 
@@ -43,7 +47,7 @@ FLUSH_S = 0.05
 WIDE = 110
 
 
-class HashellMonitor(ShowingApp):
+class HashellMonitor(TravellingApp):
     """One cluster on one screen."""
 
     TITLE = "hashell"
@@ -79,6 +83,15 @@ class HashellMonitor(ShowingApp):
         Binding("o", "section('operations')", show=False),
         Binding("L", "section('bans')", show=False),
         Binding("R", "section('detail')", show=False),
+        Binding("left_square_bracket", "event(-1)", show=False, id="event-back"),
+        Binding("right_square_bracket", "event(1)", show=False, id="event-forth"),
+        Binding("left_curly_bracket", "stride(-1)", show=False, id="stride-back"),
+        Binding("right_curly_bracket", "stride(1)", show=False, id="stride-forth"),
+        Binding("end", "live", show=False, priority=True, id="live"),
+        Binding("p", "play", show=False, id="play"),
+        Binding("space", "mark", show=False, id="mark"),
+        Binding("d", "difference", show=False, id="difference"),
+        Binding("r", "restore", show=False, id="restore"),
         Binding("T", "theme", show=False),
         Binding("colon", "command_palette", show=False),
         Binding("escape", "back", show=False),
@@ -87,11 +100,11 @@ class HashellMonitor(ShowingApp):
 
     view: reactive[str] = reactive("overview")
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, session: Session | None = None) -> None:
         self.options = options
         self.palette = theming.load(options.theme)
         self.glyphs = glyphs.choose(ascii_only=options.ascii_only)
-        self.session = Session(partial(_open_client, options))
+        self.session = session or _session(options)
         # In a browser the server names the driver.
         super().__init__(None if "TEXTUAL_DRIVER" in os.environ else HangupDriver)
         self.animation_level = "none"
@@ -112,20 +125,28 @@ class HashellMonitor(ShowingApp):
                 for pane, name in SIDE.items():
                     view = BY_NAME[name]
                     yield LineView(self.palette, id=pane, empty=view.empty, follow=view.follow)
-        yield Static("", id="strip", markup=False)
+        with Horizontal(id="bottom"):
+            yield Static("", id="strip", markup=False)
+            yield TimeBar(self.palette, self.glyphs, id="time")
         yield Input(placeholder="filter: words that a row must have, !word leaves out", id="filter")
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
-        self.query_one("#overview", LineView).focus()
-        self.query_one("#filter", Input).display = False
+        self.base.query_one("#overview", LineView).focus()
+        self.base.query_one("#filter", Input).display = False
         for name in ("detail", *SIDE):
-            self.query_one(f"#{name}", LineView).can_focus = False
+            self.base.query_one(f"#{name}", LineView).can_focus = False
         self.wide = self.size.width >= WIDE
         self._draw_frame()
         self.set_interval(FLUSH_S, self.flush)
-        self.set_interval(1.0, self._draw_frame)
+        self.set_interval(1.0, self._tick)
         self._watch_cluster()
+
+    def _tick(self) -> None:
+        """What shows how long something takes goes on although nothing is heard."""
+        if self.when_s is None and self.scene.transition.running and self.session.past.link.connected:
+            self.outdate("transition", "side-transition")
+        self._draw_frame()
 
     def _install_theme(self, palette: theming.Theme) -> None:
         def colour(meaning: str) -> str:
@@ -153,8 +174,11 @@ class HashellMonitor(ShowingApp):
         )
         self.register_theme(theme)
         self.theme = theme.name
-        for view in self.query(LineView) if self._running else ():
+        for view in self.base.query(LineView) if self._running else ():
             view.show_palette(palette)
+        for bar in self.base.query(TimeBar) if self._running else ():
+            bar.palette = palette
+            bar.refresh()
 
     # --- hearing
 
@@ -162,6 +186,9 @@ class HashellMonitor(ShowingApp):
     async def _watch_cluster(self) -> None:
         """Follow the cluster for as long as the app lives; a lost node is news, never an end."""
         await self.session.watch()
+        if isinstance(self.session, ReplaySession) and self.session.loaded.is_set():
+            self.go(self.session.past.began_s)
+            self.action_play()
 
     def client(self) -> ClusterClient:
         return self.session.client()
@@ -182,12 +209,16 @@ class HashellMonitor(ShowingApp):
             self.action_why()
         elif event.line.kind == "constraint":
             self.action_constraint()
+        elif event.line.when_s:
+            self.open_moment(event.line)
 
     def watch_view(self, view: str) -> None:
-        if not self.query("#views"):
+        if not self.has("#views"):
             return  # set before the first screen was there
-        self.query_one("#views", ContentSwitcher).current = view
-        self.query_one(f"#{view}", LineView).focus()
+        self.base.query_one("#views", ContentSwitcher).current = view
+        # What is beside the others would be there twice, and takes the room that long lines need.
+        self.base.set_class(view in SIDE.values(), "-alone")
+        self.base.query_one(f"#{view}", LineView).focus()
         self._build_old()
         self._draw_frame()
         self._draw_detail()
@@ -198,36 +229,38 @@ class HashellMonitor(ShowingApp):
         self.view = name
 
     async def action_back(self) -> None:
-        field_ = self.query_one("#filter", Input)
+        field_ = self.base.query_one("#filter", Input)
         if field_.display:
             field_.value = ""
             field_.display = False
-            self.query_one(f"#{self.view}", LineView).focus()
-        elif self.query_one(f"#{self.view}", LineView).pattern:
-            self.query_one(f"#{self.view}", LineView).pattern = ""
+            self.base.query_one(f"#{self.view}", LineView).focus()
+        elif self.base.query_one(f"#{self.view}", LineView).pattern:
+            self.base.query_one(f"#{self.view}", LineView).pattern = ""
         elif self.view != "overview":
             self.view = "overview"
+        else:
+            self.action_live()
 
     def action_help(self) -> None:
         self.push_screen(HelpScreen())
 
     def action_filter(self) -> None:
-        field_ = self.query_one("#filter", Input)
+        field_ = self.base.query_one("#filter", Input)
         field_.display = True
-        field_.value = self.query_one(f"#{self.view}", LineView).pattern
+        field_.value = self.base.query_one(f"#{self.view}", LineView).pattern
         field_.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if event.input.id == "filter":
-            self.query_one(f"#{self.view}", LineView).pattern = event.value
+            self.base.query_one(f"#{self.view}", LineView).pattern = event.value
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if event.input.id == "filter":
             event.input.display = False
-            self.query_one(f"#{self.view}", LineView).focus()
+            self.base.query_one(f"#{self.view}", LineView).focus()
 
     def action_faults(self) -> None:
-        view = self.query_one(f"#{self.view}", LineView)
+        view = self.base.query_one(f"#{self.view}", LineView)
         view.faults_only = not view.faults_only
         self._say("faults only" if view.faults_only else "everything")
 
@@ -258,12 +291,14 @@ class HashellMonitor(ShowingApp):
             return
         self.about = line.about
         self.view = "why"
-        self.query_one("#why", LineView).say(f"asking the scheduler about {line.about} …")
+        self.base.query_one("#why", LineView).say(f"asking the scheduler about {line.about} …")
         self.outdate("why")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "break_something":
             return self.options.demo is not None
+        if action == "live":  # elsewhere End is the end of a list or of a line
+            return self.in_past and len(self.screen_stack) == 1 and not isinstance(self.focused, Input)
         return True
 
     def get_system_commands(self, screen: Screen[object]) -> list[SystemCommand]:
@@ -280,12 +315,28 @@ class HashellMonitor(ShowingApp):
             SystemCommand("Fence", "the node under the cursor", self.action_fence),
             SystemCommand("Undo", "the last change of the configuration", self.action_undo),
             SystemCommand("Why is it here", "scores of every node", self.action_why),
+            SystemCommand("Back in time", "to the event before", partial(self.action_event, -1)),
+            SystemCommand("Now", "out of the past", self.action_live),
+            SystemCommand("What changed", "between the marked moment and here", self.action_difference),
+            SystemCommand("Restore", "the configuration as it was at this moment", self.action_restore),
             SystemCommand("Faults only", "on and off", self.action_faults),
             SystemCommand("By node or by resource", "the other grouping", self.action_by_node),
             SystemCommand("Theme", "choose another palette", self.action_theme),
             SystemCommand("Help", "all keys", self.action_help),
             SystemCommand("Quit", "leave the cluster as it is", self.exit),
         ]
+
+
+def _session(options: Options) -> Session:
+    """The cluster, or the recording, that the options mean. Raises HashellError for what cannot be recorded, probed."""
+    if options.replay:
+        return ReplaySession(options.replay)
+    probes = [parse_probe(text) for text in options.probes]
+    recorder = Recorder(options.record) if options.record else None
+    return Session(
+        partial(_open_client, options), close_clients=options.open_client is None, recorder=recorder,
+        probes=probes,
+    )
 
 
 def _open_client(options: Options, where: str) -> ClusterClient:
@@ -318,6 +369,10 @@ def _follow_the_terminal() -> None:
 def run(options: Options) -> int:
     """Show the monitor until the person leaves; the exit code."""
     _follow_the_terminal()
-    app = HashellMonitor(options)
+    try:
+        app = HashellMonitor(options)
+    except HashellError as error:
+        sys.stderr.write(f"hashell monitor: {error}\n")
+        return error.exit_code
     result = app.run()
     return result if isinstance(result, int) else app.return_code or 0

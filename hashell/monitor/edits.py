@@ -8,12 +8,14 @@ from lxml import etree
 
 from hashell.cib.document import Cib
 from hashell.client.api import ClusterClient
-from hashell.commands import configure, nodes, resources
+from hashell.commands import configure, nodes, resources, versions
 from hashell.commands.agents import metadata_of
 from hashell.commands.env import Env, need_resource
 from hashell.errors import BadInput, NotFound
 from hashell.monitor.acts import Act, Danger
+from hashell.monitor.scene import Scene
 from hashell.monitor.screens.form import Field
+from hashell.monitor.views.times import moment
 from hashell.values.scores import is_score
 
 #: Meta-attributes that a form offers, with a line about each.
@@ -221,6 +223,20 @@ def add_constraint(cib: Cib, kind: str, resource: str, values: Mapping[str, str]
             raise BadInput(f"no resource is called {values[other]}", "see the overview for the names")
     sketch = etree.Element(f"rsc_{kind}", {"id": name, **attributes})
     return Act(f"add {kind} {name}", words, Danger.INTERRUPTS, lambda env: configure.create(env, sketch))
+
+
+def restore(then: Scene) -> Act:
+    """The configuration as it was at a moment. Raises NotFound when it is not known."""
+    cib = then.cib
+    if cib is None:
+        raise NotFound("the configuration of then is not known", "go to a moment after this monitor began to listen")
+    epoch = f"{cib.version.admin_epoch}.{cib.version.epoch}."
+    kept = [row.version for row in then.history if row.version.startswith(epoch)]
+    when = moment(then.when_s)
+    words = f"history restore {kept[-1]}" if kept else f"(the configuration of {when}, version {cib.version})"
+    return Act(
+        f"the configuration as it was at {when}", words, Danger.INTERRUPTS, lambda env: versions.restore(env, cib)
+    )
 
 
 def undo(client: ClusterClient) -> Act:

@@ -31,8 +31,8 @@ def shown(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row. `key` is stable over updates, so that the cursor stays on the thing and not on the
-    number.
+    """One row. `key` is stable over updates, so that the cursor stays on the thing and not on the number; `when_s` is
+    the moment that it tells of, where there is one.
 
     `kind` says what the thing is (node, resource, failure, event, action …), `about` its id in the
     CIB, `node` where it
@@ -49,6 +49,7 @@ class Line:
     depth: int = 0
     parent: str = ""
     selectable: bool = True
+    when_s: float = 0.0
 
     @property
     def text(self) -> str:

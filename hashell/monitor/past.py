@@ -10,6 +10,7 @@ does. When all together weigh more than `bytes_max` the oldest whole goes, with 
 
 from __future__ import annotations
 
+import math
 import zlib
 from bisect import bisect_left, bisect_right
 from collections import deque
@@ -19,11 +20,13 @@ from itertools import islice
 
 from hashell.cib.document import Cib, parse_xml
 from hashell.cib.patch import apply_to
+from hashell.client import recording
 from hashell.client.feed import (
     CibUpdate,
     Connected,
     Disconnected,
     EventUpdate,
+    HistoryUpdate,
     InfoUpdate,
     ProbeUpdate,
     TransitionUpdate,
@@ -160,15 +163,14 @@ class Past:
         self._probes: dict[str, deque[tuple[float, ProbeUpdate]]] = {}
         self._gaps: dict[str, deque[tuple[float, float]]] = {}
         self._changed: set[str] = set()
+        self._marks: tuple[tuple[float, str], ...] | None = ()
         self._live_earlier: tuple[TransitionNow, ...] | None = None
 
     # --- hearing
 
     def hear(self, update: Update, now_s: float) -> None:
         """Keep one word of the feed. Times that go back are taken as the time of the last word."""
-        now_s = max(now_s, self.heard_s)
-        self.heard_s = now_s
-        self.began_s = self.began_s or now_s
+        now_s = self._now(now_s)
         match update:
             case Connected():
                 moved = f"{update.why}: moved to {update.node}" if update.moved_from else ""
@@ -188,16 +190,35 @@ class Past:
                 self._take_event(update, now_s)
             case TransitionUpdate():
                 self._take_transition(update.notice, now_s)
+            case HistoryUpdate():
+                self._remember(update.rows)
             case ProbeUpdate():
                 self._take_probe(update, now_s)
+
+    def hear_frame(self, frame: recording.Frame) -> None:
+        """As `hear`, for a frame of a recording: a CIB is not unpacked before somebody looks at it."""
+        match frame.body:
+            case recording.Whole(packed):
+                self._now(frame.at_s)
+                self._take_whole(_Chain(self.heard_s, packed, weight=len(packed)))
+            case recording.Patches(patches):
+                self._now(frame.at_s)
+                if self._chains:
+                    self._take_patches(self._chains[-1], patches)
+            case _:
+                self.hear(recording.plain_update(frame.body), frame.at_s)
+
+    def _now(self, now_s: float) -> float:
+        self.heard_s = max(now_s, self.heard_s)
+        self.began_s = self.began_s or self.heard_s
+        return self.heard_s
 
     def lost(self, text: str, now_s: float) -> None:
         """Nobody answers, and why."""
         self.heard_s = max(now_s, self.heard_s)
         self._link(self.heard_s, replace(self.link, connected=False, kind=self.kind, text=text, moved=""))
 
-    def remember(self, rows: Iterable[HistoryRow]) -> None:
-        """The versions of the configuration, in any order; they are kept oldest first."""
+    def _remember(self, rows: Iterable[HistoryRow]) -> None:
         found = tuple(sorted(rows, key=lambda row: row.when_s))
         if found != self.history:
             self.history = found
@@ -225,7 +246,7 @@ class Past:
             self._probes[name] = deque(((at_s + seconds, update) for at_s, update in told), GAPS_MAX)
         for name, gaps in self._gaps.items():
             self._gaps[name] = deque(((one + seconds, other + seconds) for one, other in gaps), GAPS_MAX)
-        self._live_earlier = None
+        self._live_earlier = self._marks = None
         self._changed |= {"events", "transition", "probes"}
 
     def take_changed(self) -> set[str]:
@@ -245,6 +266,8 @@ class Past:
     @property
     def cib(self) -> Cib | None:
         """The CIB as it was heard last."""
+        if self._cib is None and self._chains:
+            self._cib = self.look(math.inf).scene().cib
         return self._cib
 
     def _link(self, now_s: float, link: Link) -> None:
@@ -252,18 +275,32 @@ class Past:
         self._changed.add("link")
 
     def _take_cib(self, update: CibUpdate, now_s: float) -> None:
-        self._changed.add("cib")
-        self._cib_times.append(now_s)
         chain = self._chains[-1] if self._chains else None
         grown = sum(map(len, update.patches))
         if chain is None or update.before is not self._cib or not update.patches or _is_full(chain, grown):
-            self._chains.append(_Chain(now_s, update.after))
+            self._take_whole(_Chain(now_s, update.after))
         else:
-            chain.patches += [(now_s, patch) for patch in update.patches]
-            chain.weight += grown
-            self._weight += grown
+            self._take_patches(chain, update.patches)
         self._cib = update.after
-        self._trim()
+
+    def _take_whole(self, chain: _Chain) -> None:
+        self._chains.append(chain)
+        self._weight += chain.weight
+        self._cib_changed()
+
+    def _take_patches(self, chain: _Chain, patches: Sequence[bytes]) -> None:
+        grown = sum(map(len, patches))
+        chain.patches += [(self.heard_s, patch) for patch in patches]
+        chain.weight += grown
+        self._weight += grown
+        self._cib_changed()
+
+    def _cib_changed(self) -> None:
+        self._cib = None
+        self._changed.add("cib")
+        self._cib_times.append(self.heard_s)
+        while self._weight > self._bytes_max and len(self._chains) > 1:
+            self._weight -= self._chains.popleft().weight
 
     def pack(self) -> None:
         """Make wholes small that are still trees. It takes milliseconds for a large CIB: where that matters, in a
@@ -285,10 +322,6 @@ class Past:
         """Bytes of CIBs and patches that are kept."""
         return self._weight
 
-    def _trim(self) -> None:
-        while self._weight > self._bytes_max and len(self._chains) > 1:
-            self._weight -= self._chains.popleft().weight
-
     def _take_event(self, update: EventUpdate, now_s: float) -> None:
         event = update.event
         known = (event.node, event.number, event.when_s)
@@ -305,6 +338,7 @@ class Past:
             gone = self._events.popleft()[1]
             self._seen.discard((gone.node, gone.number, gone.when_s))
         self._changed.add("events")
+        self._marks = None
 
     def _insert(self, at_s: float, event: EventInfo) -> None:
         place = len(self._events)
@@ -350,7 +384,7 @@ class Past:
         if self._live_earlier is None:
             self._live_earlier = tuple(course.at(None) for course in self._last_courses(len(self._courses) - 1))
         return Scene(
-            self.heard_s, True, self.link, self._cib, self._infos[-1][1] if self._infos else None,
+            self.heard_s, True, self.link, self.cib, self._infos[-1][1] if self._infos else None,
             self._courses[-1].at(None) if self._courses else TransitionNow(), self._live_earlier,
             tuple(event for _, event in self._events), self.history, self._sights(None), self.began_s,
         )
@@ -395,6 +429,19 @@ class Past:
         return tuple(sights)
 
     # --- moments
+
+    def marks(self) -> tuple[tuple[float, str], ...]:
+        """(time, level) of every event, for the time bar."""
+        if self._marks is None:
+            self._marks = tuple((at_s, event.level) for at_s, event in self._events)
+        return self._marks
+
+    def heard_at(self, node: str, number: int, when_s: float) -> float:
+        """When an event came here: from then on scenes have it. Its own time when it is not kept."""
+        for at_s, event in reversed(self._events):
+            if (event.node, event.number, event.when_s) == (node, number, when_s):
+                return at_s
+        return when_s
 
     def moments(self) -> list[float]:
         """The times at which something happened that a person would stop at, in order, each once."""

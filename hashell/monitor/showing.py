@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from textual import work
 from textual.driver import Driver
+from textual.screen import Screen
 from textual.widgets import Static
 
 from hashell import theming
@@ -54,6 +55,15 @@ class ShowingApp(ActingApp):
         self._said = ""
         super().__init__(driver_class=driver_class)
 
+    @property
+    def base(self) -> Screen[object]:
+        """The screen with the panes, also while a window lies over it."""
+        return self.screen_stack[0]
+
+    def has(self, selector: str) -> bool:
+        """Whether a part of it is there: not yet at the beginning, no more on the way out."""
+        return bool(self.screen_stack) and bool(self.screen_stack[0].query(selector))
+
     # --- from the past to the panes
 
     def flush(self) -> None:
@@ -62,6 +72,9 @@ class ShowingApp(ActingApp):
         if changed:
             if "link" in changed:
                 self._show_link()
+                link = self.session.past.link
+                if link.connected and link.moved:
+                    self._say(link.moved, 15.0)
             self._scene_changed(changed)
             self._draw_frame()
         if self._old:
@@ -97,7 +110,7 @@ class ShowingApp(ActingApp):
             view = PANES[pane]
             if not self._seen(pane) or pane in self._under_way or self._rests_until.get(pane, 0.0) > now:
                 continue
-            if not self.query(f"#{pane}"):
+            if not self.has(f"#{pane}"):
                 continue
             self._old.discard(pane)
             if view.heavy:
@@ -116,7 +129,7 @@ class ShowingApp(ActingApp):
                 lines: Sequence[Line] = self.overview.lines
             else:
                 lines = await asyncio.to_thread(view.build, scene, wishes)
-            if self.query(f"#{pane}"):
+            if self.has(f"#{pane}"):
                 self._show_lines(pane, lines)
                 self._draw_frame()
         except HashellError as error:
@@ -127,30 +140,32 @@ class ShowingApp(ActingApp):
             self._under_way.discard(pane)
 
     def _show_lines(self, pane: str, lines: Sequence[Line]) -> None:
-        self.query_one(f"#{pane}", LineView).show_lines(lines)
+        self.base.query_one(f"#{pane}", LineView).show_lines(lines)
         if pane == self.view:
             self._draw_detail()
 
     def wishes(self, pane: str) -> Wishes:
         """How a pane is to be drawn."""
-        size = self.query_one(f"#{pane}", LineView).size
+        size = self.base.query_one(f"#{pane}", LineView).size
         return Wishes(
             self.glyphs, size.width or self.size.width, size.height or self.size.height, self.sections, self.by_node,
-            self.about, crm_text=self.options.crm_text, now_s=self.session.clock.now_s(),
+            self.about, crm_text=self.options.crm_text, now_s=self.session.now_s(),
         )
 
     def _show_link(self) -> None:
-        link = self.session.past.link
-        for view in self.query(LineView):
-            view.show_stale(not link.connected)
-        if link.connected and link.moved:
-            self._say(link.moved, 15.0)
+        stale = self._show_stale()
+        for view in self.base.query(LineView):
+            view.show_stale(stale)
+
+    def _show_stale(self) -> bool:
+        """Whether what is shown may not be so any more."""
+        return not self.session.past.link.connected
 
     # --- the lines round the panes
 
     def _draw_frame(self) -> None:
         """The lines at the top and the bottom: who, how old, what runs, what the client sees."""
-        if not self.query("#header"):
+        if not self.has("#header"):
             return  # not there yet, or on the way out
         self._draw_header()
         names = [
@@ -161,18 +176,23 @@ class ShowingApp(ActingApp):
         self._put("#strip", self._strip())
 
     def _draw_header(self) -> None:
-        left = list(overview.header(self.scene.info, self.scene.cib, self.overview))
-        self._put("#header", overview.fit_header(left, self._link_spans(), self.size.width - 2))
+        left = overview.header(self.scene.info, self.scene.cib, self.overview)
+        if self._show_stale():  # what was well may be so no more: no green for it
+            left = tuple(Span(span.text, "stale") for span in left)
+        self._put("#header", overview.fit_header(list(left), self._link_spans(), self.size.width - 2))
 
     def _link_spans(self) -> tuple[Span, ...]:
         """The right end of the header: how the connection stands."""
         link = self.session.past.link
         if not link.connected:
             spans: tuple[Span, ...] = (Span(link.text, "fail", True),)
-        elif link.kind == "file":
-            spans = (Span("file", "maint"),)
+        elif link.kind in ("file", "recording"):
+            spans = (Span(link.kind, "maint"),)
         else:
             spans = (Span(f"{link.node or link.kind} {self.glyphs.ok} live", "ok"),)
+        recorder = self.session.recorder
+        if recorder is not None:
+            spans = (*spans, Span(" NOT RECORDING", "fail", True) if recorder.problem else Span(" rec", "maint"))
         if self.options.read_only or self.session.past.read_only:
             spans = (*spans, Span(" read-only", "maint"))
         return spans
@@ -183,7 +203,7 @@ class ShowingApp(ActingApp):
             strip += [Span(self.options.demo.outage_line(), "accent", True), Span("  ")]
         if self._said:
             strip += [Span(self._said, "pending"), Span("  ")]
-        running = self.scene.transition.running
+        running = self.scene.transition.running and not self._show_stale()
         strip.append(Span(transition.headline(self.scene.transition), "pending" if running else "muted"))
         return tuple(strip)
 
@@ -195,12 +215,13 @@ class ShowingApp(ActingApp):
             colour = rich_colour(self.palette.colours.get(span.meaning, self.palette["foreground"]))
             bold = "bold " if span.bold or span.meaning in self.palette.bold else ""
             text.append(shown(span.text), style=f"{bold}{colour or ''}".strip() or "default")
-        self.query_one(where, Static).update(text)
+        self.base.query_one(where, Static).update(text)
 
     def _draw_detail(self) -> None:
-        if self.query("#detail"):
-            view = self.query_one(f"#{self.view}", LineView)
-            self.query_one("#detail", LineView).show_lines(details.lines(self.scene.cib, view.current))
+        if self.has("#detail"):
+            view = self.base.query_one(f"#{self.view}", LineView)
+            pane = self.base.query_one("#detail", LineView)
+            pane.show_lines(details.lines(self.scene.cib, view.current, pane.size.width or self.size.width))
 
     def _say(self, text: str, seconds: float = 6.0) -> None:
         self._said = text

@@ -14,7 +14,8 @@ from hashell.cib.document import Cib
 from hashell.client.feed import CibUpdate, Connected, Disconnected, EventUpdate, TransitionUpdate
 from hashell.monitor.glyphs import ASCII
 from hashell.monitor.past import EVENTS_MAX, PATCHES_MAX, Past
-from hashell.monitor.views.transition import headline, lines
+from hashell.monitor.views import Wishes
+from hashell.monitor.views.transition import build, headline
 from hashell.transition.graph import Action, ActionKind, Graph, PrimitiveRef, Synapse
 from hashell.transition.packed import pack
 from hashell.transition.xml import graph_to_xml
@@ -87,7 +88,7 @@ def test_a_transition_is_followed_action_by_action_to_its_end():
         past.hear(TransitionUpdate(notice), 5.0)
 
     assert headline(past.scene().transition) == "transition 7 runs: 1 of 2 done, 1 running"
-    shown = [line.text.strip() for line in lines(past.scene().transition, ASCII)]
+    shown = [line.text.strip() for line in build(past.scene(), Wishes(ASCII))]
     assert any("running" in text and "start web" in text for text in shown)
     assert any("done" in text and "stop web" in text for text in shown)
 

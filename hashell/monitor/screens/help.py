@@ -21,6 +21,14 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ("n", "by node or by resource"),
         ("A f o L R", "attributes, fail counts, operations, bans, detail"),
     )),
+    ("The past", (
+        ("[  ]", "an event back, forth; or drag the bar below"),
+        ("{  }", "a minute, or to an incident that is nearer"),
+        ("End", "back to now"),
+        ("p", "play the past, and stop"),
+        ("space  d", "mark a moment; what changed between it and here"),
+        ("r", "restore the configuration of then"),
+    )),
     ("Act (each shows its command and what would happen first)", (
         ("s", "node: standby, or online again"),
         ("m", "resource: move to a node"),

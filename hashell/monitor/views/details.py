@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from lxml import etree
 
 from hashell.cib.document import Cib
@@ -114,7 +116,7 @@ def node_lines(cib: Cib, node: str) -> list[tuple[str, str]]:
     return result or [(node, "is not in the configuration")]
 
 
-def lines(cib: Cib | None, about: Line | None) -> list[Line]:
+def lines(cib: Cib | None, about: Line | None, width: int = 78) -> list[Line]:
     """Details of a row as rows."""
     if cib is None or about is None:
         return []
@@ -126,7 +128,10 @@ def lines(cib: Cib | None, about: Line | None) -> list[Line]:
         element = cib.by_id(about.about)
         pairs = [(about.about, constraint_words(element) if element is not None else "is gone")]
     else:
-        return [Line(f"detail:{about.key}", (Span(f" {about.text.strip()}"),), selectable=False)]
+        return [
+            Line(f"detail:{about.key}:{place}", (Span(f" {text}"),), selectable=False)
+            for place, text in enumerate(textwrap.wrap(" ".join(about.text.split()), max(20, width - 2)))
+        ]
     return [
         Line(
             f"detail:{place}",

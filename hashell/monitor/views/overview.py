@@ -374,7 +374,12 @@ def fit_header(left: list[Span], right: tuple[Span, ...], width: int) -> tuple[S
     """Both ends of the header in `width` cells; the connection's state is never cut."""
     room = max(10, width)
     cut = tuple(Span(span.text[: room // 2], span.meaning, span.bold) for span in right)
-    return fit(tuple(left), cut, room)
+    taken = sum(len(span.text) for span in cut) + 1
+    kept: list[Span] = []
+    for span in left:  # what does not fit whole is left out: half a version is none
+        if sum(len(one.text) for one in kept) + len(span.text.rstrip()) <= room - taken:
+            kept.append(span)
+    return fit(tuple(kept), cut, room)
 
 
 VIEW = View(
