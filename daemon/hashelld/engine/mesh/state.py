@@ -50,9 +50,13 @@ class State:
         self._me = me
         self._options = quorum_options(settings)
         #: This node's folder is empty, or was not filled from others yet; the window of last_man_standing has passed.
-        self._fresh = values.get("caught-up") != me.uuid.encode()
         self._window_over = False
-        self._members = Membership(me.name, me.boot, *_remembered(values))
+        highest, known = _remembered(values)
+        # A roster in which this very folder has a vote says by itself that it was filled: who dies between the two
+        # writes is neither without the vote that the others count nor without knowledge of the others.
+        founded = any(entry.uuid == me.uuid and entry.votes for entry in known.entries)
+        self._fresh = not founded and values.get("caught-up") != me.uuid.encode()
+        self._members = Membership(me.name, me.boot, highest, known)
         self._ordering = Ordering(me.name)
         self._discovery = Discovery()
         self._flaps = Flaps(settings.flap_delay_max_ms)

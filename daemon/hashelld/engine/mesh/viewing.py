@@ -222,16 +222,15 @@ class Viewing(Linking):
         if self._options.last_man_standing and install.unique and install.votes < install.expected_votes:
             window_ms = self._options.last_man_standing_window_ms
             out.append(StartTimer("window", window_ms, WindowOver(install.ballot)))
+        out.append(StoreValue(
+            f"roster:{install.ballot.n}", "roster", msgspec.msgpack.encode(install.roster)
+        ))
         own = next((entry for entry in install.roster.entries if entry.name == self._me.name), None)
         if self._fresh and own is not None and own.votes and install.unique:
             # Founded with a majority: nobody had a past, so there is nothing to catch up with, and a founder that dies
             # in the first moments comes back with its vote. (Who was alone so far is as new as those that come now.)
-            # This is written before the roster: one with a vote that nobody may cast would never have quorum again.
             self._fresh = False
             out.append(StoreValue("caught-up", "caught-up", self._me.uuid.encode()))
-        out.append(StoreValue(
-            f"roster:{install.ballot.n}", "roster", msgspec.msgpack.encode(install.roster)
-        ))
         view = view_of(install, before, self._goodbyes)
         self._quorate = view.quorate
         out.append(Log("info", "view", {
