@@ -135,10 +135,11 @@ class Roster(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Propose(Frame, frozen=True):
-    """Let us be a view: `members` by name and boot."""
+    """Let us be a view: `members` by name and boot. `wait_ms`: for how long the proposer waits for all of them."""
 
     ballot: ViewId
     members: tuple[tuple[str, Number], ...]
+    wait_ms: Number = 0
 
 
 class Nack(Frame, frozen=True):

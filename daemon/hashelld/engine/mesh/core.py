@@ -70,6 +70,8 @@ from hashelld.engine.mesh.viewing import Viewing
 
 #: Heartbeats after a pause of our own in which members say whether they are still in our view.
 DOUBT_BEATS = 8
+#: How often that time is doubled while some of them say nothing.
+DOUBTS_MAX = 3
 #: Ticks between two frames to a peer whose life its heartbeats tell.
 SELDOM_TICKS = 10
 #: Frames kept for a view that is promised and not yet installed here.
@@ -137,6 +139,7 @@ class MeshEngine(Viewing):
             case RoundOverdue(ballot):
                 if self._members.round and self._members.round.ballot == ballot:
                     self._members.round = None
+                    self._patience.failed()
                     self._stuck = True
                     self._evaluate(now_ms, out)
             case InstallOverdue(ballot):
@@ -193,6 +196,9 @@ class MeshEngine(Viewing):
 
     def _tick(self, now_ms: int, out: list[Effect]) -> None:
         out.append(StartTimer("tick", self._settings.heartbeat_ms, Tick()))
+        if self._ticked_ms:
+            self._patience.late(now_ms - self._ticked_ms - self._settings.heartbeat_ms, now_ms)
+        self._ticked_ms = now_ms
         for name in self._hearing.tick(now_ms, out):
             silent_ms = self._hearing.silent_ms(name, now_ms)
             self._give_up(name, f"{name} has been silent for {silent_ms} ms", "silent", now_ms, out)
@@ -207,7 +213,8 @@ class MeshEngine(Viewing):
         match report:
             case pulse.Silent(name, boot, why, silent_ms, limit_ms):
                 peer = self._peers.get(name)
-                if peer and peer.boot == boot:
+                # It may be told of a connection before this one.
+                if peer and peer.boot == boot and silent_ms <= now_ms - peer.since_ms + self._settings.detect_ms:
                     out.append(Log("info", "heartbeats", {"peer": name, "why": why, "limit_ms": limit_ms}))
                     text = {
                         "silent": f"{name} has been silent for {silent_ms} ms",
@@ -238,7 +245,7 @@ class MeshEngine(Viewing):
     def _confirm(self, witness: Peer, now_ms: int, out: list[Effect]) -> None:
         """Who is silent here and given up by a witness is given up sooner: else the two would disagree for a while on
         whom they want. Source: Lifeguard's confirmations."""
-        soon_ms = self._settings.detect_ms * CONFIRMED_PERCENT // 100
+        soon_ms = self._stretched(self._settings.detect_ms) * CONFIRMED_PERCENT // 100
         for name in list(self._peers):
             if name == witness.name or name in witness.reach or name not in self._members.names:
                 continue
@@ -264,17 +271,30 @@ class MeshEngine(Viewing):
             self._heard_since.clear()
             self._asked += 1
             self._asked_awake = self._asked
-            for peer in self._peers.values():
-                self._send(peer.name, self._beat_for(peer, ask=self._asked_awake), out)
-            delay_ms = DOUBT_BEATS * self._settings.heartbeat_ms
-            out.append(StartTimer("doubt", delay_ms, DoubtOver(self._members.view)))
+            self._doubts = 0
+            self._ask_doubtful(out)
+
+    def _ask_doubtful(self, out: list[Effect]) -> None:
+        """Those that have not said yet that they are in our view are asked, and again after a while."""
+        silent = [self._peers[name] for name in sorted(self._members.names - self._heard_since) if name in self._peers]
+        for passing in (True, False):
+            names = tuple(peer.name for peer in silent if peer.passing == passing)
+            self._send_all(names, self._beat_frame(not passing, self._asked_awake, 0), out)
+        delay_ms = self._stretched(DOUBT_BEATS * self._settings.heartbeat_ms) << min(self._doubts, DOUBTS_MAX)
+        out.append(StartTimer("doubt", delay_ms, DoubtOver(self._members.view)))
 
     def _doubt_over(self, view: ViewId, now_ms: int, out: list[Effect]) -> None:
         if not self._doubting or view != self._members.view or self._members.is_between:
             return
         others = self._members.names - {self._me.name}
         whole = all(self._is_whole(name) for name in others)
-        if others <= self._heard_since and whole and not self._too_many:
+        elsewhere = any(peer.view > view for peer in self._peers.values() if peer.name in others)
+        if whole and not self._too_many and not elsewhere and not others <= self._heard_since:
+            # Who is silent may be as late as we were: as long as it lives and nothing is torn, nobody has gone on
+            # without us. (Were each late node to end the view for that, a busy machine would see nothing but views.)
+            self._doubts += 1
+            self._ask_doubtful(out)
+        elif whole and not self._too_many and not elsewhere:
             self._doubting = False
             doubtful, self._doubtful = self._doubtful, []
             for origin, link, frame in doubtful:

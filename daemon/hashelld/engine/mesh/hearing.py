@@ -16,6 +16,7 @@ from hashelld.engine.mesh.alarms import HeartbeatGone
 from hashelld.engine.mesh.codec import ViewId
 from hashelld.engine.mesh.complaints import Complaints
 from hashelld.engine.mesh.links import TellHeartbeat
+from hashelld.engine.mesh.patience import stretched
 from hashelld.engine.mesh.peers import Peer
 from hashelld.engine.mesh.suspicion import Detector
 from hashelld.settings import Settings
@@ -86,6 +87,10 @@ class Hearing:
 
     def paused(self, now_ms: int) -> int:
         return self._detector.paused(now_ms)
+
+    def set_nodes(self, nodes: int) -> None:
+        """With how many nodes we have to do: among many silence counts later."""
+        self._detector.detect_ms = stretched(self._settings.detect_ms, nodes)
 
     def looked(self, now_ms: int) -> None:
         """We did not run: nobody is blamed for that."""

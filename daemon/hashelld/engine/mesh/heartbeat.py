@@ -68,6 +68,29 @@ def ask_for_priority() -> str:
     return ", ".join(words)
 
 
+class _Waits:
+    """How long a process's first thread was ready to run and did not, as the kernel counts it; nothing where it does
+    not. Source: Documentation/scheduler/sched-stats.rst, "/proc/<pid>/schedstat"."""
+
+    def __init__(self, pid: int) -> None:
+        self._handle = -1
+        with suppress(OSError):
+            self._handle = os.open(f"/proc/{pid}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+        self._before_us = 0
+        self.since_us()
+
+    def since_us(self) -> int:
+        """Microseconds since the last time."""
+        if self._handle < 0:
+            return 0
+        try:
+            now_us = int(os.pread(self._handle, 100, 0).split()[1]) // 1000
+        except (OSError, ValueError, IndexError):
+            return 0
+        before_us, self._before_us = self._before_us, now_us
+        return now_us - before_us
+
+
 class Process:
     """The descriptors and the loop around a Pulse."""
 
@@ -84,6 +107,7 @@ class Process:
         self._emptied_us = _now_us()
         self._ahead_us = _ahead_us()
         self._left = LOOK_MAX
+        self._waits = _Waits(self._parent)
 
     def run(self) -> int:
         """Until the daemon is gone; the exit code."""
@@ -112,6 +136,7 @@ class Process:
                 if due:
                     self._left = LOOK_MAX
                     self._slept()
+                    self._pulse.starved(self._waits.since_us(), _now_us())
                     self._perform(self._pulse.tick(_now_us(), drained=drained))
                     drained = True
             if drained != listening:

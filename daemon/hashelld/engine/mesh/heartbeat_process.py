@@ -94,8 +94,9 @@ class HeartbeatProcess:
         while True:
             began_s = time.monotonic()
             reason = await self._live()
-            self._close_pipe()
+            # First: at the end of its pipe it would tell all that this daemon is dead.
             self._kill()
+            self._close_pipe()
             self._feed("engine", HeartbeatDown(reason))
             failures = 0 if time.monotonic() - began_s > SOUND_S else failures + 1
             await asyncio.sleep(DELAYS_MS[min(failures, len(DELAYS_MS)) - 1] / 1000 if failures else 0)

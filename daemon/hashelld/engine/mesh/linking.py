@@ -214,6 +214,7 @@ class Linking(State):
         if hello.heartbeat:
             peer.heartbeat = tuple((host, hello.heartbeat) for host in hosts)
         self._goodbyes.pop(hello.name, None)
+        self._hearing.set_nodes(self._nodes)
         self._hearing.peer_up(peer, now_ms, out)
         out.append(Log("info", "link up", {"peer": hello.name, "boot": hello.boot}))
         self._show_links(now_ms, out)
@@ -332,7 +333,8 @@ class Linking(State):
         """Spares that nobody needed, and connections that never said who they are."""
         for link, known in list(self._links.items()):
             peer = self._peers.get(known.name)
-            if (peer is None or peer.link != link) and now_ms - known.since_ms > SPARE_MS * (1 if known.hello else 5):
+            kept_ms = self._stretched(SPARE_MS * (1 if known.hello else 5)) + self._patience.late_ms
+            if (peer is None or peer.link != link) and now_ms - known.since_ms > kept_ms:
                 self._refuse(link, Refuse("connected", "we have a connection already"), known.name, now_ms, out)
 
     # --- a connection ends
@@ -387,6 +389,7 @@ class Linking(State):
         self._show_links(now_ms, out)
         if peer.torn_ms:
             out.append(CancelTimer(f"resume:{peer.name}"))
+        self._hearing.set_nodes(self._nodes)
         self._hearing.peer_gone(peer.name, out)
         self._discovery.lost(peer.name, now_ms)
         if try_spare and reason not in _MEANT:
@@ -429,7 +432,7 @@ class Linking(State):
             ack = peer.session.tell()
             if ack:
                 self._send(peer.name, ack, out)
-            behind = peer.session.kept_bytes > LAG_BYTES or peer.session.waits_ms(now_ms) > LAG_MS
+            behind = peer.session.kept_bytes > LAG_BYTES or peer.session.waits_ms(now_ms) > self._stretched(LAG_MS)
             if not behind:
                 peer.lags_ms = 0
             elif not peer.lags_ms:
@@ -437,7 +440,7 @@ class Linking(State):
                 text = f"{peer.name} lags: {peer.session.kept_bytes} bytes wait for it"
                 out.append(Log("warning", text))
                 self._happened("member", "warning", text, out, peer.name)
-            elif now_ms - peer.lags_ms > LAG_MAX_MS:
+            elif now_ms - peer.lags_ms > self._stretched(LAG_MAX_MS) + self._patience.late_ms:
                 text = f"{peer.name} has lagged for {(now_ms - peer.lags_ms) // 1000} s and is left behind"
                 self._give_up(peer.name, text, "lags", now_ms, out)
 

@@ -84,13 +84,13 @@ class Membership:
 
     # --- the proposer
 
-    def propose(self, members: Mapping[str, int]) -> Propose:
+    def propose(self, members: Mapping[str, int], wait_ms: int = 0) -> Propose:
         """Begin a round with these (name → boot), this node among them. A round before it is given up."""
         assert members.get(self.me) == self.boot, "a proposer is in its view"
         self.highest += 1
         lives = tuple(sorted(members.items()))
         self.round = Round(ViewId(self.highest, self.me, self.boot), lives)
-        return Propose(self.round.ballot, lives)
+        return Propose(self.round.ballot, lives, wait_ms)
 
     def promise_came(self, name: str, promise: Promise) -> bool:
         """Whether all have promised now."""

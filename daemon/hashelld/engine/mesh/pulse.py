@@ -26,6 +26,7 @@ from hashelld.engine.mesh.beats import (
     seal,
     unseal,
 )
+from hashelld.engine.mesh.patience import stretched
 from hashelld.engine.mesh.suspicion import Gaps
 
 Address = tuple[str, int]
@@ -41,8 +42,10 @@ DOUBT_PERCENT = 35
 HEARD_BEATS = 3.5
 #: Detection times without a beat both ways after which UDP counts as blocked.
 BLOCKED_TIMES = 2
-#: Peers from which on beats are said half as often.
-MANY_PEERS = 16
+#: How many times its limit a daemon may stand still because it gets no processor.
+STARVED_TIMES = 12
+#: Detection times after which a verdict is told again that the daemon has not acted on.
+AGAIN_TIMES = 3
 #: Addresses of one peer that are beaten to, and peers.
 ADDRESSES_MAX = 4
 PEERS_MAX = 128
@@ -205,8 +208,8 @@ class _Watched:
 
     __slots__ = (
         "addresses", "bitmap", "blocked_told", "boot", "confirmed", "doubted", "gaps", "given_up", "heard", "ident",
-        "name", "passing", "paths", "round_trip", "sequence", "since", "stamp", "stamp_at", "tick_age", "verdict",
-        "view", "vouched",
+        "name", "passing", "paths", "round_trip", "sequence", "since", "stamp", "stamp_at", "tick_age", "told",
+        "verdict", "view", "vouched",
     )
 
     def __init__(self, watch: Watch, gaps: Gaps, now_us: int) -> None:
@@ -220,7 +223,10 @@ class _Watched:
         self.bitmap = 0
         self.tick_age = 0
         self.round_trip = 0
-        self.passing = self.verdict = self.blocked_told = self.given_up = False
+        self.passing = self.blocked_told = self.given_up = False
+        #: What was told of its end, and when.
+        self.verdict: Silent | None = None
+        self.told = 0
         self.doubted = self.vouched = 0
         self.paths: dict[str, int] = {}
 
@@ -233,9 +239,8 @@ class Pulse:
         self._keys = dict(configure.keys)
         self._speak = configure.keys[0]
         self._beat = self._beat_of_few = configure.heartbeat_ms * MS
-        self._detect = configure.detect_ms * MS
+        self._detect = self._detect_of_few = configure.detect_ms * MS
         self._cap = configure.jitter_cap_ms * MS
-        self._has_time = self._detect >= 8 * self._beat
         self._stall = configure.stall_ms * MS
         self._kill_stalled = configure.kill_stalled
         self._peers: dict[str, _Watched] = {}
@@ -246,6 +251,7 @@ class Pulse:
         self.due_us = now_us
         self._ticked = now_us
         self._alive_at = now_us
+        self._starved = 0
         self._farewell = self._killed = False
         self._late = self._late_now = 0
         self._drifted = 0
@@ -257,7 +263,7 @@ class Pulse:
     def command(self, command: Command, now_us: int) -> list[Out]:
         match command:
             case Alive():
-                self._alive_at = now_us
+                self._alive_at, self._starved = now_us, 0
             case Watch():
                 return self._watch(command, now_us)
             case Unwatch(name):
@@ -288,9 +294,17 @@ class Pulse:
         return len(self._peers)
 
     def _set_pace(self) -> None:
-        """Many peers hear us half as often: three beats still fit into the time after which somebody is missed, and
-        what all of them have to hear grows with the square."""
-        self._beat = self._beat_of_few * (2 if len(self._peers) >= MANY_PEERS and self._has_time else 1)
+        """Many hear one another less often, and miss one another later: what all of them have to hear would grow with
+        the square of their number else. (As a ring's token takes longer to go round among more.)"""
+        nodes = len(self._peers) + 1
+        self._beat, self._detect = stretched(self._beat_of_few, nodes), stretched(self._detect_of_few, nodes)
+
+    def starved(self, waited_us: int, now_us: int) -> None:
+        """The daemon was ready to run for so long and got no processor: that time does not count as its own, within
+        reason. It is the machine that stands still, and elsewhere it would be no better."""
+        if waited_us > 0 and self._starved < STARVED_TIMES * self._stall:
+            self._starved += waited_us
+            self._alive_at = min(now_us, self._alive_at + waited_us)
 
     def _watch(self, watch: Watch, now_us: int) -> list[Out]:
         old = self._peers.get(watch.name)
@@ -298,7 +312,7 @@ class Pulse:
             return []
         if old:
             del self._by_ident[old.ident]
-        peer = _Watched(watch, Gaps(self._detect, self._cap), now_us)
+        peer = _Watched(watch, Gaps(self._detect_of_few, self._cap), now_us)
         if old and old.boot == watch.boot and old.ident == watch.ident:
             # The same life over another link: what it said before stays said.
             peer.sequence, peer.stamp, peer.stamp_at, peer.gaps = old.sequence, old.stamp, old.stamp_at, old.gaps
@@ -411,7 +425,11 @@ class Pulse:
 
     def _judge(self, peer: _Watched, now_us: int, *, drained: bool) -> list[Out]:
         if peer.verdict:
-            return []
+            if now_us - peer.told < AGAIN_TIMES * self._detect:
+                return []
+            # The daemon did not read it, or it would not have us watch that life any more.
+            peer.told = now_us
+            return [peer.verdict]
         if not peer.passing:
             if not peer.blocked_told and now_us - peer.since > BLOCKED_TIMES * self._detect:
                 peer.blocked_told = True
@@ -426,7 +444,7 @@ class Pulse:
             return [Blocked(peer.name)]
         silent = now_us - max(peer.heard, peer.vouched)
         deaf = now_us - max(peer.confirmed + 2 * self._beat, peer.vouched)
-        limit = peer.gaps.limit_us
+        limit = self._limit(peer)
         if peer.given_up:
             enough = limit * GIVEN_UP_PERCENT // 100
         else:
@@ -454,8 +472,12 @@ class Pulse:
         return []
 
     def _verdict(self, peer: _Watched, why: str, now_us: int, silent_us: int) -> list[Out]:
-        peer.verdict, peer.passing = True, False
-        return [Silent(peer.name, peer.boot, why, silent_us // MS, peer.gaps.limit_us // MS)]
+        peer.passing, peer.told = False, now_us
+        peer.verdict = Silent(peer.name, peer.boot, why, silent_us // MS, self._limit(peer) // MS)
+        return [peer.verdict]
+
+    def _limit(self, peer: _Watched) -> int:
+        return max(self._detect, peer.gaps.limit_us)
 
     def _is_confirmed(self, silent: _Watched, now_us: int) -> bool:
         """Enough other members of our view do not hear it either."""
@@ -507,12 +529,11 @@ class Pulse:
             sorted(self._refused.items())
         ))
 
-    @staticmethod
-    def _peer_shown(peer: _Watched, now_us: int) -> PeerShown:
+    def _peer_shown(self, peer: _Watched, now_us: int) -> PeerShown:
         hosts: Iterable[str] = dict.fromkeys([*(host for host, _ in peer.addresses), *peer.paths])
         paths = tuple(
             (host, (now_us - peer.paths[host]) // MS if host in peer.paths else -1) for host in hosts
         )
         return PeerShown(
-            peer.name, peer.passing, peer.round_trip, peer.gaps.largest_us // MS, peer.gaps.limit_us // MS, paths,
+            peer.name, peer.passing, peer.round_trip, peer.gaps.largest_us // MS, self._limit(peer) // MS, paths,
         )

@@ -34,6 +34,7 @@ from hashelld.engine.mesh.flaps import Flaps
 from hashelld.engine.mesh.hearing import Hearing
 from hashelld.engine.mesh.membership import Membership
 from hashelld.engine.mesh.ordering import Ordering
+from hashelld.engine.mesh.patience import Patience, stretched
 from hashelld.engine.mesh.peers import Link, Peer
 from hashelld.engine.mesh.rotation import Rotation
 from hashelld.engine.mesh.told import links_of
@@ -61,6 +62,7 @@ class State:
         self._discovery = Discovery()
         self._flaps = Flaps(settings.flap_delay_max_ms)
         self._complaints = Complaints()
+        self._patience = Patience(settings.phase_ms)
         self._rotation = Rotation()
         #: Connections by number; the nodes at whose other end we know.
         self._links: dict[int, Link] = {}
@@ -76,13 +78,20 @@ class State:
         self._heard_since: set[str] = set()
         self._asked = 0
         self._asked_awake = 0
-        self._ticks = 0
+        self._doubts = 0
+        self._ticks = self._ticked_ms = 0
         self._goodbyes: dict[str, int] = {}
         self._unwilling: dict[str, tuple[int, int]] = {}
         self._now_ms = 0
         self._started_ms = 0
         self._installed_ms = 0
+        #: When this node proposes; when its round began; refusals in a row. Newcomers that are gathered: since when,
+        #: until when, and who is wanted by now.
         self._proposing_ms = 0
+        self._round_ms = 0
+        self._nacks = 0
+        self._gathering_ms = self._gathered_ms = 0
+        self._gathered: frozenset[str] = frozenset()
         self._stuck = False
         self._beat_due = False
         self._got_due = False
@@ -105,11 +114,19 @@ class State:
 
     def _show_links(self, now_ms: int, out: list[Effect]) -> None:
         names = {entry.name for entry in self._members.roster.entries} - {self._me.name}
-        shown, limit_ms = self._hearing.shown, self._settings.detect_ms
+        shown, limit_ms = self._hearing.shown, self._stretched(self._settings.detect_ms)
         out.append(Tell(links_of(self._peers, names, shown, limit_ms, now_ms)))
 
     def _reached(self) -> dict[str, int]:
         return {self._me.name: self._me.boot, **{p.name: p.boot for p in self._peers.values()}}
+
+    @property
+    def _nodes(self) -> int:
+        """How many we have to do with."""
+        return max(len(self._peers) + 1, len(self._members.seats))
+
+    def _stretched(self, value: int) -> int:
+        return stretched(value, self._nodes)
 
     def _is_whole(self, name: str) -> bool:
         """The connection that this view lives on is still the one to this member."""

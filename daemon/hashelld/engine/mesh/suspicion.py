@@ -12,7 +12,7 @@ class Detector:
 
     def __init__(self, heartbeat_ms: int, detect_ms: int) -> None:
         self._heartbeat_ms = heartbeat_ms
-        self._detect_ms = detect_ms
+        self.detect_ms = detect_ms
         self._heard: dict[str, int] = {}
         self._last_tick = 0
         self.late_max_ms = 0
@@ -35,7 +35,7 @@ class Detector:
         if not self._last_tick:
             return 0
         late = now_ms - self._last_tick - self._heartbeat_ms
-        return late if late > self._detect_ms else 0
+        return late if late > self.detect_ms else 0
 
     def tick(self, now_ms: int) -> tuple[str, ...]:
         """To be called every heartbeat; the peers that have been silent for too long."""
@@ -47,7 +47,7 @@ class Detector:
             for name in self._heard:
                 self._heard[name] = min(now_ms, self._heard[name] + late)
         return tuple(
-            name for name, when in sorted(self._heard.items()) if now_ms - when > self._detect_ms
+            name for name, when in sorted(self._heard.items()) if now_ms - when > self.detect_ms
         )
 
 

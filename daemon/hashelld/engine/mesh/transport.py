@@ -31,6 +31,7 @@ from hashelld.engine.mesh.links import (
     Listening,
     StrangerCame,
 )
+from hashelld.engine.mesh.patience import stretched
 from hashelld.engine.mesh.rotation import KeyShown
 from hashelld.engine.mesh.trust import Trust
 from hashelld.settings import Settings
@@ -262,13 +263,17 @@ class Transport:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.connect_accepted_socket(
                 lambda: _Connection(self, address, dialed=False), accepted,
-                ssl=self._server_context, ssl_handshake_timeout=HANDSHAKE_S,
+                ssl=self._server_context, ssl_handshake_timeout=self._stretched_s(HANDSHAKE_S),
             )
         except ssl.SSLError as error:
             kind = "plain" if error.reason in _PLAIN else "key"
             self.feed("engine", StrangerCame(address, kind, (error.reason or "").lower()))
         except (OSError, TimeoutError):
             pass
+
+    def _stretched_s(self, limit_s: float) -> float:
+        """Where many start at once, each has many handshakes to make: one that is given up must be made again."""
+        return stretched(int(limit_s * 1000), max(len(self._settings.peers), len(self._links)) + 1) / 1000
 
     # --- out
 
@@ -279,10 +284,10 @@ class Transport:
     async def _connect(self, address: tuple[str, int]) -> None:
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(DIAL_S):
+            async with asyncio.timeout(self._stretched_s(DIAL_S)):
                 await loop.create_connection(
                     lambda: _Connection(self, address, dialed=True), *address,
-                    ssl=self._client_context, ssl_handshake_timeout=HANDSHAKE_S,
+                    ssl=self._client_context, ssl_handshake_timeout=self._stretched_s(HANDSHAKE_S),
                 )
         except ssl.SSLError as error:
             kind = "key" if error.reason not in _PLAIN else "other"

@@ -20,6 +20,12 @@ from hashelld.engine.news import lines_of
 
 #: Milliseconds by which each later name waits longer before it proposes: a proposal takes less.
 RANK_MS = 250
+#: From so many nodes on those that come are gathered: until for so long nobody more came, and never for longer.
+MANY_NODES, GATHER_MS, GATHER_MAX_MS = 9, 300, 3_000
+#: The longest that a proposer may have others wait for it.
+WAIT_MAX_MS = 60_000
+#: The longest wait after refusals, and how many in a row count.
+NACKED_MAX_MS, NACKS_MAX = 1_000, 6
 #: Milliseconds for which a node that does not want us is left alone; doubled each time, up to the last.
 UNWILLING_MS = (1_000, 60_000)
 
@@ -59,6 +65,7 @@ class Viewing(Linking):
         """Start, restart or stop the wait before a proposal."""
         if self._leaving or self._started_ms == 0:
             return
+        self._give_up_round(out)
         # While many nodes start, most of them are linked before there are enough of them: then who reaches whom, which
         # takes the square of their number, need not be looked at.
         enough = bool(self._members.seats) or self._may_start(frozenset(self._peers) | {self._me.name}, now_ms)
@@ -70,11 +77,42 @@ class Viewing(Linking):
             return
         if self._members.round is not None:
             return
-        rank = sorted(wanted).index(self._me.name)
-        due = now_ms + self._settings.settle_ms + RANK_MS * rank
-        if not self._proposing_ms or due < self._proposing_ms:
+        # Who is first in rank must have had the time to say what it wants, before somebody else does.
+        step_ms = max(RANK_MS, self._patience.wait_ms(len(wanted)) // 2)
+        due = self._settled_ms(wanted, now_ms) + step_ms * sorted(wanted).index(self._me.name)
+        later = self._gathering_ms and due > self._proposing_ms
+        if not self._proposing_ms or due < self._proposing_ms or later:
             self._proposing_ms = due
             out.append(StartTimer("propose", due - now_ms, ProposeNow()))
+
+    def _settled_ms(self, wanted: frozenset[str], now_ms: int) -> int:
+        """Until when to wait for more of what makes a new view. Who is lost is replaced at once; those that come to
+        many come together, for a view costs all of them the more the more they are."""
+        members = self._members
+        everybody = len(wanted) >= max(self._settings.expect, len(members.roster.entries))
+        if len(wanted) < MANY_NODES or everybody or not wanted > members.names or self._stuck:
+            self._gathering_ms = 0
+            # Who was refused gives the others more time each time to see what it sees.
+            return now_ms + min(self._stretched(self._settings.settle_ms) << self._nacks, NACKED_MAX_MS)
+        if not self._gathering_ms:
+            self._gathering_ms, self._gathered = now_ms, frozenset()
+        if wanted != self._gathered:
+            self._gathered = wanted
+            self._gathered_ms = min(now_ms + GATHER_MS, self._gathering_ms + GATHER_MAX_MS)
+        return self._gathered_ms
+
+    def _give_up_round(self, out: list[Effect]) -> None:
+        """A round with somebody who is gone cannot succeed, and who has promised a view to somebody who is gone does
+        not get it: both begin again at once. (What a timer ends is only what nobody can know of.)"""
+        members = self._members
+        reached = self._reached()
+        if members.round and any(reached.get(name) != boot for name, boot in members.round.members):
+            members.round = None
+            self._stuck = True
+            out.append(CancelTimer("round"))
+        promised = members.promised
+        if members.is_between and reached.get(promised.proposer) != promised.boot:
+            self._stuck = True
 
     def _needs_view(self, wanted: frozenset[str], now_ms: int) -> bool:
         members = self._members
@@ -94,7 +132,7 @@ class Viewing(Linking):
             if peer.boot != seat.boot or self._view_links.get(seat.name) != peer.link:
                 return True
             # It sits in another view than we think: it missed ours, or we missed its.
-            long = now_ms - self._installed_ms > 4 * self._settings.phase_ms
+            long = now_ms - self._installed_ms > 4 * self._patience.wait_ms(self._nodes)
             if long and peer.view != members.view:
                 return True
         return False
@@ -117,13 +155,16 @@ class Viewing(Linking):
         if self._leaving or self._members.round or not self._needs_view(wanted, now_ms):
             return
         self._stuck = False
+        self._gathering_ms = 0
         reached = self._reached()
-        propose = self._members.propose({name: reached[name] for name in wanted})
-        out.append(Log("debug", "proposing", {"members": sorted(wanted), "n": propose.ballot.n}))
-        out.append(StartTimer("round", self._settings.phase_ms, RoundOverdue(propose.ballot)))
+        wait_ms = self._patience.wait_ms(len(wanted))
+        propose = self._members.propose({name: reached[name] for name in wanted}, wait_ms)
+        self._round_ms = now_ms
+        out.append(Log("debug", "proposing", {"members": sorted(wanted), "n": propose.ballot.n, "wait_ms": wait_ms}))
+        out.append(StartTimer("round", wait_ms, RoundOverdue(propose.ballot)))
         for name in sorted(wanted - {self._me.name}):
             self._send(name, propose, out)
-        self._promise(propose.ballot, self._me.name, now_ms, out)
+        self._promise(propose, now_ms, out)
 
     def _proposed(self, origin: str, propose: Propose, now_ms: int, out: list[Effect]) -> None:
         if propose.ballot.proposer != origin or self._leaving:
@@ -134,10 +175,10 @@ class Viewing(Linking):
         if nack:
             self._send(origin, nack, out)
         else:
-            self._promise(propose.ballot, origin, now_ms, out)
+            self._promise(propose, now_ms, out)
 
-    def _promise(self, ballot: ViewId, proposer: str, now_ms: int, out: list[Effect]) -> None:
-        members = self._members
+    def _promise(self, propose: Propose, now_ms: int, out: list[Effect]) -> None:
+        members, ballot, proposer = self._members, propose.ballot, propose.ballot.proposer
         if not members.is_between and members.seats:
             out.append(Tell(Blocked()))
         members.promise(ballot)
@@ -145,12 +186,15 @@ class Viewing(Linking):
         self._doubting = False
         self._doubtful.clear()
         self._early.clear()
+        self._gathering_ms = 0
         if self._proposing_ms:
             self._proposing_ms = 0
             out.append(CancelTimer("propose"))
         # Written before any entry of that view is: ballots rise for ever, also through a restart of all.
         out.append(StoreValue(f"ballot:{ballot.n}", "ballot", str(ballot.n).encode()))
-        out.append(StartTimer("install", 2 * self._settings.phase_ms, InstallOverdue(ballot)))
+        # The proposer knows how long it takes: were its members less patient, each of them would end its round.
+        wait_ms = max(min(propose.wait_ms, WAIT_MAX_MS), self._patience.wait_ms(len(propose.members)))
+        out.append(StartTimer("install", 2 * wait_ms, InstallOverdue(ballot)))
         promise = Promise(
             ballot, self._ordering.owed(), members.since, members.all_seen, self._settings.expect,
             self._settings.votes, members.roster, self._me.feature_set, members.unique, self._fresh,
@@ -169,6 +213,7 @@ class Viewing(Linking):
             _, before = self._unwilling.get(origin, (0, UNWILLING_MS[0] // 2))
             delay = min(2 * before, UNWILLING_MS[1])
             self._unwilling[origin] = (now_ms + delay, delay)
+        self._nacks = min(self._nacks + 1, NACKS_MAX)
         self._stuck = True
         self._evaluate(now_ms, out)
 
@@ -190,6 +235,7 @@ class Viewing(Linking):
             lives, self._options, window_over=self._window_over, left=frozenset(self._goodbyes)
         )
         self._window_over = False
+        self._patience.took(now_ms - self._round_ms)
         for name in names:
             if name != self._me.name:
                 self._send(name, install, out)
@@ -210,6 +256,7 @@ class Viewing(Linking):
                 ordering.deliver(message)
             self._deliver(list(missed), out)
         self._stuck = False
+        self._nacks = 0
         self._installed_ms = now_ms
         names = tuple(seat.name for seat in install.members)
         ordering.begin(install.ballot, names)
