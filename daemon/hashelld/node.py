@@ -93,7 +93,7 @@ HEARD_BY: dict[type[Event], tuple[str, ...]] = {
         "cib_manager", "attribute_manager", "controller", "fencer", "executor", "watchdog",
         "remote", "alerts", "ipc", "engine",
     ),
-    Blocked: ("cib_manager", "attribute_manager", "controller", "fencer", "executor"),
+    Blocked: ("cib_manager", "attribute_manager", "controller", "fencer", "executor", "watchdog"),
     MembersChanged: (
         "watchdog", "cib_manager", "attribute_manager", "fencer", "executor", "remote", "controller", "alerts", "ipc",
     ),

@@ -1,7 +1,8 @@
 """The watchdog's state machine: is this node sound, and must it end now?
 
     no quorum yet ─ quorum → armed, fed ─┬─ no quorum, nobody counts on it → fed
-                                         ├─ no quorum, others count on it  → not fed: reset when quorum stays away
+                                         ├─ no quorum, or long no view, and others count on it → not fed: reset when
+                                         │  that does not end
                                          └─ no quorum, policy fence/suicide, or told to die → ended at once
 
 It is armed by the first quorum: before that nothing was started in this life, and what an earlier life left running is
@@ -17,6 +18,7 @@ from hashell.cib.document import Cib
 from hashell.values.intervals import interval_ms
 from hashelld.core.effects import Effect, Log, StartTimer, Tell
 from hashelld.core.events import (
+    Blocked,
     CibChanged,
     Event,
     Happened,
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 #: Times that a watchdog is fed within its time at least: one feeding may come late.
 FEEDS = 5
 FEED_MAX_MS = 1000
+#: Milliseconds without a view after which this node does not know any more that it has quorum: the others, who may have
+#: gone on without it, wait that much longer than its watchdog takes (fencer/watchdog.py).
+BETWEEN_MAX_MS = 1000
 #: How long stopping what has no process (addresses, mounts) may take before all is ended anyway.
 LAST_CALL_MS = 5000
 #: Policies for lost quorum under which a node ends itself.
@@ -54,12 +59,17 @@ class Watchdog:
         self._quorate = self._had_quorum = self._armed = False
         self._leaving = self._silent = False
         self._ending = ""
+        #: Since when there is no view; 0 where there is one.
+        self._between_ms = 0
 
     def receive(self, event: Event, now_ms: int, wall_s: float) -> Iterable[Effect]:
         match event:
             case Tick():
-                return self._tick()
+                return self._tick(now_ms)
+            case Blocked():
+                self._between_ms = self._between_ms or max(1, now_ms)
             case MembersChanged(view):
+                self._between_ms = 0
                 return self._quorum(view.quorate)
             case CibChanged():
                 self._cib = event.after
@@ -101,13 +111,14 @@ class Watchdog:
     def _next_tick(self) -> Effect:
         return StartTimer("tick", min(FEED_MAX_MS, self._timeout_ms // FEEDS), Tick())
 
-    def _tick(self) -> list[Effect]:
+    def _tick(self, now_ms: int) -> list[Effect]:
         if not self._armed or self._ending or self._silent:
             return []
-        return [Feed(), self._next_tick()] if self._sound() else [self._next_tick()]
+        lost = self._between_ms and now_ms - self._between_ms > BETWEEN_MAX_MS
+        return [Feed(), self._next_tick()] if self._sound(quorate=self._quorate and not lost) else [self._next_tick()]
 
-    def _sound(self) -> bool:
-        if self._quorate or self._option("no-quorum-policy") == "ignore":
+    def _sound(self, *, quorate: bool = False) -> bool:
+        if quorate or self._option("no-quorum-policy") == "ignore":
             return True
         # Without quorum it matters whether the others take its silence for its end.
         return not self._counted_on()

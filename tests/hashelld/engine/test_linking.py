@@ -5,9 +5,10 @@ from __future__ import annotations
 from hashelld.core.effects import Tell
 from hashelld.core.events import Started
 from hashelld.engine.engine import Me
+from hashelld.engine.mesh.alarms import Tick
 from hashelld.engine.mesh.codec import PROTOCOL, Beat, Hello, Refuse, ViewId
 from hashelld.engine.mesh.core import MeshEngine
-from hashelld.engine.mesh.links import FrameCame, LinkClose, LinkClosed, LinkOpened, LinkSend
+from hashelld.engine.mesh.links import Dial, FrameCame, LinkClose, LinkClosed, LinkOpened, LinkSend, Listening
 from hashelld.settings import make
 
 THEIRS, OURS = 1, 2
@@ -62,3 +63,20 @@ def test_who_speaks_another_protocol_is_refused_and_both_sides_say_what_to_do(tm
     assert any(isinstance(effect, Tell) and said in str(effect.event) for effect in effects)
     assert any(isinstance(effect, LinkClose) for effect in effects)
     assert "node2" not in made._peers
+
+
+def test_of_many_that_start_at_once_each_pair_dials_from_one_end(tmp_path):
+    peers = tuple(("10.0.0.1", 7000 + number) for number in range(20))
+    settings = make({
+        "cluster": "c", "node": "n", "state_dir": tmp_path, "run_dir": tmp_path, "key": tmp_path / "key",
+        "peers": peers, "address": "10.0.0.1", "port": 7010,
+    })
+    made = MeshEngine(settings, Me("n", "u", 1, "c"), {})
+    made.receive(Listening(7010, ("10.0.0.1",)), 100, 0.0)
+
+    def dialed(event, now_ms):
+        return {one.address[1] for one in made.receive(event, now_ms, 0.0) if isinstance(one, Dial)}
+
+    assert dialed(Started("n", "c", None), 100) == set(range(7010, 7020))
+    # Who has not come by itself is dialed after all.
+    assert dialed(Tick(), 1_700) == set(range(7000, 7010))

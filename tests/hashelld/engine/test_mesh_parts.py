@@ -105,6 +105,12 @@ class TestDiscovery:
         assert waits == sorted(waits)
         assert waits[0] == 50 and waits[-1] == 1000
 
+    def test_who_is_expected_to_dial_us_is_dialed_later(self):
+        discovery = Discovery()
+        discovery.add(("h", 1), 0, wait_ms=500)
+        assert discovery.due(499, frozenset()) == ()
+        assert discovery.due(500, frozenset()) == (("h", 1),)
+
     def test_who_is_linked_or_is_ourselves_is_not_dialed(self):
         discovery = Discovery()
         discovery.linked(("h", 1), "b", 0)

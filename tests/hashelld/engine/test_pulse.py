@@ -245,6 +245,33 @@ def test_a_daemon_that_stands_still_is_told_by_its_own_beats_and_not_before_its_
     assert [out.why for _, out in net.heard("a", Silent)] == ["stalled"]
 
 
+def test_a_daemon_that_gets_no_processor_is_given_that_time_within_reason():
+    one = Pulse(configure("a", stall_ms=1000, kill_stalled=True), 0)
+    killed = []
+    for now in range(100_000, 20_000_000, 100_000):
+        one.starved(90_000, now)
+        killed += [now for out in one.tick(now) if isinstance(out, KillDaemon)]
+    # A tenth of the time was its own; twelve times its limit is all that starving excuses.
+    assert killed and 10_000_000 < killed[0] < 15_000_000
+
+
+def test_a_verdict_that_the_daemon_does_not_act_on_is_told_again():
+    net = Net("a", "b")
+    net.run(2000)
+    net.frozen.add("b")
+    net.run(9000)
+    assert 2 <= len(net.heard("a", Silent)) <= 3
+
+
+def test_many_beat_less_often_and_miss_one_another_later():
+    one = Pulse(configure("a"), 0)
+    few = one.due_us
+    for number in range(31):
+        one.command(pulse.Watch(f"n{number}", beats.mark(f"n{number}", "u"), 1, (("h", number),)), 0)
+    one.tick(few)
+    assert one.due_us - few == 400_000
+
+
 def test_a_daemon_that_stands_still_is_ended_once_where_that_is_the_policy():
     net = Net("a", "b", kill_stalled=True)
     net.run(1000)

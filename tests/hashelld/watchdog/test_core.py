@@ -7,6 +7,7 @@ import pytest
 from hashell.cib.document import Cib
 from hashelld.core.effects import StartTimer
 from hashelld.core.events import (
+    Blocked,
     CibChanged,
     Leaving,
     Member,
@@ -41,15 +42,15 @@ class Bench:
         self.tell(Started("n1", "c", cib(**options)))
         self.tell(WatchdogReady(timeout_ms))
 
-    def tell(self, event):
-        return list(self.watchdog.receive(event, 0, 0.0))
+    def tell(self, event, now_ms=0):
+        return list(self.watchdog.receive(event, now_ms, 0.0))
 
     def quorum(self, quorate):
         self.view += 1
         return kinds(self.tell(MembersChanged(View(self.view, (Member(1, "n1", "u", 1),), quorate=quorate))))
 
-    def tick(self):
-        return kinds(self.tell(Tick()))
+    def tick(self, now_ms=0):
+        return kinds(self.tell(Tick(), now_ms))
 
 
 def kinds(effects):
@@ -95,6 +96,21 @@ def test_without_quorum_it_is_fed_only_where_nobody_takes_its_silence_for_its_en
     # Quorum that comes back in time saves it.
     bench.quorum(True)
     assert bench.tick() == [Feed]
+
+
+@pytest.mark.parametrize(("options", "fed"), [({}, True), ({"stonith_watchdog_timeout": "10s"}, False)])
+def test_a_node_whose_view_ended_and_that_gets_no_other_feeds_it_no_longer_where_others_count_on_that(
+    make, options, fed,
+):
+    bench = make(**options)
+    bench.quorum(True)
+    bench.tell(Blocked(), 5_000)
+    assert bench.tick(6_000) == [Feed]
+    # A second proposal is no new beginning.
+    bench.tell(Blocked(), 5_900)
+    assert bench.tick(6_100) == ([Feed] if fed else [])
+    bench.quorum(True)
+    assert bench.tick(6_200) == [Feed]
 
 
 @pytest.mark.parametrize("policy", ["suicide", "fence"])

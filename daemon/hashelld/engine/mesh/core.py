@@ -48,6 +48,7 @@ from hashelld.engine.mesh.codec import (
     Submit,
     ViewId,
 )
+from hashelld.engine.mesh.linking import MANY_PEERS
 from hashelld.engine.mesh.links import (
     DialFailed,
     FrameCame,
@@ -78,6 +79,8 @@ SELDOM_TICKS = 10
 EARLY_MAX = 10_000
 #: Share of the detection time after which a silent node is gone if another member does not hear it either.
 CONFIRMED_PERCENT = 60
+#: Milliseconds by which a node dials those with lower addresses later, where they are many.
+CROSSING_MS = 1_500
 #: Milliseconds between a goodbye and the end, so that it leaves.
 GOODBYE_MS = 60
 #: Milliseconds after which a member tells how far it got with the last messages.
@@ -190,8 +193,12 @@ class MeshEngine(Viewing):
 
     def _start(self, now_ms: int, out: list[Effect]) -> None:
         self._started_ms = now_ms
-        for address in self._settings.peers:
-            self._discovery.add(address, now_ms, lasting=True)
+        peers = self._settings.peers
+        own = {(host, self._port) for host in self._addresses or (self._settings.address,)}
+        for address in peers:
+            # Where many start at once each pair would dial from both ends, and half of all handshakes be for nothing.
+            waits = len(peers) >= MANY_PEERS and address < min(own)
+            self._discovery.add(address, now_ms, lasting=True, wait_ms=CROSSING_MS if waits else 0)
         self._tick(now_ms, out)
 
     def _tick(self, now_ms: int, out: list[Effect]) -> None:

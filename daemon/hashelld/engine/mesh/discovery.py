@@ -35,13 +35,13 @@ class Discovery:
     def __init__(self) -> None:
         self._tries: dict[Address, _Try] = {}
 
-    def add(self, address: Address, now_ms: int, *, lasting: bool = False) -> None:
-        """`lasting`: from the settings or the roster, never dropped."""
+    def add(self, address: Address, now_ms: int, *, lasting: bool = False, wait_ms: int = 0) -> None:
+        """`lasting`: from the settings or the roster, never dropped. `wait_ms`: before the first dial."""
         known = self._tries.get(address)
         if known is None:
             if len(self._tries) >= ADDRESSES_MAX and not (lasting and self._make_room()):
                 return
-            known = self._tries[address] = _Try(now_ms)
+            known = self._tries[address] = _Try(now_ms + wait_ms)
         elif known.failures:
             # Told again: somebody is there now.
             known.next_ms = min(known.next_ms, now_ms + DELAYS_MS[0])

@@ -151,8 +151,9 @@ class Hearing:
         """Say when detection has become slower, and why."""
         before = {peer.name: peer.limit_ms for peer in self.shown.peers}
         self.shown = shown
+        usual_ms = stretched(self._settings.detect_ms, len(shown.peers) + 1)
         for peer in shown.peers:
-            if peer.limit_ms > max(self._settings.detect_ms, before.get(peer.name, 0)):
+            if peer.limit_ms > max(usual_ms, before.get(peer.name, 0)):
                 text = (
                     f"detection of {peer.name} slowed to {peer.limit_ms} ms because it was not heard for"
                     f" {peer.largest_gap_ms} ms"
