@@ -172,11 +172,13 @@ class Stored(Event):
 
 @dataclass(frozen=True, slots=True)
 class StoreValue(Effect):
-    """Keep a small named state (roster, promises, fencing history) durably; `Stored` follows."""
+    """Keep a small named state (roster, promises, fencing history) durably; `Stored` follows. `secret`: what it was
+    before is not kept beside it."""
 
     token: str
     name: str
     data: bytes
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -634,7 +634,7 @@ class Executor:
             effects.append(Reply(self._secrets_asked.popleft(), Done()))
         try:
             if self._secrets.apply(event.payload):
-                effects.append(StoreValue(KEPT, KEPT, self._secrets.encode()))
+                effects.append(StoreValue(KEPT, KEPT, self._secrets.encode(), secret=True))
         except msgspec.MsgspecError:
             # The error would show a part of what cannot be read.
             effects.append(Log("error", f"a secret of {event.origin} cannot be read"))

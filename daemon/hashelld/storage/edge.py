@@ -40,10 +40,11 @@ from hashelld.core.effects import (
 )
 from hashelld.core.events import DivergencesKept, Event, Happened
 from hashelld.storage.divergences import Divergences
-from hashelld.storage.files import StorageFailed, write_whole
+from hashelld.storage.files import StorageFailed
 from hashelld.storage.generations import Generations
 from hashelld.storage.inputs import Inputs
 from hashelld.storage.journal import TRIM_ABOVE, Journal
+from hashelld.storage.values import Values
 
 #: Effects that may wait for one thread; the CIB manager bounds what it has in flight far below this.
 WAITING_MAX = 20_000
@@ -181,6 +182,7 @@ class StorageEdge:
         }
         self.reply: Perform = lambda component, effect: None
         self._folder = state_dir
+        self._values = Values(state_dir / "values")
         self._generations = generations
         self._journal = journal
         self._keeps = keeps
@@ -232,13 +234,13 @@ class StorageEdge:
             error = self._try("journal", lambda: self._journal.append(records))
             answers += [(c, Stored(e.token, error)) for c, e in appends]
         # Of several values of one name only the last is of use, and it is written after those that came before it.
-        values: dict[str, bytes] = {}
+        values: dict[str, StoreValue] = {}
         for _, one in batch:
             if isinstance(one, StoreValue):
                 values.pop(one.name, None)
-                values[one.name] = one.data
-        for name, data in values.items():
-            error = self._try(f"value {name}", self._value_writer(name, data))
+                values[one.name] = one
+        for name, last in values.items():
+            error = self._try(f"value {name}", self._value_writer(last))
             answers += [
                 (c, Stored(e.token, error))
                 for c, e in batch if isinstance(e, StoreValue) and e.name == name
@@ -247,8 +249,8 @@ class StorageEdge:
             self._trim()
         return answers + self._news()
 
-    def _value_writer(self, name: str, data: bytes) -> Callable[[], None]:
-        return lambda: write_whole(self._folder / "values" / f"{name}.value", data)
+    def _value_writer(self, value: StoreValue) -> Callable[[], None]:
+        return lambda: self._values.write(value.name, value.data, secret=value.secret)
 
     def _trim(self) -> None:
         # Records that the stored CIB before the last lacks are kept: should the last be damaged, nothing is lost.

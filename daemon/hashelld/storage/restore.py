@@ -10,14 +10,12 @@ from typing import Any
 from hashell.cib.document import EMPTY, Cib
 from hashell.cib.history import History
 from hashell.errors import HashellError
-from hashelld.storage.files import StorageFailed, make_folder, set_aside, sweep
+from hashelld.storage.files import StorageFailed, make_folder, sweep
 from hashelld.storage.format import refuse_newer
 from hashelld.storage.generations import Generation, Generations
 from hashelld.storage.identity import Identity, take_identity
 from hashelld.storage.journal import Journal
-
-#: Named values are small: roster, promise, fencing history.
-VALUE_MAX = 4 * 1024 * 1024
+from hashelld.storage.values import Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +46,7 @@ def restore(state_dir: Path, node: str) -> tuple[Restored, Generations, Journal]
         generations.save(EMPTY, {})
     elif damaged and not journal.records:
         found, damaged = _from_history(state_dir, found, damaged)
-    make_folder(state_dir / "values")
-    sweep(state_dir / "values")
-    values: dict[str, bytes] = {}
-    unreadable: list[str] = []
-    for path in sorted((state_dir / "values").iterdir()):
-        if path.suffix == ".value":
-            try:
-                values[path.stem] = path.read_bytes()[:VALUE_MAX]
-            except OSError as error:
-                aside = set_aside(path, "unreadable")
-                unreadable.append(f"{path} cannot be read ({error.strerror}); kept as {aside.name}")
+    values, unreadable = Values(state_dir / "values").load()
     restored = Restored(
         identity,
         found.cib if found else Cib.empty(),

@@ -10,7 +10,7 @@ from hashell.cib.document import Cib
 from hashell.wire import messages
 from hashelld.core.effects import Archive, JournalAppend, ReadHistory, Reply, Store, Stored, StoreValue
 from hashelld.core.events import Happened
-from hashelld.storage import edge
+from hashelld.storage import values
 from hashelld.storage.edge import StorageEdge
 from hashelld.storage.restore import restore
 
@@ -129,12 +129,12 @@ async def test_nothing_is_lost_between_two_starts_however_often(tmp_path):
 async def test_values_written_together_come_to_the_disk_in_the_order_of_their_last_words(tmp_path, monkeypatch):
     """Who dies between two writes must not have the later without the earlier, also where the later had one before."""
     written = []
-    monkeypatch.setattr(edge, "write_whole", lambda path, data: written.append((path.name, data)))
+    monkeypatch.setattr(values, "write_whole", lambda path, data: written.append((path.name, values.unpack(data))))
     async with Disk(tmp_path / "s") as disk:
         batch = [("engine", StoreValue(str(place), name, data)) for place, (name, data) in enumerate(
             [("roster", b"old"), ("caught-up", b"me"), ("roster", b"new")]
         )]
         answers = disk.edge._write_quickly(batch)
 
-    assert [one for one in written if one[0] != "node.json"] == [("caught-up.value", b"me"), ("roster.value", b"new")]
+    assert written == [("caught-up.value", b"me"), ("roster.value", b"new")]
     assert {answer.token for _, answer in answers} == {"0", "1", "2"}
