@@ -2,7 +2,8 @@
 
 In:  a CIB, a moment, and what is to happen to it.
 Out: `run.decide` gives a `Decision` (graph, summary, recheck time) for the daemon and for previews;
-     `run.walk` does on paper what was decided and gives the CIB as it would be; `losses.rehearse` loses nodes;
+     `run.walk` does on paper what was decided and gives the CIB as it would be; `losses.rehearse` loses nodes,
+     `suppose.suppose` nodes and resources that a person marks;
      `explain.explain` says why a resource is where it is, `remedy.remedy` what would bring it elsewhere,
      `contradictions.find` which constraints clash.
      main.py is `hashell simulate`, explain.py `hashell explain`, rehearse.py `hashell rehearse`.

@@ -142,7 +142,7 @@ def plan(
     runs = held(before)
     return Plan(
         cib, nodes, frozenset(remote),
-        {lost: _quorum(before, len(set(up) - set(lost)), len(members), keep_quorum) for lost in cases},
+        {lost: quorum_after(before, len(set(up) - set(lost)), len(members), keep_quorum) for lost in cases},
         runs, tuple(name for name in _wanted(before) if name not in runs), now_s, utc_offset_s,
     )
 
@@ -168,7 +168,8 @@ def told(planned: Plan, losses: Iterable[Loss]) -> Rehearsal:
     return Rehearsal(planned.nodes, planned.down_before, tuple(losses))
 
 
-def _quorum(state: ClusterState, left: int, known: int, keep: bool | None) -> bool:
+def quorum_after(state: ClusterState, left: int, known: int, keep: bool | None) -> bool:
+    """Whether `left` of `known` members have quorum; `keep` says so outright."""
     if keep is not None:
         return keep and state.has_quorum
     return state.has_quorum and (known <= 2 or left * 2 > known)
@@ -242,8 +243,14 @@ def _cut_off(root: etree._Element, name: str, planned: Plan) -> list[FailureWish
 
 
 def _lose(planned: Plan, lost: tuple[str, ...]) -> Loss:
+    return outcome(planned, lost, *lost_cib(planned, lost))[0]
+
+
+def outcome(
+    planned: Plan, lost: tuple[str, ...], start: Cib, failures: Sequence[FailureWish]
+) -> tuple[Loss, Mapping[str, Held]]:
+    """What comes of a CIB that was changed on paper, held against what ran before; and where everything runs then."""
     runs = planned.runs
-    start, failures = lost_cib(planned, lost)
     cib, after, done, at_rest = _settle(
         start, planned.now_s, int(planned.now_s), planned.utc_offset_s, failures
     )
@@ -273,7 +280,7 @@ def _lose(planned: Plan, lost: tuple[str, ...]) -> Loss:
     return Loss(
         lost, tuple(moved), tuple(promoted), tuple(down), tuple(fewer), tuple(sorted(fenced)), unfenced,
         planned.quorate[lost], at_rest, tuple(_reasons(cib, planned, down)) if down else (),
-    )
+    ), then
 
 
 def _reasons(cib: Cib, planned: Plan, down: Sequence[str]) -> Iterator[tuple[str, str]]:

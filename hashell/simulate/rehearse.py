@@ -66,8 +66,8 @@ def main(argv: list[str], live: LiveCib | None = None) -> int:
         ghosts = sorted(set(options.nodes) - set(planned.nodes))
         if ghosts:
             raise NotFound(f"no node {', '.join(ghosts)} is online", _hint(ghosts, planned.nodes))
-        jobs = _jobs(options.jobs, planned, len(cib.to_bytes()))
-        found = told(planned, _losses(planned, jobs, Progress(sys.stderr, len(planned.cases))))
+        jobs = jobs_of(options.jobs, planned, len(cib.to_bytes()))
+        found = told(planned, losses_of(planned, jobs, Progress(sys.stderr, len(planned.cases))))
     except HashellError as error:
         print(f"hashell rehearse: {error}", file=sys.stderr)
         return error.exit_code
@@ -117,7 +117,8 @@ class Progress:
 # Sharing out ----------------------------------------------------------------------------------------
 
 
-def _jobs(wanted: int, planned: Plan, size: int) -> int:
+def jobs_of(wanted: int, planned: Plan, size: int) -> int:
+    """How many processes a plan is shared out to; 0 wanted: as many as are worth it. `size`: bytes of the CIB."""
     if wanted < 0:
         raise BadUsage(f"--jobs {wanted} cannot be done", "one or more")
     if not wanted:
@@ -134,7 +135,7 @@ def _one(lost: tuple[str, ...]) -> Loss:
     return _shared[0].lose(lost)
 
 
-def _losses(planned: Plan, jobs: int, progress: Callable[[int, str], object]) -> Iterator[Loss]:
+def losses_of(planned: Plan, jobs: int, progress: Callable[[int, str], object]) -> Iterator[Loss]:
     """All losses in order. Helpers are made by forking, so that nothing has to be read again."""
     import multiprocessing
 

@@ -272,7 +272,7 @@ def apply_edit(root: etree._Element, edit: Edit) -> None:
             resources = root.iterfind("configuration/resources//*")
             holder = next((one for one in resources if one.get("id") == edit.name), None)
             if holder is not None:
-                _set_pair(holder, "meta_attributes", edit.node, edit.value)
+                set_pair(holder, "meta_attributes", edit.node, edit.value)
         case "option":
             _set_option(root, edit.name, edit.value)
 
@@ -322,10 +322,11 @@ def _set_capacity(root: etree._Element, node: str, values: str) -> None:
         holder = etree.SubElement(inject.section(root, "nodes"), "node", id=node, uname=node, type="remote")
     for word in values.split():
         name, _, value = word.partition("=")
-        _set_pair(holder, "utilization", name, value)
+        set_pair(holder, "utilization", name, value)
 
 
-def _set_pair(holder: etree._Element, tag: str, name: str, value: str) -> None:
+def set_pair(holder: etree._Element, tag: str, name: str, value: str) -> None:
+    """An attribute of a resource, node or so on in a CIB that the caller owns; `tag` is the kind of its set."""
     known = [
         pair for part in holder.iterfind(tag) for pair in part.iterfind("nvpair") if pair.get("name") == name
     ]
