@@ -13,13 +13,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from lxml import etree
+
 from hashell import __version__
 from hashell.cib.document import Cib, parse_xml
-from hashell.cib.patch import apply_patch
+from hashell.cib.patch import apply_to
+from hashell.cib.versions import Version
 from hashell.client.api import ClusterClient
 from hashell.errors import HashellError
 from hashell.wire import codec, messages
@@ -37,6 +42,10 @@ SILENCE_ASK_S = 1.0
 SILENCE_GONE_S = 3.0
 #: Seconds between two looks at a cluster that cannot push.
 POLL_S = 1.0
+#: Share of one processor that copies of the CIB may cost while changes come without a pause.
+COPY_SHARE = 0.2
+#: Seconds that a copy may take without being counted: up to some hundred resources each change is given out alone.
+COPY_CHEAP_S = 0.001
 #: Events asked for at the beginning.
 EVENTS_FIRST = 200
 _CHUNK = 256 * 1024
@@ -185,6 +194,8 @@ class LiveFeed:
         waiting: asyncio.Task[Update] | None = None
         try:
             while not self._closed:
+                while not queue.empty():  # a flood is passed on without a task for each word
+                    yield queue.get_nowait()
                 waiting = asyncio.create_task(queue.get())
                 await asyncio.wait({waiting, self._task}, return_when=asyncio.FIRST_COMPLETED)
                 if waiting.done():
@@ -242,6 +253,12 @@ class _Session:
         self._expects: dict[int, str] = {}
         self._snapshot_due = True
         self._cib: Cib | None = None
+        # What patches are applied to: nobody else has it, so a patch costs what it changes and not the whole tree.
+        self._root: etree._Element | None = None
+        self._waiting: list[messages.CibNotice] = []
+        self._publisher: asyncio.Task[None] | None = None
+        self._given_s = 0.0
+        self._copy_s = 0.0
         self.greeted = False
 
     async def run(self, moved_from: str, why: str) -> None:
@@ -257,6 +274,8 @@ class _Session:
         try:
             await self._talk(reader, writer, moved_from, why)
         finally:
+            if self._publisher is not None:
+                self._publisher.cancel()
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
@@ -294,7 +313,7 @@ class _Session:
                 await self._take(frame, writer, moved_from, why)
 
     def _node_name(self) -> str:
-        return f"node {self._feed._node}" if self.greeted else self._path
+        return self._feed._node if self.greeted else self._path
 
     async def _take(
         self, frame: messages.ToClient, writer: asyncio.StreamWriter, moved_from: str, why: str
@@ -321,7 +340,7 @@ class _Session:
                 raise _Gone(f"{self._node_name()} dropped us: {told.message}")
             case messages.CibIs() as whole:
                 self._snapshot_due = False
-                await self._give_cib(Cib.parse(whole.xml), None)
+                await self._give_whole(Cib.parse(whole.xml))
             case messages.CibNotice() as notice:
                 await self._patch(notice, writer)
             case messages.Info() as info:
@@ -344,28 +363,53 @@ class _Session:
     async def _patch(self, notice: messages.CibNotice, writer: asyncio.StreamWriter) -> None:
         if self._snapshot_due or self._cib is None:
             return  # What comes before the snapshot is in the snapshot.
+        if self._root is None:
+            self._root = self._cib.copy_root()
         if notice.patch:
             try:
-                after = apply_patch(self._cib, parse_xml(notice.patch, "a patch"))
+                apply_to(self._root, parse_xml(notice.patch, "a patch"))
             except HashellError:
                 pass
             else:
-                if str(after.version) == notice.version:
-                    await self._give_cib(after, notice)
+                if str(Version.of(self._root)) == notice.version:
+                    self._waiting.append(notice)
+                    await self._give_soon()
                     return
         self._snapshot_due = True
+        self._root = None
+        self._waiting.clear()
         self._ask(writer, messages.Subscribe(), "cib")
 
-    async def _give_cib(self, after: Cib, notice: messages.CibNotice | None) -> None:
-        before, self._cib = self._cib, after
-        if notice is None:
-            update = CibUpdate(None, after)
-        else:
-            update = CibUpdate(
-                before, after, notice.user, notice.node, notice.command, notice.when_s, (notice.patch,)
-            )
+    async def _give_soon(self) -> None:
+        """Give out the CIB: at once, but in a flood of changes no more often than copies of it may cost."""
+        rest_s = self._given_s + self._copy_s / COPY_SHARE - time.monotonic()
+        if rest_s <= 0 or self._copy_s <= COPY_CHEAP_S:
+            await self._give_patched()
+        elif self._publisher is None or self._publisher.done():
+            self._publisher = asyncio.create_task(self._give_later(rest_s))
+
+    async def _give_later(self, rest_s: float) -> None:
+        await asyncio.sleep(rest_s)
+        await self._give_patched()
+
+    async def _give_patched(self) -> None:
+        notices, self._waiting = self._waiting, []
+        if not notices or self._root is None:
+            return
+        began_s = time.thread_time()  # what others take of the processor says nothing of a copy's cost
+        after = Cib(copy.deepcopy(self._root))
+        self._copy_s = time.thread_time() - began_s
+        self._given_s = time.monotonic()
+        before, self._cib, last = self._cib, after, notices[-1]
         self._feed._cib = after
-        await self._queue.put(update)
+        await self._queue.put(CibUpdate(
+            before, after, last.user, last.node, last.command, last.when_s, tuple(notice.patch for notice in notices)
+        ))
+
+    async def _give_whole(self, after: Cib) -> None:
+        self._root, self._cib, self._feed._cib = None, after, after
+        self._waiting.clear()
+        await self._queue.put(CibUpdate(None, after))
 
     async def _give_info(self, info: Info) -> None:
         self._feed._others = tuple(dict.fromkeys((*info.socket_paths, *self._feed._others)))[:64]

@@ -12,6 +12,8 @@ from hashell.transition.graph import Action
 
 #: Runs of one kind of action that are remembered.
 RUNS_MAX = 50
+#: Actions that must be done before their rate tells anything.
+RATE_MIN = 10
 #: Share of the open actions whose time must be known before a time left is told.
 KNOWN_SHARE = 0.5
 
@@ -86,6 +88,10 @@ def forecast(now: TransitionNow, earlier: Iterable[TransitionNow], now_s: float)
     open_ = [number for number in real if now.step(number).state in ("waiting", "running")]
     known = sum(1 for number in open_ if expected[number] is not None)
     sure = now.running and known >= KNOWN_SHARE * len(open_)
+    # No more run at once than nodes and limits let through: what got done so far tells how fast it goes.
+    done, so_far_s = len(real) - len(open_), now_s - now.began_s
+    if done >= RATE_MIN and so_far_s > 0:
+        remaining = max(remaining, len(open_) / (done / so_far_s))
     return Forecast(
         tuple(number for number in path if number in real), remaining if sure else None, expected
     )

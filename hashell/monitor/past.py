@@ -271,7 +271,8 @@ class Past:
         return self._cib
 
     def _link(self, now_s: float, link: Link) -> None:
-        self._links.append((now_s, link))
+        same = bool(self._links) and self.link.connected == link.connected
+        self._links.append((now_s, replace(link, since_s=self.link.since_s if same else now_s)))
         self._changed.add("link")
 
     def _take_cib(self, update: CibUpdate, now_s: float) -> None:

@@ -18,7 +18,8 @@ class Link:
     """Where what is shown comes from. `connected` is False while the feed looks for a node.
 
     `kind` is the client's: hashelld, pacemaker, file, memory, recording. `node`: the one that we are attached to;
-    `moved`: why and where to the feed moved, when the node that it was attached to went away.
+    `moved`: why and where to the feed moved, when the node that it was attached to went away. `since_s`: since when it
+    is connected or lost.
     """
 
     connected: bool = False
@@ -27,6 +28,7 @@ class Link:
     node: str = ""
     text: str = "connecting"
     moved: str = ""
+    since_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

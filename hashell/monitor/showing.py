@@ -24,6 +24,7 @@ from hashell.monitor.lines import Line, Span, shown
 from hashell.monitor.scene import NOTHING, Scene
 from hashell.monitor.views import View, Wishes, details, overview, transition
 from hashell.monitor.views.all import BY_NAME, VIEWS
+from hashell.monitor.views.times import ago
 from hashell.monitor.widgets.line_view import LineView, rich_colour
 
 #: The panes beside the main one on a wide screen, and the view in each.
@@ -185,7 +186,9 @@ class ShowingApp(ActingApp):
         """The right end of the header: how the connection stands."""
         link = self.session.past.link
         if not link.connected:
-            spans: tuple[Span, ...] = (Span(link.text, "fail", True),)
+            since_s = self.session.now_s() - link.since_s if link.since_s else 0.0
+            known = self.session.past.cib is not None
+            spans: tuple[Span, ...] = (Span(f"LOST {ago(since_s)} ago" if known else "no cluster yet", "fail", True),)
         elif link.kind in ("file", "recording"):
             spans = (Span(link.kind, "maint"),)
         else:
@@ -201,6 +204,8 @@ class ShowingApp(ActingApp):
         strip: list[Span] = []
         if self.options.demo is not None:
             strip += [Span(self.options.demo.outage_line(), "accent", True), Span("  ")]
+        if not self.session.past.link.connected:
+            strip += [Span(self.session.past.link.text, "fail", True), Span("  ")]
         if self._said:
             strip += [Span(self._said, "pending"), Span("  ")]
         running = self.scene.transition.running and not self._show_stale()

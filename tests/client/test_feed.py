@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from hashell.cib.document import EMPTY
+from hashell.cib.document import EMPTY, parse_xml
+from hashell.cib.patch import apply_patch
 from hashell.client.cib_file import FileClient
 from hashell.client.daemon import DaemonClient
 from hashell.client.feed import (
@@ -84,6 +86,31 @@ async def test_every_change_comes_once_and_in_order(folder):
                 assert (update.user, update.command) == ("anna", f"add {number}")
                 before = update.after
             assert before.to_bytes() == node.memory.cib().to_bytes()
+
+
+async def test_a_flood_of_changes_of_a_cib_that_is_dear_to_copy_comes_in_few_updates_that_lack_nothing(
+    folder, monkeypatch
+):
+    count = itertools.count()
+    with FakeNode(folder) as node:
+        async with following(LiveFeed(node.path)) as the_next:
+            before = (await the_next(CibUpdate)).after
+            monkeypatch.setattr("hashell.client.feed.time.thread_time", lambda: next(count) * 0.1)
+            for number in range(1, 41):
+                await do(node.change, a_node(number))
+            updates = []
+            while not updates or str(updates[-1].after.version) != "0.40.0":
+                updates.append(await the_next(CibUpdate))
+
+    assert len(updates) < 20
+    assert updates[-1].after.to_bytes() == node.memory.cib().to_bytes()
+    assert sum(len(update.patches) for update in updates) == 40
+    for update in updates:
+        assert update.before is before
+        for patch in update.patches:
+            before = apply_patch(before, parse_xml(patch))
+        assert before.to_bytes() == update.after.to_bytes()
+        before = update.after
 
 
 async def test_a_patch_that_does_not_fit_is_mended_by_the_whole_cib(folder):

@@ -17,13 +17,15 @@ BAR_MAX = 60
 def heading(one: Incident, wishes: Wishes, now_s: float) -> Line:
     """`02:13:07.2 node2 was lost: mended in 3.4s (decide 0.1s, fence 1.5s, start 0.5s), web away 2.9s`."""
     word, meaning, fault = _state(one)
+    narrow = wishes.width < 60
     parts = ", ".join(f"{part.name} {took(part.seconds)}" for part in one.parts)
     away = "".join(f", {outage.name} away {took(outage.seconds)}" for outage in one.outages)
     late = any(not outage.kept for outage in one.outages)
     return Line(
         one.key,
         (
-            Span(f" {clock(one.began_s)} ", "muted"), Span("incident   ", "accent", True),
+            Span(f" {moment(one.began_s) if narrow else clock(one.began_s)} ", "muted"),
+            Span("" if narrow else "incident   ", "accent", True),
             Span(f"{wishes.glyphs.opened} ", meaning), Span(f"{word} {took(one.seconds(now_s))}", meaning, True),
             Span(away, "fail" if late else "foreground", late), Span(f"  {one.title}"),
             Span(f" and {one.faults - 1} more" if one.faults > 1 else ""),

@@ -138,6 +138,7 @@ def _nodes(status: ClusterStatus, glyphs: Glyphs, *, by_node: bool) -> Iterator[
     yield _heading("nodes", f"Nodes ({len(status.nodes)})")
     parts = {one.id: one for one in status.primitives()}
     wide = max((len(node.name) for node in status.nodes), default=0)
+    words = max((len(node_state(node)[0]) for node in status.nodes), default=0)
     for node in status.nodes:
         word, meaning, fault = node_state(node)
         note = " DC" if node.is_dc else ""
@@ -149,7 +150,7 @@ def _nodes(status: ClusterStatus, glyphs: Glyphs, *, by_node: bool) -> Iterator[
             (
                 Span(f" {glyphs.of(meaning)} ", meaning),
                 Span(f"{node.name:<{min(wide, 28)}} ", bold=True),
-                Span(f"{word:<12} ", meaning),
+                Span(f"{word:<{max(words, 10)}}  ", meaning),
                 Span(f"{count}{kind}{health}", "muted"),
                 Span(note, "accent"),
             ),
@@ -354,7 +355,8 @@ def header(info: Info | None, cib: Cib | None, overview: Overview) -> tuple[Span
     status = overview.status
     if status is None:
         return (*spans, Span("waiting", "muted"))
-    dc = status.dc.name if status.dc is not None else (info.dc if info is not None else "")
+    # Members know of a new coordinator before the CIB does.
+    dc = info.dc if info is not None and info.dc else status.dc.name if status.dc is not None else ""
     spans.append(Span(f"DC {dc}  " if dc else "no DC  ", "foreground" if dc else "warn"))
     quorate = info.quorate if info is not None else status.summary.quorate
     spans.append(Span("quorum  " if quorate else "NO QUORUM  ", "ok" if quorate else "fail", not quorate))

@@ -9,16 +9,19 @@ from hashell.monitor.incidents import Incident, incidents
 from hashell.monitor.lines import Line, Span
 from hashell.monitor.scene import Scene
 from hashell.monitor.views import View, Wishes, incident
-from hashell.monitor.views.times import clock
+from hashell.monitor.views.times import clock, moment
 from hashell.wire.messages import EventInfo, HistoryRow
 
 MEANING = {"info": "muted", "notice": "ok", "warning": "warn", "error": "fail"}
+#: Columns below which a row does without the tenths and the node that told it.
+NARROW = 60
 FAULT = {"warning": 1, "error": 2}
 
 
 def build(scene: Scene, wishes: Wishes) -> Sequence[Line]:
     """Events, versions of the configuration and incidents so far, newest last; what services keep stands above."""
     now_s = wishes.now_s if scene.live else scene.when_s
+    narrow = wishes.width < NARROW
     versions = {row.version for row in scene.history}
     found = incidents(scene.events, scene.transitions, scene.probes, now_s)
     items: list[tuple[float, int, EventInfo | HistoryRow | Incident]] = [(one.began_s, 0, one) for one in found]
@@ -33,9 +36,9 @@ def build(scene: Scene, wishes: Wishes) -> Sequence[Line]:
     for _, _, item in items:
         match item:
             case EventInfo():
-                told.append(event_line(item, wishes.glyphs))
+                told.append(event_line(item, wishes.glyphs, narrow=narrow))
             case HistoryRow():
-                told.append(version_line(item, wishes.glyphs))
+                told.append(version_line(item, wishes.glyphs, narrow=narrow))
             case _:
                 told.append(incident.heading(item, wishes, now_s))
     return told
@@ -53,14 +56,13 @@ def lines(events: Iterable[EventInfo], glyphs: Glyphs) -> list[Line]:
     return [event_line(event, glyphs) for event in events]
 
 
-def event_line(event: EventInfo, glyphs: Glyphs) -> Line:
-    """Time, node, sign and text of an event."""
+def event_line(event: EventInfo, glyphs: Glyphs, *, narrow: bool = False) -> Line:
+    """Time, node, sign and text of an event; a narrow one leaves out who told it."""
     meaning = MEANING.get(event.level, "muted")
     return Line(
         f"event:{event.node}:{event.number}",
         (
-            Span(f" {clock(event.when_s)} ", "muted"),
-            Span(f"{event.node:<10.10} ", "accent"),
+            *_head(event.when_s, event.node, narrow=narrow),
             Span(f"{glyphs.of(meaning)} ", meaning),
             Span(event.text, "foreground" if event.level != "info" else "muted"),
         ),
@@ -68,14 +70,19 @@ def event_line(event: EventInfo, glyphs: Glyphs) -> Line:
     )
 
 
-def version_line(row: HistoryRow, glyphs: Glyphs) -> Line:
+def _head(when_s: float, node: str, *, narrow: bool) -> tuple[Span, ...]:
+    if narrow:
+        return (Span(f" {moment(when_s)} ", "muted"),)
+    return Span(f" {clock(when_s)} ", "muted"), Span(f"{node:<10.10} ", "accent")
+
+
+def version_line(row: HistoryRow, glyphs: Glyphs, *, narrow: bool = False) -> Line:
     """Who changed the configuration, how, and what they said about it."""
     said = f'  "{row.message}"' if row.message else ""
     return Line(
         f"version:{row.version}",
         (
-            Span(f" {clock(row.when_s)} ", "muted"),
-            Span(f"{row.node or row.user:<10.10} ", "accent"),
+            *_head(row.when_s, row.node or row.user, narrow=narrow),
             Span(f"{glyphs.maint} ", "maint"),
             Span(f"{row.user}: " if row.user else "", "maint"),
             Span(row.command or "the configuration was changed"),

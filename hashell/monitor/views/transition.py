@@ -15,6 +15,9 @@ from hashell.transition.graph import Action, ActionKind
 MEANING = {
     "waiting": "muted", "running": "pending", "done": "ok", "failed": "fail", "skipped": "stale",
 }
+#: In this order in a lane that has more actions than LANE_MAX; a shorter one has the order of the graph.
+ORDER = {"failed": 0, "running": 1, "waiting": 2, "skipped": 3, "done": 4}
+LANE_MAX = 12
 
 
 def describe(action: Action) -> str:
@@ -83,7 +86,10 @@ def lines(now: TransitionNow, wishes: Wishes, ahead: Forecast, now_s: float) -> 
         told.append(Line(
             f"lane:{node}", (Span(f" {node} ", "foreground", True), Span(f" {count}", "muted")), "node", node, node,
         ))
-        told += [_action(now, action, ahead, wishes, now_s, critical=action.id in path) for action in lanes[node]]
+        lane = lanes[node]
+        if len(lane) > LANE_MAX:  # what goes on must not drown in what waits
+            lane = sorted(lane, key=lambda action: ORDER.get(_state(now, action.id), 9))
+        told += [_action(now, action, ahead, wishes, now_s, critical=action.id in path) for action in lane]
     return told
 
 
