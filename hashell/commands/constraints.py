@@ -117,7 +117,7 @@ def resource_spec(text: str) -> tuple[str, str]:
 
 
 def prefer(env: Env, spec: str, nodes: Mapping[str, str], *, avoid: bool = False) -> None:
-    """Points for a resource on nodes; `avoid` turns their sign. One with the same id is replaced."""
+    """Points for a resource on nodes; `avoid` turns their sign. What was said of the two before is replaced."""
     kind, value = resource_spec(spec)
     if kind == "rsc":
         check_resource(env, value)
@@ -127,16 +127,22 @@ def prefer(env: Env, spec: str, nodes: Mapping[str, str], *, avoid: bool = False
         if avoid:
             score = score[1:] if score.startswith("-") else f"-{score.removeprefix('+')}"
         identity = clean_id(f"location-{value}-{node}-{score}")
-        for old in section.findall("rsc_location"):
-            if old.get("id") == identity:
-                section.remove(old)
-                env.ids.release(old)
+        _drop_location(env, identity, kind, value, node)
         env.ids.take(identity)
         etree.SubElement(section, "rsc_location", {"id": identity, kind: value, "node": node, "score": score})
 
 
+def _drop_location(env: Env, identity: str, kind: str, value: str, node: str) -> None:
+    """Take out what a new constraint takes the place of."""
+    section = env.section("constraints")
+    for old in section.findall("rsc_location"):
+        if old.get("id") == identity or (old.get(kind) == value and old.get("node") == node):
+            section.remove(old)
+            env.ids.release(old)
+
+
 def location(env: Env, identity: str, spec: str, node: str, score: str, options: Mapping[str, str]) -> None:
-    """A location constraint with a chosen id; one with the same id is replaced."""
+    """A location constraint with a chosen id; one with the same id, or of the same resource and node, is replaced."""
     kind, value = resource_spec(spec)
     if kind == "rsc":
         check_resource(env, value)
@@ -156,10 +162,7 @@ def location(env: Env, identity: str, spec: str, node: str, score: str, options:
     if unknown:
         env.report(error("location-option", f"bad option '{unknown[0]}', use --force to override", forcible=True))
     section = env.section("constraints")
-    for old in section.findall("rsc_location"):
-        if old.get("id") == identity:
-            section.remove(old)
-            env.ids.release(old)
+    _drop_location(env, identity, kind, value, node)
     creation.check_free(env, identity, "constraint id")
     attributes = {"id": identity, kind: value, "node": node, "score": check_score(score)}
     etree.SubElement(section, "rsc_location", {**attributes, **options})
@@ -234,9 +237,15 @@ def colocation(
 
 
 def order(env: Env, first: str, then: str, actions: tuple[str, str], options: Mapping[str, str]) -> Element:
-    """`then` after `first`."""
-    check_resource(env, first)
-    check_resource(env, then)
+    """`then` after `first`. Raises BadInput for two members of a group that it orders the other way.
+
+    The group's own order said once more does no harm, and tutorials say it.
+    """
+    one, other = check_resource(env, first), check_resource(env, then)
+    if one is not None and other is not None and one is not other and not env.force:
+        group = owner(one)
+        if group is owner(other) and group.tag == "group" and group.index(other) < group.index(one):
+            raise BadInput("Cannot create an order constraint for resources in the same group", "the group orders them")
     given = dict(options)
     for name, value in given.items():
         if name not in ("id", "kind", "symmetrical", "require-all", "score"):

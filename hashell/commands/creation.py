@@ -56,6 +56,8 @@ class Wanted:
     default_operations: bool = True
     disabled: bool = False
     fencing: bool = False
+    #: The command makes a node of it, with all that belongs to one.
+    whole: bool = False
 
 
 def is_old(env: Env) -> bool:
@@ -100,6 +102,10 @@ def create(env: Env, wanted: Wanted) -> Element:
             )
         )
     env.problems += list(check_parameters(said, agent, wanted.parameters, complete=True))
+    for name, value in wanted.parameters.items():
+        if value == "":
+            env.report(error("parameter-empty", f"{name} cannot be empty"))
+    _refuse_half_nodes(env, wanted, agent)
     attributes = {"id": wanted.name, "class": agent.standard, "type": agent.type}
     if agent.provider:
         attributes["provider"] = agent.provider
@@ -110,13 +116,30 @@ def create(env: Env, wanted: Wanted) -> Element:
     meta = dict(wanted.meta)
     if wanted.disabled:
         meta["target-role"] = "Stopped"
-    add_set(env, primitive, "meta_attributes", meta)
+    add_set(env, primitive, "meta_attributes", meta, empty=True)
     operations = _operations(env, wanted, said, agent)
     if operations:
         holder = etree.SubElement(primitive, "operations")
         for one in operations:
             add_operation(env, wanted.name, holder, one)
     return primitive
+
+
+def _refuse_half_nodes(env: Env, wanted: Wanted, agent: AgentName) -> None:
+    """A connection or a guest alone makes no node: both have commands of their own."""
+    if wanted.whole:
+        return
+    kind = "remote connection" if (agent.provider, agent.type) == ("pacemaker", "remote") else ""
+    if kind or "remote-node" in wanted.meta:
+        command = "add-remote" if kind else "add-guest"
+        env.report(
+            error(
+                "half-a-node",
+                f"this command is not sufficient for creating a {kind or 'guest node'}, "
+                f"use 'pcs cluster node {command}'",
+                forcible=True,
+            )
+        )
 
 
 def check_free(env: Env, name: str, what: str) -> None:
@@ -285,15 +308,16 @@ def _check_operations(env: Env, asked: list[dict[str, str]], said: AgentMetadata
 
 
 def add_set(
-    env: Env, holder: Element, tag: str, pairs: Mapping[str, str], *, ordered: bool = True, name: str = ""
+    env: Env, holder: Element, tag: str, pairs: Mapping[str, str], *, ordered: bool = True, name: str = "",
+    empty: bool = False,
 ) -> Element | None:
-    """A set with the id HOLDER-KIND and pairs SET-NAME; none for no pairs."""
+    """A set with the id HOLDER-KIND and pairs SET-NAME; none for no pairs. Those without a value only with `empty`."""
     if not pairs:
         return None
     element = etree.Element(tag, {"id": name or env.ids.numbered(f"{holder.get('id')}-{tag}")})
     names = sorted(pairs) if ordered else list(pairs)
     for one in names:
-        if pairs[one] != "":
+        if pairs[one] != "" or empty:
             etree.SubElement(
                 element,
                 "nvpair",

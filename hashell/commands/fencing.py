@@ -12,6 +12,7 @@ from lxml import etree
 
 from hashell.commands.binding import Element, find_resource, owner
 from hashell.commands.constraints import clean_id
+from hashell.commands.creation import check_free
 from hashell.commands.env import Env
 from hashell.commands.problems import error
 from hashell.errors import AlreadyExists, BadUsage, NotFound
@@ -57,7 +58,7 @@ def levels(env: Env) -> Iterator[Element]:
     yield from section.findall("fencing-level") if section is not None else ()
 
 
-def add_level(env: Env, index: str, target_text: str, devices: list[str]) -> None:
+def add_level(env: Env, index: str, target_text: str, devices: list[str], identity: str = "") -> None:
     """A level of devices. Raises for what is there already."""
     target = Target.parse(target_text)
     if not index.isdigit() or not 1 <= int(index) <= 9:
@@ -84,7 +85,11 @@ def add_level(env: Env, index: str, target_text: str, devices: list[str]) -> Non
                 f"Fencing level for '{target}' at level '{index}' with device(s) '{','.join(devices)}' already exists",
                 "choose another level",
             )
-    identity = env.ids.numbered(clean_id(f"fl-{target.name}-{int(index)}"))
+    if identity:
+        check_free(env, identity, "fencing level id")
+        env.ids.take(identity)
+    else:
+        identity = env.ids.numbered(clean_id(f"fl-{target.name}-{int(index)}"))
     etree.SubElement(
         env.section("fencing-topology"),
         "fencing-level",

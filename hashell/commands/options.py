@@ -88,8 +88,8 @@ def set_options(env: Env, options: Mapping[str, str]) -> None:
             )
 
 
-def unset_options(env: Env, names: list[str]) -> None:
-    """Raises NotFound for one that is not set, unless forced."""
+def unset_options(env: Env, names: list[str], *, drop: bool = True) -> None:
+    """Raises NotFound for one that is not set, unless forced; without `drop` only that."""
     holder = main_set(env)
     present = {pair.get("name") for pair in holder.findall("nvpair")}
     missing = [name for name in names if name not in present]
@@ -99,7 +99,7 @@ def unset_options(env: Env, names: list[str]) -> None:
             f"Cannot remove {'properties' if len(missing) > 1 else 'property'} {quoted}, not present in property set '{holder.get('id')}'",  # noqa: E501
             "--force ignores that",
         )
-    for pair in holder.findall("nvpair"):
+    for pair in holder.findall("nvpair") if drop else ():
         if pair.get("name") in names:
             holder.remove(pair)
     env.forget_ids()

@@ -78,6 +78,8 @@ def put_operation(env: Env, primitive: Element, attributes: dict[str, str]) -> N
     from hashell.values.intervals import interval_ms
 
     name = attributes["name"]
+    if attributes.get("interval") == "":
+        raise BadInput("'' is not a valid interval value, use time interval (e.g. 1, 2s, 3m, 4h, ...)", "give a time")
     holder = primitive.find("operations")
     if holder is None:
         holder = etree.SubElement(primitive, "operations")
@@ -115,6 +117,13 @@ def add_operation(env: Env, primitive: Element, attributes: dict[str, str]) -> N
                 f"operation {name} with interval {attributes['interval']} already specified for {primitive.get('id')}",
                 "update it instead",
             )
+    twins = [one for one in primitive.iterfind("operations/op") if _same_watch(one, attributes)]
+    if twins and not env.force:
+        raise AlreadyExists(
+            f"operation {name} already specified for {primitive.get('id')}, use --force to override:\n"
+            + "\n".join(_in_words(one) for one in twins),
+            "update it instead",
+        )
     wanted = creation.Wanted(primitive.get("id") or "", "", operations=[attributes])
     agent = agents.agent_name(env, primitive)
     if agent is not None:
@@ -125,18 +134,40 @@ def add_operation(env: Env, primitive: Element, attributes: dict[str, str]) -> N
     creation.add_operation(env, primitive.get("id") or "", holder, attributes)
 
 
+def _same_watch(one: Element, attributes: Mapping[str, str]) -> bool:
+    """Whether an operation does what a new one would: monitors differ by role and depth."""
+    if one.get("name") != attributes["name"]:
+        return False
+    roles = {"Master": "Promoted", "Slave": "Unpromoted"}
+    ours, theirs = (text or "Started" for text in (attributes.get("role"), one.get("role")))
+    depths = attributes.get("OCF_CHECK_LEVEL"), _value(one, "OCF_CHECK_LEVEL")
+    same = roles.get(ours, ours) == roles.get(theirs, theirs) and depths[0] == depths[1]
+    return attributes["name"] != "monitor" or same
+
+
+def _in_words(one: Element) -> str:
+    rest = " ".join(f"{name}={value}" for name, value in one.items() if name not in ("id", "name"))
+    return f"{one.get('name')} {rest} ({one.get('id')})"
+
+
 def delete_operation(env: Env, resource: Element | None, words: list[str]) -> None:
-    """By id, or by a resource, a name and attributes that all must fit. Raises NotFound."""
+    """By id, or by a resource and a name; attributes beside the name must be all that it has. Raises NotFound."""
     if resource is None:
         found = select(env.root, "configuration/resources//op[@id=$i]", i=words[0])
         if not found:
             raise NotFound(f"unable to find operation id: {words[0]}", "see resource config")
     else:
         options = dict(word.partition("=")[::2] for word in words[1:])
+
+        def has_all(one: Element) -> bool:
+            told = {str(name): str(value) for name, value in one.items() if name not in ("id", "name")}
+            level = _value(one, "OCF_CHECK_LEVEL")
+            return options == (told | {"OCF_CHECK_LEVEL": level} if level and "OCF_CHECK_LEVEL" in options else told)
+
         found = [
             one
             for one in resource.iterfind("operations/op")
-            if one.get("name") == words[0] and all(_value(one, key) == value for key, value in options.items())
+            if one.get("name") == words[0] and (not options or has_all(one))
         ]
         if not found:
             raise NotFound(f"Unable to find operation matching: {' '.join(words)}", "see resource config")

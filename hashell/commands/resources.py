@@ -203,7 +203,7 @@ def prefer(env: Env, name: str, node: str, *, end: str = "", promoted: bool = Fa
         f"cli-prefer-expr-{name}",
         f"cli-prefer-lifetime-end-{name}",
     )
-    _constraint(env, name, _role(env, promoted), node, "INFINITY", ids, end)
+    _constraint(env, name, role_word(env, promoted=promoted), node, "INFINITY", ids, end)
 
 
 def ban(env: Env, name: str, node: str, *, end: str = "", promoted: bool = False) -> None:
@@ -219,7 +219,7 @@ def ban(env: Env, name: str, node: str, *, end: str = "", promoted: bool = False
     _constraint(
         env,
         name,
-        _role(env, promoted),
+        role_word(env, promoted=promoted),
         node,
         "-INFINITY",
         (base, f"{base}-rule", f"{base}-expr", f"{base}-lifetime"),
@@ -227,7 +227,8 @@ def ban(env: Env, name: str, node: str, *, end: str = "", promoted: bool = False
     )
 
 
-def _role(env: Env, promoted: bool) -> str:
+def role_word(env: Env, *, promoted: bool) -> str:
+    """How a constraint says the role in this schema."""
     if not promoted:
         return "Started"
     return "Promoted" if knows_promoted(env.validate_with) else "Master"

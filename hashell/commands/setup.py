@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hashell.errors import AlreadyExists, BadInput, BadUsage, NotFound, Refused
@@ -13,6 +13,8 @@ from hashell.errors import AlreadyExists, BadInput, BadUsage, NotFound, Refused
 #: Bytes of a key: 256 bits and more, as corosync-keygen's default.
 KEY_BYTES = 64
 SETTINGS, KEY = "hashelld.toml", "key"
+#: Options of corosync that the settings call otherwise.
+SETTING_OF = {"last_man_standing_window": "last_man_standing_window_ms"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
@@ -71,6 +73,49 @@ def read_own() -> tuple[str, str, tuple[str, ...], bytes]:
     except OSError as error:
         raise Refused(f"{error.filename} cannot be read: {error.strerror}", "be root") from None
     return str(said.get("cluster", "")), str(said.get("node", "")), tuple(map(str, said.get("peers", ()))), key
+
+
+def quorum_settings(names: Sequence[str]) -> dict[str, str]:
+    """What this node's settings say of quorum, as pcs writes it; empty for what they leave out."""
+    path = folder() / SETTINGS
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return dict.fromkeys(names, "")
+    return {name: "" if (value := said.get(SETTING_OF.get(name, name))) is None else _number(value) for name in names}
+
+
+def _number(value: object) -> str:
+    return str(int(value)) if isinstance(value, (bool, int)) else str(value)
+
+
+def change_settings(given: Mapping[str, str]) -> Path:
+    """Change options of quorum in this node's settings; an empty value takes one out. Raises NotFound, Refused."""
+    from hashell.cib.files import write_whole
+
+    path = folder() / SETTINGS
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read: {error.strerror}", "`cluster init` sets this node up") from None
+    for option, value in given.items():
+        name = SETTING_OF.get(option, option)
+        lines = [line for line in lines if line.partition("=")[0].strip() != name]
+        if value:
+            number = value if option in SETTING_OF else {"1": "true", "0": "false"}.get(value, value)
+            lines.insert(_top_level(lines), f"{name} = {number}")
+    text = "\n".join(lines) + "\n"
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{path} would be no TOML any more: {error}", "mend it by hand") from None
+    write_whole(path, text.encode(), 0o600)
+    return path
+
+
+def _top_level(lines: Sequence[str]) -> int:
+    """Where a key that belongs to no table can stand."""
+    return next((place for place, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
 
 
 def with_peer(peers: Sequence[str], *more: str) -> tuple[str, ...]:

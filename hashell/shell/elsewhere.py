@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-_MEMBERSHIP = "`cluster init -n NAME NODE…` makes one, `cluster add NODE` and `cluster join NODE` make it larger"
 _COROSYNC = "where the cluster runs on corosync: `corosync show|get|set|edit|push|reload`; else nothing is to be set"
 _SBD = "a node that must not go on is ended by its own watchdog: see `hashelld --help`; fence devices: `stonith create`"
 _GEO = "tickets are granted by hand: `site ticket grant|revoke|standby|activate TICKET`; a booth of its own runs beside"
@@ -12,26 +11,19 @@ _INPUTS = "what happened is asked of the cluster itself: `history events|transit
 
 #: The first words of a pcs line → the way. The longest that fits counts.
 PCS = {
-    "host": _KEY, "pcsd": _KEY, "client": _KEY, "cluster auth": _KEY, "cluster pcsd-status": _KEY, "status pcsd": _KEY,
-    "cluster setup": _MEMBERSHIP, "cluster node add": "`cluster add NODE` brings a machine in over ssh",
-    "cluster node delete": "`cluster remove NODE`", "cluster node remove": "`cluster remove NODE`",
+    "host deauth": "nothing is kept that could be forgotten: ssh's own keys let a machine in or not",
+    "pcsd": _KEY, "client": _KEY, "cluster pcsd-status": _KEY, "status pcsd": _KEY, "cluster authkey": _KEY,
     "cluster node rename-cib": "its daemon says it: `hashelld --node NAME`, then `pcs cluster node clear OLD`",
-    "cluster node rename-corosync": _COROSYNC, "cluster link": _COROSYNC, "cluster uidgid": _COROSYNC,
-    "cluster corosync": _COROSYNC, "cluster reload": _COROSYNC, "cluster sync": _COROSYNC, "cluster authkey": _KEY,
-    "cluster config": _COROSYNC, "cluster rename": "`crm cluster rename NAME`",
+    "cluster node rename-corosync": _COROSYNC, "cluster uidgid": _COROSYNC, "cluster config": _COROSYNC,
     "cluster kill": "end hashelld by its process id; the others take over and fence",
     "cluster destroy": "`cluster stop`, then remove the daemon's state directory",
-    "cluster edit": "`crm configure edit`, or `crm configure edit xml`", "cluster report": "`crm report [FILE]`",
-    "quorum device": _QUORUM, "quorum update": _QUORUM, "quorum expected-votes": _QUORUM, "quorum unblock": _QUORUM,
-    "qdevice": _QUORUM, "status qdevice": _QUORUM,
+    "cluster edit": "`crm configure edit`, or `crm configure edit xml`",
+    "cluster remote-node": "`pcs cluster node add-guest NAME RESOURCE`, `pcs cluster node delete-guest NAME`",
+    "quorum device": _QUORUM, "qdevice": _QUORUM, "status qdevice": _QUORUM,
     "booth": _GEO, "status booth": _GEO, "dr": _GEO,
     "stonith sbd": _SBD,
     "stonith update-scsi-devices": "`stonith update DEVICE devices=…`: what uses the device is started again",
-    "config backup": "`cluster cib FILE`; `crm report FILE` takes logs, too",
-    "config restore": "`cluster cib-push FILE --config`", "config checkpoint": "`crm history log|diff|show|restore`",
-    "resource relocate": "`crm resource clear RESOURCE`; what then would go elsewhere: `hashell simulate -L`",
-    "resource debug-": "`crm configure rsctest RESOURCE [NODE]`, `crm maintenance action RESOURCE ACTION`",
-    "status query": "`pcs status xml`, `crm status json`", "cib element": "`pcs resource description ID TEXT`",
+    "cib element": "`pcs resource description ID TEXT`",
 }
 #: Level and command of crm → the way; a level alone for all of it.
 CRM = {

@@ -140,7 +140,7 @@ def _units(session: Session, verb: str, words: list[str]) -> int:
     failed = 0
     for node in nodes:
         try:
-            if node == _own_name():
+            if node == own_name():
                 _unit(verb)
             else:
                 code, _, said = ssh.run(node, f"systemctl {verb} {UNIT}")
@@ -224,7 +224,7 @@ def init(session: Session, words: list[str]) -> int:
             name = next(rest, "")
         else:
             nodes.append(next(rest, "") if word == "-N" else word)
-    here, place = _own_name(), setup.folder()
+    here, place = own_name(), setup.folder()
     others = [node for node in nodes if node != here]
     text = setup.settings_text(name, here, setup.with_peer((), here, *others) if others else (), place / setup.KEY)
     over = session.options.force
@@ -238,7 +238,7 @@ def init(session: Session, words: list[str]) -> int:
     return code
 
 
-def _own_name() -> str:
+def own_name() -> str:
     import os
 
     return os.uname().nodename
@@ -286,7 +286,7 @@ def join(session: Session, words: list[str]) -> int:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Refused(f"the settings of {host} cannot be read: {error}", "mend them there") from None
     key = ssh.read(host, str(said.get("key") or f"/etc/hashell/{setup.KEY}"))
-    place, here = setup.folder(), _own_name()
+    place, here = setup.folder(), own_name()
     known = setup.with_peer(tuple(map(str, said.get("peers", ()))), host.rpartition("@")[2], here)
     text = setup.settings_text(str(said.get("cluster", "")), here, known, place / setup.KEY)
     setup.put(place / setup.SETTINGS, text.encode(), over=session.options.force)
@@ -302,7 +302,7 @@ def _other_nodes(session: Session, words: list[str]) -> list[str]:
     """Those named, or all members but this machine."""
     if words:
         return words
-    found = [one.name for one in session.client.info().members if one.name != _own_name()]
+    found = [one.name for one in session.client.info().members if one.name != own_name()]
     if not found:
         raise BadUsage("there are no other nodes", "name one")
     return found
@@ -342,7 +342,7 @@ def diff(session: Session, words: list[str]) -> int:
             session.out(f"{hashlib.sha256(theirs).hexdigest()}  {host}\n")
         else:
             texts = [data.decode(errors="replace").splitlines() for data in (mine, theirs)]
-            lines = difflib.unified_diff(texts[0], texts[1], f"{_own_name()}:{path}", f"{host}:{path}", lineterm="")
+            lines = difflib.unified_diff(texts[0], texts[1], f"{own_name()}:{path}", f"{host}:{path}", lineterm="")
             session.out("".join(f"{line}\n" for line in lines))
         return int(theirs != mine)
 

@@ -53,7 +53,7 @@ LEVEL = Level(
 )
 
 
-def _when(seconds: float) -> str:
+def version_time(seconds: float) -> str:
     from datetime import datetime
 
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
@@ -74,7 +74,7 @@ def _count(words: list[str], default: int = SHOWN) -> int:
 def event_line(event: EventInfo) -> str:
     """One event for people: time, node, text."""
     level = "" if event.level in ("info", "debug", "notice") else f"{event.level.upper()}: "
-    return f"{_when(event.when_s)} {event.node}: {level}{event.text}"
+    return f"{version_time(event.when_s)} {event.node}: {level}{event.text}"
 
 
 def _page(session: Session, lines: Iterable[str]) -> int:
@@ -115,14 +115,14 @@ def _version_lines(rows: Iterable[HistoryRow]) -> Iterator[str]:
         who = "@".join(filter(None, (row.user, row.node)))
         said = row.command or row.message
         more = f"  ({row.message})" if row.command and row.message else ""
-        yield f"{row.version:{width}}  {_when(row.when_s)}  {who}  {said}{more}".rstrip()
+        yield f"{row.version:{width}}  {version_time(row.when_s)}  {who}  {said}{more}".rstrip()
 
 
 def _rows(session: Session) -> tuple[HistoryRow, ...]:
     return session.client.history(VERSIONS_MAX)
 
 
-def _version(session: Session, text: str) -> Cib:
+def kept_version(session: Session, text: str) -> Cib:
     """A kept version; an epoch alone is enough when only one version has it."""
     rows = _rows(session)
     names = [row.version for row in rows]
@@ -144,7 +144,7 @@ def show(session: Session, words: list[str]) -> int:
     from hashell.shell.crm.configure_print import Printer, objects
     from hashell.shell.output import page, painter
 
-    root = _version(session, words[0]).root
+    root = kept_version(session, words[0]).root
     page(session, Printer(root, painter(session)).show(objects(root)))
     return 0
 
@@ -158,8 +158,8 @@ def difference(before: str, after: str) -> list[str]:
 
 
 def diff(session: Session, words: list[str]) -> int:
-    before = _version(session, words[0])
-    after = _version(session, words[1]) if len(words) > 1 else session.client.cib()
+    before = kept_version(session, words[0])
+    after = kept_version(session, words[1]) if len(words) > 1 else session.client.cib()
     return _page(session, difference(_as_text(before), _as_text(after)))
 
 
@@ -176,7 +176,7 @@ def undo(session: Session, words: list[str]) -> int:
     rows = _rows(session)
     if not rows:
         raise NotFound("no version of the configuration is kept", "there is nothing to take back")
-    wanted = str(_version(session, words[0]).version) if words else _newest_by_people(rows)
+    wanted = str(kept_version(session, words[0]).version) if words else _newest_by_people(rows)
     place = next((place for place, row in enumerate(rows) if row.version == wanted), 0)
     if place + 1 >= len(rows):
         raise NotFound(
@@ -200,7 +200,7 @@ def restore(session: Session, words: list[str]) -> int:
     from hashell.commands import versions
 
     _refuse_staged(session)
-    found = _version(session, words[0])
+    found = kept_version(session, words[0])
     env = session.env()
     versions.restore(env, found)
     return _carry_out(session, env, f"restore of {found.version}", f"Go back to version {found.version}?")

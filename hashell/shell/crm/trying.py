@@ -29,7 +29,14 @@ def _primitive(env: Env, name: str) -> Element:
     return found
 
 
-def _run(env: Env, primitive: Element, action: str) -> Ended:
+def agent_text(env: Env, primitive: Element) -> str:
+    """The agent of a primitive, its template's where it has none of its own, as people write it."""
+    from hashell.commands.agents import agent_name
+
+    return str(agent_name(env, primitive) or "without an agent")
+
+
+def run_action(env: Env, primitive: Element, action: str) -> Ended:
     """One action of a primitive's agent here, with its plain parameters. Raises AgentMissing and the like."""
     from hashell.agents import find
     from hashell.agents.call import Place, build_call
@@ -70,7 +77,7 @@ def _tell(session: Session, name: str, action: str, ended: Ended) -> int:
 def validate_all(session: Session, words: list[str]) -> int:
     """The agent judges the parameters as they are staged."""
     env = session.env()
-    return _tell(session, words[0], "validate-all", _run(env, _primitive(env, words[0]), "validate-all"))
+    return _tell(session, words[0], "validate-all", run_action(env, _primitive(env, words[0]), "validate-all"))
 
 
 def rsctest(session: Session, words: list[str]) -> int:
@@ -97,17 +104,17 @@ def rsctest(session: Session, words: list[str]) -> int:
     good = True
     for primitive in [_primitive(env, name) for name in names]:
         name = primitive.get("id") or ""
-        if _run(env, primitive, "monitor").exit_code != 7 and primitive.get("class") != "stonith":
+        if run_action(env, primitive, "monitor").exit_code != 7 and primitive.get("class") != "stonith":
             session.out(f"{name}: it runs here already, or its monitor does not work: not tried\n")
             good = False
             break
-        good = _tell(session, name, "start", _run(env, primitive, "start")) == 0
+        good = _tell(session, name, "start", run_action(env, primitive, "start")) == 0
         started.append(primitive)
-        good = good and _tell(session, name, "monitor", _run(env, primitive, "monitor")) == 0
+        good = good and _tell(session, name, "monitor", run_action(env, primitive, "monitor")) == 0
         if not good:
             break
     for primitive in reversed(started):
-        good = _tell(session, primitive.get("id") or "", "stop", _run(env, primitive, "stop")) == 0 and good
+        good = _tell(session, primitive.get("id") or "", "stop", run_action(env, primitive, "stop")) == 0 and good
     return 0 if good else 1
 
 
@@ -129,4 +136,4 @@ def action(session: Session, words: list[str]) -> int:
     if verb not in ("monitor", "meta-data", "validate-all") and not left_alone and not session.options.force:
         raise Refused(f"the cluster manages {words[0]}: it would undo this, or take it for a failure",
                       f"`maintenance on {words[0]}` first")
-    return _tell(session, words[0], verb, _run(env, primitive, verb))
+    return _tell(session, words[0], verb, run_action(env, primitive, verb))

@@ -32,8 +32,11 @@ COMMANDS = (
 
 
 def config(call: Call, words: list[str]) -> int:
-    from hashell.shell.pcs import show_options
+    from hashell.shell.pcs import show_data, show_options
 
+    form = show_data.form_of(call.options)
+    if form != "text":
+        return call.lines(show_data.alerts(call.env, form))
     return call.lines(show_options.alert_lines(call.env))
 
 

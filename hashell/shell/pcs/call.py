@@ -122,7 +122,9 @@ class Call(msgspec.Struct, eq=False):
         return 0
 
     def finish(self, env: Env, message: str = "") -> int:
-        """Commit; with --wait until the cluster is idle."""
+        """Commit; with --wait until the cluster is idle. Raises BadUsage for a file, which never gets anywhere."""
+        if "--wait" in self.options and self.session.client.kind == "file":
+            raise BadUsage("Only one of '--wait', '-f' can be used", "a file has nothing to wait for")
         env.settle()
         env.commit(message)
         if "--wait" in self.options and self.session.client.kind != "file":

@@ -9,6 +9,7 @@ from hashell.shell.pcs.call import Call, pairs
 from hashell.shell.pcs.root import need
 
 _HERE = "hashell.shell.pcs.cluster"
+_SETUP = "hashell.shell.pcs.setting_up"
 _C, _I = Danger.CHANGES, Danger.INTERRUPTS
 _SCOPES = (
     "acls",
@@ -59,6 +60,23 @@ COMMANDS = (
         danger=_I,
         aliases=("node remove-guest",),
     ),
+    Command("auth", "{(NODE|NAME=VALUE)}", "The older word for host auth.", f"{_SETUP}:auth"),
+    Command("setup", "NEWID NODE... {(NAME=VALUE|transport|totem|quorum|TEXT)}",
+            "Make a cluster of this machine and others: key and settings over ssh.", f"{_SETUP}:setup", danger=_C),
+    Command("node add", "NODE {NAME=VALUE}", "Bring another machine in, over ssh.", f"{_SETUP}:node_add", danger=_C),
+    Command("node delete", "NODE...", "Take nodes that have left out for good.", f"{_SETUP}:node_delete", danger=_I,
+            aliases=("node remove",)),
+    Command("rename", "TEXT", "Name the cluster.", f"{_SETUP}:rename", danger=_C),
+    Command("report", "FILE", "A support archive, without secrets.", f"{_SETUP}:report"),
+    Command("corosync", "[NODE]", "corosync.conf of this node or of another.", f"{_SETUP}:corosync"),
+    Command("sync", "[corosync]", "Send this node's corosync.conf to the others.", f"{_SETUP}:sync", danger=_C),
+    Command("reload corosync", "", "Let corosync read its file again.", f"{_SETUP}:reload_corosync", danger=_C),
+    Command("link add", "LINKADDRESS=VALUE... [options LINKOPTION=VALUE...]", "A further link of corosync.",
+            f"{_SETUP}:link_add", danger=_C),
+    Command("link delete", "COUNT...", "Take links away.", f"{_SETUP}:link_delete", danger=_C,
+            aliases=("link remove",)),
+    Command("link update", "COUNT {LINKADDRESS=VALUE} [options LINKOPTION=VALUE...]", "Change a link.",
+            f"{_SETUP}:link_update", danger=_C),
     Command("node clear", "NODE", "Forget a node that is gone.", f"{_HERE}:node_clear", danger=_I),
 )
 
@@ -230,6 +248,7 @@ def add_remote(call: Call, words: list[str]) -> int:
             pairs(first(groups, "meta")),
             operations(groups.get("op", [])),
             default_operations="--no-default-ops" not in call.options,
+            whole=True,
         ),
     )
     return call.finish(env)

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from hashell.shell.grammar.words import Command
+from hashell.shell.grammar.words import Command, Danger
 from hashell.shell.pcs.call import Call
 
+if TYPE_CHECKING:
+    from hashell.commands.env import Env
+
 _HERE = "hashell.shell.pcs.config"
-COMMANDS = (Command("", "", "The whole configuration.", f"{_HERE}:show", aliases=("show",)),)
+_POINTS = "hashell.shell.pcs.checkpoint"
+COMMANDS = (
+    Command("", "", "The whole configuration.", f"{_HERE}:show", aliases=("show",)),
+    Command("backup", "[FILE]", "An archive of the configuration; without a name to standard output.",
+            f"{_POINTS}:backup"),
+    Command("restore", "[FILE]", "The configuration of such an archive, in place of the present one.",
+            f"{_POINTS}:take_back", danger=Danger.INTERRUPTS),
+    Command("checkpoint", "", "Earlier configurations that are kept.", f"{_POINTS}:listing",
+            aliases=("checkpoint list",)),
+    Command("checkpoint view", "VERSION", "An earlier configuration.", f"{_POINTS}:view"),
+    Command("checkpoint diff", "(live|VERSION) (live|VERSION)", "What differs between two of them.", f"{_POINTS}:diff"),
+    Command("checkpoint restore", "VERSION", "Make the configuration what it was.", f"{_POINTS}:restore",
+            danger=Danger.INTERRUPTS),
+)
 
 
 def show(call: Call, words: list[str]) -> int:
@@ -22,18 +39,43 @@ def _head(call: Call) -> Iterator[str]:
     client = call.session.client
     info = client.info() if client.kind != "file" else None
     yield f"Cluster Name: {env.option('cluster-name') or (info.cluster if info else '')}"
-    if info is not None:
-        yield "Corosync Nodes:"
-        yield " " + " ".join(member.name for member in info.members)
+    names = [member.name for member in info.members] if info is not None else _corosync_names(call)
+    yield "Corosync Nodes:"
+    if names:
+        yield " " + " ".join(names)
     yield "Pacemaker Nodes:"
     yield " " + " ".join(env.node_names())
 
 
+def _corosync_names(call: Call) -> list[str]:
+    """The nodes of the file that --corosync_conf names: a CIB file alone does not tell them."""
+    path = call.options.get("--corosync_conf", "")
+    if not path:
+        return []
+    from pathlib import Path
+
+    from hashell.errors import NotFound
+    from hashell.values import corosync_edit
+
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotFound(f"Unable to read {path}: {error}", "name a corosync.conf") from None
+    paths = ("nodelist.node.name", "nodelist.node.ring0_addr")
+    return list(next(filter(None, (corosync_edit.values(text, path) for path in paths)), ()))
+
+
 def _lines(call: Call) -> Iterator[str]:
     """Only what there is; a free line between the parts."""
+    yield from _head(call)
+    body = list(body_lines(call.env))
+    yield from ["", *body] if body else []
+
+
+def body_lines(env: Env) -> Iterator[str]:
+    """What stands in the CIB, without what is known of the cluster besides."""
     from hashell.shell.pcs import show_constraints, show_options, show_resources
 
-    env = call.env
     kinds = ("rsc_location", "rsc_colocation", "rsc_order", "rsc_ticket")
 
     def titled(title: str, lines: list[str]) -> list[str]:
@@ -41,7 +83,6 @@ def _lines(call: Call) -> Iterator[str]:
 
     no_defaults = ["No defaults set"]
     parts = [
-        list(_head(call)),
         titled("Resources:", list(show_resources.lines(show_resources.choose(env, [], stonith=False)))),
         titled("Stonith Devices:", list(show_resources.lines(show_resources.choose(env, [], stonith=True)))),
         list(show_options.level_lines(env)),

@@ -129,9 +129,10 @@ def ref(call: Call, words: list[str]) -> int:
     if not words:
         raise BadUsage("usage: pcs constraint ref RESOURCE…", "name resources")
     lines = []
-    for name in words:
+    for name in sorted(set(words)):
         lines.append(f"Resource: {name}")
-        lines += [f"  {one.get('id')}" for one in constraints_on(call.env, name)] or ["  No Matches"]
+        found = sorted(one.get("id") or "" for one in constraints_on(call.env, name))
+        lines += [f"  {one}" for one in found] or ["  No Matches"]
     return call.lines(lines)
 
 

@@ -16,12 +16,16 @@ def op_defaults(call: Call, words: list[str]) -> int:
 
 def _defaults(call: Call, words: list[str], section: str) -> int:
     from hashell.commands import options
-    from hashell.shell.pcs import show_options
+    from hashell.shell.pcs import show_data, show_options
     from hashell.shell.pcs.rule_parse import parse_rule
+    from hashell.shell.pcs.show_data import form_of
 
     env = call.env
     if not words or words == ["config"]:
-        if call.options.get("--output-format") == "cmd":
+        form = form_of(call.options)
+        if form == "json":
+            return call.lines(show_data.defaults(env, section))
+        if form == "cmd":
             return call.lines(show_options.defaults_commands(env, section))
         return call.lines(show_options.defaults_lines(env, section, full=call.full))
     verb, rest = words[0], words[1:]

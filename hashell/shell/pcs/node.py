@@ -23,12 +23,16 @@ COMMANDS = (
 def attribute(call: Call, words: list[str]) -> int:
     from hashell.commands import nodes
     from hashell.commands.env import need_node
-    from hashell.shell.pcs import show_options
+    from hashell.shell.pcs import show_data, show_options
 
     env = call.env
+    form = show_data.form_of(call.options)
     if len(words) < 2:
         if words:
             need_node(env, words[0])
+        if form != "text":
+            name = call.options.get("--name", "")
+            return call.lines(show_data.nodes(env, form, "instance_attributes", *words, name=name))
         return call.lines(
             show_options.node_lines(
                 env, "instance_attributes", "Attributes", words[0] if words else "", call.options.get("--name", "")
@@ -47,10 +51,13 @@ def attribute(call: Call, words: list[str]) -> int:
 def utilization(call: Call, words: list[str]) -> int:
     from hashell.commands import options
     from hashell.commands.env import need_node
-    from hashell.shell.pcs import show_options
+    from hashell.shell.pcs import show_data, show_options
 
     env = call.env
+    form = show_data.form_of(call.options)
     if len(words) < 2:
+        if form != "text":
+            return call.lines(show_data.nodes(env, form, "utilization", *words, name=call.options.get("--name", "")))
         return call.lines(
             show_options.node_lines(
                 env, "utilization", "Utilization", words[0] if words else "", call.options.get("--name", "")

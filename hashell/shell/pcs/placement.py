@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from hashell.commands.binding import select
+from hashell.commands.binding import Element, select
 from hashell.errors import BadInput, BadUsage
 from hashell.shell.pcs.call import Call
 from hashell.shell.pcs.root import need
@@ -31,7 +31,18 @@ def _place(call: Call, words: list[str], verb: str) -> tuple[str, str, str]:
         raise BadInput(
             f"when specifying promoted you must use the promotable clone id, and {words[0]} is none", "name the clone"
         )
+    _refuse_inner(words[0], resource, verb)
     return words[0], rest[0] if rest else "", until(lifetime, time.time()) if lifetime else ""
+
+
+def _refuse_inner(name: str, resource: Element, verb: str) -> None:
+    """What is in a clone or a bundle goes where the whole goes. Raises BadInput."""
+    if next(resource.iterancestors("bundle"), None) is not None:
+        bundle = next(resource.iterancestors("bundle")).get("id")
+        raise BadInput(f"resource '{name}' is in a bundle, which moves as a whole ({bundle})", f"{verb} {bundle}")
+    clone = next(resource.iterancestors("clone", "master"), None)
+    if verb == "move" and clone is not None:
+        raise BadInput(f"to move clone resources you must use the clone id ({clone.get('id')})", "name the clone")
 
 
 def move(call: Call, words: list[str]) -> int:

@@ -8,7 +8,7 @@ from hashell.shell.pcs.call import Call, pairs
 
 _HERE = "hashell.shell.pcs.property"
 COMMANDS = (
-    Command("", "", "Options that are set.", f"{_HERE}:config", aliases=("config",)),
+    Command("", "{PROPERTY}", "Options that are set.", f"{_HERE}:config", aliases=("config",)),
     Command("list", "{PROPERTY}", "The older word, with the older text.", f"{_HERE}:list_old", aliases=("show",)),
     Command(
         "set",
@@ -24,9 +24,12 @@ COMMANDS = (
 
 
 def config(call: Call, words: list[str]) -> int:
-    from hashell.shell.pcs import show_options
+    from hashell.shell.pcs import show_data, show_options
 
     env = call.env
+    form = show_data.form_of(call.options)
+    if form != "text":
+        return call.lines(show_data.properties(env, form))
     if call.has("--all") or call.has("--defaults"):
         return _merged(call, words)
     if words:
@@ -84,6 +87,7 @@ def set_options(call: Call, words: list[str]) -> int:
         return call.finish(env)
     from hashell.commands import options
 
+    options.unset_options(env, [name for name, value in given.items() if not value], drop=False)
     options.set_options(env, given)
     return call.finish(env)
 

@@ -3,7 +3,8 @@ stonith shares most of them."""
 
 from __future__ import annotations
 
-from hashell.errors import BadUsage
+from hashell.commands.binding import find_resource, select
+from hashell.errors import BadUsage, NotFound
 from hashell.shell.grammar.words import Command, Danger
 from hashell.shell.pcs.call import Call
 from hashell.shell.pcs.root import need
@@ -98,6 +99,16 @@ COMMANDS = (
     _command("failcount", "[RESOURCE]", "Failures that were counted.",
              "failures:failcount", aliases=("failcount show",)),
     _command("relations", "RESOURCE", "What depends on what.", "resource:relations"),
+    _command("relocate show", "", "Where resources are, and where they would be without stickiness.", "relocate:show"),
+    _command("relocate dry-run", "{RESOURCE}", "What relocate run would do.", "relocate:dry_run"),
+    _command("relocate run", "{RESOURCE}", "Move resources to where they would be without stickiness.", "relocate:run",
+             _INTERRUPTS),
+    _command("relocate clear", "", "Take away what relocate run left behind.", "relocate:clear", _CHANGES),
+    *(
+        _command(f"debug-{action}", "PRIMITIVE", f"Let the agent of a resource {action} here, by hand.",
+                 f"debug:{action}", _INTERRUPTS)
+        for action in ("start", "stop", "promote", "demote", "monitor")
+    ),
 )
 
 
@@ -111,9 +122,15 @@ def status(call: Call, words: list[str]) -> int:
         return _config_old(call, words)
     node = next((word[5:] for word in words if word.startswith("node=")), "")
     names = [word for word in words if "=" not in word]
-    lines = pcs_resource_lines(
-        call.session.client, names[0] if names else "", node, stonith=False, active="--hide-inactive" in call.options
-    )
+    for name in names:
+        if find_resource(call.env.root, name) is None and not select(
+            call.env.root, "configuration/tags/tag[@id=$n]", n=name
+        ):
+            raise NotFound(f"resource or tag id '{name}' not found", "see resource status")
+    active = "--hide-inactive" in call.options
+    lines = pcs_resource_lines(call.session.client, names[0] if names else "", node, stonith=False, active=active)
+    if active and [line.strip(" *") for line in lines] in ([], ["No active resources"]):
+        return call.lines(["No active resources"])
     return call.lines(lines or ["NO resources configured"])
 
 

@@ -19,7 +19,7 @@ def create(call: Call, words: list[str]) -> int:
         name,
         agent,
         pairs(groups[""][0]),
-        pairs(first(groups, "meta")),
+        pairs(_own_meta(call, words[2:])),
         operations(groups.get("op", [])),
         default_operations="--no-default-ops" not in call.options,
         disabled="--disabled" in call.options,
@@ -54,7 +54,11 @@ def create(call: Call, words: list[str]) -> int:
         kind = kinds[0]
         rest = list(first(groups, kind))
         clone_id = rest.pop(0) if rest and "=" not in rest[0] else ""
+        # The newer way of pcs: what belongs to the clone stands behind a `meta` of its own.
         meta = pairs(rest)
+        if "--future" in call.options:
+            behind = words[2:][words[2:].index(kind) + 1 :]
+            meta = pairs(first(sections(behind, ("op", "meta"), repeat=("op",)), "meta"))
         if "--disabled" in call.options:
             meta["target-role"] = "Stopped"
         old_master = kind == "master" and creation.is_old(env)
@@ -62,9 +66,18 @@ def create(call: Call, words: list[str]) -> int:
     return call.finish(env)
 
 
+def _own_meta(call: Call, words: list[str]) -> list[str]:
+    """The meta-attributes of the resource; with --future those behind `clone` are the clone's."""
+    keywords = ("op", "meta", "clone", "promotable", "master", "bundle")
+    if "--future" in call.options:
+        clone = next((place for place, word in enumerate(words) if word in ("clone", "promotable")), len(words))
+        words = words[:clone]
+    return first(sections(words, keywords, repeat=("op",)), "meta")
+
+
 def update(call: Call, words: list[str]) -> int:
-    if not words:
-        raise BadUsage("usage: pcs resource update RESOURCE [name=value]…", "see pcs resource help")
+    if len(words) < 2:
+        raise BadUsage("usage: pcs resource update RESOURCE name=value…", "see pcs resource help")
     from hashell.commands import parameters
     from hashell.commands.binding import find_resource
 
@@ -77,7 +90,8 @@ def update(call: Call, words: list[str]) -> int:
         parameters.update_set(env, resource, "meta_attributes", pairs(groups[""][0]) | pairs(first(groups, "meta")))
         return call.finish(env)
     parameters.update(
-        env, resource, pairs(groups[""][0]), pairs(first(groups, "meta")), operations(groups.get("op", []))
+        env, resource, pairs(groups[""][0]), pairs(first(groups, "meta")),
+        operations([one for one in groups.get("op", []) if len(one) > 1]),
     )
     return call.finish(env)
 
@@ -85,6 +99,9 @@ def update(call: Call, words: list[str]) -> int:
 def delete(call: Call, words: list[str]) -> int:
     if not words:
         raise BadUsage("usage: pcs resource delete RESOURCE…", "name resources")
+    twice = [name for place, name in enumerate(words) if name in words[:place]]
+    if twice:
+        raise BadUsage("duplicate argument: " + ", ".join(f"'{name}'" for name in sorted(set(twice))), "name each once")
     from hashell.commands import deletion
     from hashell.commands.running import running_resources
 
@@ -121,6 +138,8 @@ def utilization(call: Call, words: list[str]) -> int:
     from hashell.shell.pcs import show_resources
 
     env = call.env
+    if len(words) == 1:
+        parameters.need_primitive(env, words[0])
     if len(words) < 2:
         return call.lines(show_resources.utilization_lines(env, words[0] if words else ""))
     options.set_utilization(env, parameters.need_primitive(env, words[0]), pairs(words[1:]))

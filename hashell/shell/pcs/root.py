@@ -28,6 +28,7 @@ NOUNS = {
     "alert": "Programs that hear of events.",
     "acl": "Who may read and write what.",
     "quorum": "Votes and quorum.",
+    "host": "Whether other machines can be reached.",
 }
 
 

@@ -27,7 +27,7 @@ def _all(env: Env, tag: str) -> list[Element]:
 def render(env: Env, kinds: tuple[str, ...], form: str, *, full: bool) -> Iterator[str]:
     """`form` is text, cmd or json."""
     if form == "json":
-        yield json.dumps(as_data(env), indent=2)
+        yield json.dumps(as_data(env, kinds), indent=2)
     elif form == "cmd":
         commands = [command for kind in kinds for command in _commands(env, kind)]
         yield from ";\n".join(commands).split("\n") if commands else []
@@ -53,15 +53,25 @@ def _text(env: Env, kind: str, *, full: bool) -> Iterator[str]:
         yield _HEADS[kind][1]
         for one in with_sets:
             yield "  Set Constraint:" + (f" {one.get('id')}" if full else "")
-            options = [f"{name}={value}" for name, value in _rest(one, ())]
+            options = [_shown(name, value) for name, value in _rest(one, ())]
             if options:
                 yield f"    {' '.join(options)}"
             for inner in one.findall("resource_set"):
                 yield "    Resource Set:" + (f" {inner.get('id')}" if full else "")
                 yield "      Resources: " + ", ".join(f"'{ref.get('id')}'" for ref in inner.findall("resource_ref"))
-                options = [f"{name}={inner.get(name)}" for name in _SET_NAMES if inner.get(name)]
+                options = [_shown(name, inner.get(name) or "") for name in _SET_NAMES if inner.get(name)]
                 if options:
                     yield f"      {' '.join(options)}"
+
+
+#: Yes and no, which pcs prints as 1 and 0.
+_SWITCHES = frozenset({"symmetrical", "require-all", "sequential"})
+
+
+def _shown(name: str, value: str) -> str:
+    """An option as text has it."""
+    number = {True: "1", False: "0"}.get(_boolean(value)) if name in _SWITCHES else None  # type: ignore[arg-type]
+    return f"{name}={number or value}"
 
 
 def _rest(element: Element, known: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -95,7 +105,7 @@ def _one(one: Element, full: bool) -> Iterator[str]:
         rest = _rest(one, ("rsc", "ticket", "rsc-role"))
     yield head + _id(one, full)
     if rest:
-        yield "  " + " ".join(f"{name}={value}" for name, value in rest)
+        yield "  " + " ".join(_shown(name, value) for name, value in rest)
 
 
 def _location(one: Element, full: bool) -> Iterator[str]:
@@ -122,7 +132,7 @@ def rule_lines(rule: Element, *, full: bool) -> Iterator[str]:
     options = [
         f"{name}={rule.get(name)}"
         for name in ("boolean-op", "score", "score-attribute", "role")
-        if rule.get(name) and not (name == "boolean-op" and len(rule) < 2)
+        if rule.get(name)
     ]
     yield "Rule:" + (" " + " ".join(options) if options else "") + _id(rule, full)
     for child in rule:
@@ -336,11 +346,11 @@ def _set_command(one: Element) -> str:
     return " \\\n".join(lines)
 
 
-def as_data(env: Env) -> dict[str, Any]:
-    """All constraints as pcs's JSON has them."""
+def as_data(env: Env, kinds: tuple[str, ...] = tuple(_HEADS)) -> dict[str, Any]:
+    """Constraints as pcs's JSON has them; kinds that are not asked for are there, and empty."""
     found: dict[str, Any] = {}
     for kind in ("location", "colocation", "order", "ticket"):
-        elements = _all(env, f"rsc_{kind}")
+        elements = _all(env, f"rsc_{kind}") if f"rsc_{kind}" in kinds else []
         plain = [one for one in elements if one.find("resource_set") is None]
         with_sets = [one for one in elements if one.find("resource_set") is not None]
         found[kind] = [_data(kind, one) for one in plain]
@@ -392,7 +402,7 @@ def _attributes(kind: str, one: Element) -> dict[str, Any]:
         "location": {
             "score": get("score"),
             "node": get("node"),
-            "rules": [_rule_data(rule) for rule in one.findall("rule")],
+            "rules": [rule_data(rule) for rule in one.findall("rule")],
             "lifetime": [],
             "resource_discovery": get("resource-discovery"),
         },
@@ -423,7 +433,7 @@ def _set_data(inner: Element) -> dict[str, Any]:
     }
 
 
-def _rule_data(one: Element) -> dict[str, Any]:
+def rule_data(one: Element) -> dict[str, Any]:
     kind = {
         "rule": "RULE",
         "expression": "EXPRESSION",
@@ -445,6 +455,6 @@ def _rule_data(one: Element) -> dict[str, Any]:
         "in_effect": "UNKNOWN",
         "options": options,
         **inner,
-        "expressions": [_rule_data(child) for child in one if child.tag not in inner] if one.tag == "rule" else [],
+        "expressions": [rule_data(child) for child in one if child.tag not in inner] if one.tag == "rule" else [],
         "as_string": rule_text(one) if one.tag == "rule" else expression_text(one),
     }

@@ -126,7 +126,8 @@ def tag_lines(env: Env, names: list[str]) -> Iterator[str]:
 def acl_lines(env: Env) -> Iterator[str]:
     from hashell.values.booleans import is_true
 
-    yield f"ACLs are {'enabled' if is_true(env.option('enable-acl')) else 'disabled, run `pcs acl enable` to enable'}"
+    enabled = is_true(env.option("enable-acl"))
+    yield "ACLs are enabled" if enabled else "ACLs are disabled, run 'pcs acl enable' to enable"
     yield ""
     for tag, word in (("acl_target", "User"), ("acl_group", "Group")):
         for one in env.root.iterfind(f"configuration/acls/{tag}"):

@@ -276,13 +276,13 @@ def as_json(env: Env, elements: list[Element]) -> str:
 
 
 def _set_data(element: Element, tag: str) -> list[dict[str, Any]]:
-    from hashell.shell.pcs.show_constraints import _rule_data
+    from hashell.shell.pcs.show_constraints import rule_data
 
     return [
         {
             "id": holder.get("id"),
             "options": {"score": holder.get("score")} if holder.get("score") else {},
-            "rule": next(map(_rule_data, holder.iterfind("rule")), None),
+            "rule": next(map(rule_data, holder.iterfind("rule")), None),
             "nvpairs": [
                 {"id": pair.get("id"), "name": pair.get("name"), "value": pair.get("value")}
                 for pair in holder.findall("nvpair")

@@ -15,6 +15,13 @@ COMMANDS = (
     Command("quorum", "", "Votes and quorum.", "hashell.shell.pcs.quorum:status"),
     Command("corosync", "", "Members as the cluster layer sees them.", f"{_HERE}:members"),
     Command("xml", "", "Everything as XML.", f"{_HERE}:xml"),
+    Command(
+        "query resource",
+        "RESOURCE (exists|is-stonith|is-type (primitive|group|clone|bundle) {(unique|promotable)}|get-type"
+        "|is-state TEXT {(on-node NODE|members (all|any|none)|instances (all|any|none))}|is-in-group [GROUP]"
+        "|is-in-clone [CLONE]|is-in-bundle [RESOURCE]|get-nodes|get-members|get-index-in-group)",
+        "A question about a resource; exit code 0 for yes, 2 for no.", "hashell.shell.pcs.query:resource",
+    ),
     Command("wait", "[SECONDS]", "Wait until the cluster has nothing to do.", f"{_HERE}:wait"),
 )
 

@@ -157,8 +157,11 @@ def create(call: Call, words: list[str]) -> int:
 
 
 def level_config(call: Call, words: list[str]) -> int:
-    from hashell.shell.pcs import show_options
+    from hashell.shell.pcs import show_data, show_options
 
+    form = show_data.form_of(call.options)
+    if form != "text":
+        return call.lines(show_data.levels(call.env, form))
     return call.lines(line[2:] for line in list(show_options.level_lines(call.env))[1:])
 
 
@@ -168,7 +171,9 @@ def level_add(call: Call, words: list[str]) -> int:
     from hashell.commands import fencing
 
     env = call.env
-    fencing.add_level(env, words[0], words[1], words[2:])
+    given = [word for word in words[2:] if word.startswith("id=")]
+    devices = [word for word in words[2:] if word not in given]
+    fencing.add_level(env, words[0], words[1], devices, given[-1][3:] if given else "")
     return call.finish(env)
 
 

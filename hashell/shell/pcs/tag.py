@@ -8,7 +8,7 @@ from hashell.shell.pcs.call import Call, first, sections
 
 _HERE = "hashell.shell.pcs.tag"
 COMMANDS = (
-    Command("", "", "Tags and what they name.", f"{_HERE}:config", aliases=("config", "list")),
+    Command("", "{TAG}", "Tags and what they name.", f"{_HERE}:config", aliases=("config", "list")),
     Command("create", "NEWID RESOURCE...", "A tag.", f"{_HERE}:create", danger=Danger.CHANGES),
     Command("update", "TAG {TEXT}", "Change what a tag names.", f"{_HERE}:update", danger=Danger.CHANGES),
     Command("delete", "TAG...", "Delete tags.", f"{_HERE}:delete", danger=Danger.CHANGES, aliases=("remove",)),
@@ -16,16 +16,12 @@ COMMANDS = (
 
 
 def config(call: Call, words: list[str]) -> int:
-    from hashell.shell.pcs import show_options
+    from hashell.shell.pcs import show_data, show_options
 
+    form = show_data.form_of(call.options)
+    if form != "text":
+        return call.lines(show_data.tags(call.env, form, words))
     lines = list(show_options.tag_lines(call.env, words))
-    if call.options.get("--output-format") == "cmd":
-        found = [
-            f"pcs -- tag create {tag.get('id')} \\\n  "
-            + " ".join(one.get("id") or "" for one in tag.findall("obj_ref"))
-            for tag in call.env.root.iterfind("configuration/tags/tag")
-        ]
-        return call.lines(";\n".join(found).split("\n") if found else [])
     return call.lines(lines or [" No tags defined"])
 
 
