@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from lxml import etree
 
-from hashell.commands import agents, creation
+from hashell.commands import agents, binding, creation
 from hashell.commands.binding import Element, owner, select, texts
 from hashell.commands.env import Env
 from hashell.errors import AlreadyExists, BadInput, NotFound
@@ -146,7 +146,7 @@ def _same_watch(one: Element, attributes: Mapping[str, str]) -> bool:
 
 
 def _in_words(one: Element) -> str:
-    rest = " ".join(f"{name}={value}" for name, value in one.items() if name not in ("id", "name"))
+    rest = " ".join(f"{name}={value}" for name, value in binding.attributes(one).items() if name not in ("id", "name"))
     return f"{one.get('name')} {rest} ({one.get('id')})"
 
 

@@ -83,15 +83,16 @@ def moves(env: Env, names: Sequence[str] = ()) -> tuple[Move, ...]:
         clone = next(primitive.iterancestors("clone", "master", "bundle"), None)
         if clone is not None:
             if action.task == "promote":
-                found.setdefault(name := clone.get("id") or "", Move(name, action.node, promoted=True))
+                name = clone.get("id") or ""
+                found.setdefault(name, Move(name, action.node, promoted=True))
             continue
         group = next(primitive.iterancestors("group"), None)
-        top = primitive if group is None else group
+        name = (primitive if group is None else group).get("id") or ""
         if action.node not in active_on(env.cib, primitive.get("id") or ""):
-            found.setdefault(name := top.get("id") or "", Move(name, action.node))
+            found.setdefault(name, Move(name, action.node))
     wanted = {
         one.get("id")
-        for name in names if (top := _resource(env, name)) is not None
+        for wish in names if (top := _resource(env, wish)) is not None
         for one in (*top.iter(*RESOURCES), *top.iterancestors(*RESOURCES))
     }
     return tuple(move for move in found.values() if not names or move.resource in wanted)

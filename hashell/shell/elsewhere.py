@@ -7,7 +7,6 @@ _SBD = "a node that must not go on is ended by its own watchdog: see `hashelld -
 _GEO = "tickets are granted by hand: `site ticket grant|revoke|standby|activate TICKET`; a booth of its own runs beside"
 _KEY = "there is no pcsd: nodes trust one key; `hashell keygen FILE`, copied to each node"
 _QUORUM = "votes are counted by the members; a third vote without resources: `hashelld --arbiter`; see `quorum`"
-_INPUTS = "what happened is asked of the cluster itself: `history events|transitions|log|diff|show`, `monitor`"
 
 #: The first words of a pcs line → the way. The longest that fits counts.
 PCS = {
@@ -27,22 +26,9 @@ PCS = {
 }
 #: Level and command of crm → the way; a level alone for all of it.
 CRM = {
-    "sbd": _SBD, "cluster geo_init": _GEO, "cluster geo_join": _GEO, "cluster geo_init_arbitrator": _GEO,
+    "sbd": _SBD,
     "cluster geo-init": _GEO, "cluster geo-join": _GEO, "cluster geo-init-arbitrator": _GEO,
-    "history source": "`hashell --cib REPORT.tar.bz2 …` opens a report; else it is the cluster that runs",
-    "history limit": "`history events COUNT`, `history log COUNT`", "history timeframe": "`history events COUNT`",
-    "history detail": "`history events COUNT` tells all that is kept", "history setnodes": "`history node NODE…`",
-    "history refresh": "nothing is kept that could be out of date",
-    "history exclude": "`history resource R`, `history node N`",
-    "history latest": "`history transitions 1`", "history info": "`cluster status`, `report`",
-    "history peinputs": _INPUTS, "history wdiff": "`history diff`",
-    "history graph": "`configure graph`", "history session": _INPUTS,
-    "options skill-level": "all commands are there for everybody; rights: `configure role`, `configure acl_target`",
-    "options skill_level": "all commands are there for everybody; rights: `configure role`, `configure acl_target`",
-    "options check-frequency": "every edit is checked while it is typed, and again before a commit",
-    "options check-mode": "an error refuses, a warning does not; --force goes on",
     "options user": "commands run as who types them; see `configure acl_target`",
-    "options sort-elements": "objects are shown sorted by kind, in the order of the CIB",
     "options manage-children": "a container's meta-attributes are changed where they stand",
     "options add-quotes": "words of the command line are kept as they are given",
 }
@@ -51,6 +37,8 @@ CRM = {
 def way(table: dict[str, str], words: list[str]) -> str:
     """What does here what the words ask for; empty when nobody knows."""
     line = " ".join(words[:3]).lower()
+    if table is CRM and " " in line:
+        line = line.replace("_", "-")
     found = [
         key for key in table if line == key or line.startswith((f"{key} ",) if not key.endswith("-") else (key,))
     ]

@@ -328,6 +328,8 @@ class Session(msgspec.Struct, eq=False):
             raise Refused(
                 f"{command.name} would change the cluster, and this session only reads", "leave out --read-only"
             )
+        if command.danger is not Danger.READS and any(level.name == "configure" for level in self.path):
+            self._check_skill(command.name)
         if not command.free:
             from hashell.shell.grammar.pattern import check
 
@@ -339,6 +341,14 @@ class Session(msgspec.Struct, eq=False):
         if self.staged and command.danger is not Danger.READS:
             self.staged_lines.append(self.line)
         return code
+
+    def _check_skill(self, name: str) -> None:
+        """Raises Refused for an operator, who does not configure by hand."""
+        if self.settings["skill-level"] == "operator":
+            raise Refused(
+                f"{name} changes the configuration, and the skill level is operator",
+                "`options skill-level administrator`",
+            )
 
     def _call_waiting(self, command: Command, words: list[str]) -> int:
         """One command with --wait at its end: the next one does not wait for that."""

@@ -33,6 +33,13 @@ SETTINGS = (
     Setting("events", "yes", "Whether events of the cluster appear above the prompt.", YES_NO),
     Setting("suggest", "yes", "Whether lines of the history are suggested while one types.", YES_NO),
     Setting("editor", "", "The editor for `configure edit`; empty is $EDITOR."),
+    Setting("sort-elements", "yes", "Whether objects are shown by kind and name; no: in the order of the CIB.", YES_NO),
+    Setting("check-frequency", "always", "When staged edits are checked: at each commit, or only by `verify`.",
+            ("always", "on-verify", "never")),
+    Setting("check-mode", "strict", "What comes of an error that may be forced; relaxed: a warning.",
+            ("strict", "relaxed")),
+    Setting("skill-level", "expert", "What commands may do; operator: nothing that changes the configuration by hand.",
+            ("operator", "administrator", "expert")),
     Setting("pager", "less -RFX", "What shows texts that are taller than the screen."),
 )
 BY_NAME: Mapping[str, Setting] = {one.name: one for one in SETTINGS}
@@ -65,7 +72,8 @@ class Settings:
         return self[name] == "yes"
 
     def set(self, name: str, value: str) -> None:
-        """Raises BadUsage for a name or value that there is not."""
+        """Raises BadUsage for a name or value that there is not. `core.` before a name, and _ in it, are crmsh's."""
+        name = name.removeprefix("core.").replace("_", "-")
         setting = BY_NAME.get(name)
         if setting is None:
             raise BadUsage(f"no setting is called {name}", "there are " + ", ".join(BY_NAME))

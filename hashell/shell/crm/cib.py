@@ -112,7 +112,8 @@ def list_shadows(session: Session, words: list[str]) -> int:
     return 0
 
 
-def _write(name: str, cib: Cib) -> Path:
+def write_shadow(name: str, cib: Cib) -> Path:
+    """Keep a shadow under a name, over what was there."""
     from hashell.cib.files import save_cib
 
     path = shadow.path_of(name)
@@ -141,7 +142,7 @@ def new(session: Session, words: list[str]) -> int:
     else:
         cib = _live_cib(session)
         cib = cib if "withstatus" in switches else configuration_only(cib)
-    _write(name, cib)
+    write_shadow(name, cib)
     session.err(f"INFO: {name} shadow CIB created")
     return _change_to(session, name)
 
@@ -165,7 +166,7 @@ def reset(session: Session, words: list[str]) -> int:
     _refuse_staged(session)
     if words[0] not in shadow.names():
         raise NotFound(f"no shadow CIB is called {words[0]}", "make one with `cib new`")
-    _write(words[0], configuration_only(_live_cib(session)))
+    write_shadow(words[0], configuration_only(_live_cib(session)))
     session.err(f"INFO: copied the cluster's CIB to {words[0]}")
     return 0
 
@@ -228,6 +229,6 @@ def import_file(session: Session, words: list[str]) -> int:
     name = words[1] if len(words) > 1 else plain
     if shadow.path_of(name).exists() and not session.options.force:
         raise AlreadyExists(f"a shadow CIB is called {name} already", "give another name, or use --force")
-    _write(name, cib)
+    write_shadow(name, cib)
     session.err(f"INFO: {name} shadow CIB created")
     return _change_to(session, name)

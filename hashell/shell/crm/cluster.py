@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hashell.errors import BadUsage, NotFound, Refused
+from hashell.shell.crm.stages import IGNORED, IGNORED_VALUES, STAGES
 from hashell.shell.grammar.words import Command, Danger, Level
 
 if TYPE_CHECKING:
@@ -30,12 +31,14 @@ LEVEL = Level(
     "cluster", "The cluster as a whole: its nodes, health, starting and stopping.",
     commands=(
         _command(
-            "init", "{(-n TEXT|--name TEXT|-N NODE)} {NODE}",
-            "Make a cluster on this machine: key and settings; the nodes named get them over ssh.", Danger.CHANGES,
-            example="init -n shop\ninit -n shop node2 node3",
+            "init", "{(-n TEXT|--name TEXT|-N NODE|-A TEXT|" + "|".join((
+                *(f"{one} TEXT" for one in IGNORED_VALUES), *IGNORED, *STAGES)) + ")} {NODE}",
+            "Make a cluster on this machine: key and settings; the nodes named get them over ssh. Or one stage of it.",
+            Danger.CHANGES,
+            example="init -n shop\ninit -n shop node2 node3\ninit admin -A 10.0.0.9",
         ),
-        _command("join", "[(-c|--cluster-node)] NODE", "Join the cluster of a node, over ssh.", Danger.CHANGES,
-                 example="join -c node1"),
+        _command("join", "{(-c|--cluster-node|-y|-q|ssh|ssh_merge|csync2|cluster)} NODE",
+                 "Join the cluster of a node, over ssh.", Danger.CHANGES, example="join -c node1"),
         _command("add", "NODE...", "Bring other machines into this cluster, over ssh.", Danger.CHANGES),
         _command("copy", "FILE {NODE}", "Send a file of this machine to the same place on other nodes.",
                  Danger.CHANGES),
@@ -46,7 +49,8 @@ LEVEL = Level(
                  "Break something on purpose and see whether the cluster stands it.", Danger.FENCES, ("crash-test",)),
         _command("status", "", "Members, quorum, who coordinates."),
         _command("links", "", "How this node reaches the others: which links are up, since when, how far away."),
-        _command("health", "", "What worries about the cluster; the exit code tells whether service is at risk."),
+        _command("health", "[(hawk2|sbd|sles16)] [--local] [--fix]",
+                 "What worries about the cluster; the exit code tells whether service is at risk."),
         _command("start", "{(--all|NODE)}", "Start the daemon through systemd, here or over ssh.", Danger.CHANGES),
         _command(
             "stop", "{(--all|NODE)}", "Let nodes leave cleanly; their resources move first.", Danger.INTERRUPTS,
@@ -85,6 +89,10 @@ def links(session: Session, words: list[str]) -> int:
 
 def health(session: Session, words: list[str]) -> int:
     """1 where service is at risk; what is only remarkable does not count."""
+    named = [word for word in words if not word.startswith("--")]
+    if named:
+        why = {"hawk2": "there is no Hawk", "sbd": "there is no SBD"}.get(named[0], "it is about crmsh's own upgrade")
+        raise Refused(f"cluster health {named[0]} makes no sense here: {why}", "`cluster health`, `doctor`")
     from hashell.commands import cluster
 
     found = cluster.worries(session.client.cib(), session.client.info())
@@ -216,14 +224,26 @@ def wait_for_startup(session: Session, words: list[str]) -> int:
 
 def init(session: Session, words: list[str]) -> int:
     from hashell.commands import setup
+    from hashell.shell.crm import stages
 
-    name, nodes = "hashell", []
+    name, nodes, stage, admin_ip = "", [], "", ""
     rest = iter(words)
     for word in rest:
         if word in ("-n", "--name"):
             name = next(rest, "")
-        else:
+        elif word == "-A":
+            admin_ip = next(rest, "")
+        elif word in IGNORED_VALUES:
+            session.err(f"WARNING: {word} {next(rest, '')} is not needed here")
+        elif word in STAGES and not stage:
+            stage = word
+        elif word not in IGNORED:
             nodes.append(next(rest, "") if word == "-N" else word)
+    if stage:
+        return stages.run(session, stage, nodes, admin_ip, name)
+    if admin_ip:
+        session.err(f"WARNING: -A counts once the cluster runs: `cluster init admin -A {admin_ip}`")
+    name = name or "hashell"
     here, place = own_name(), setup.folder()
     others = [node for node in nodes if node != here]
     text = setup.settings_text(name, here, setup.with_peer((), here, *others) if others else (), place / setup.KEY)
@@ -280,7 +300,12 @@ def join(session: Session, words: list[str]) -> int:
 
     from hashell.commands import setup, ssh
 
-    host = words[-1]
+    host = next(word for word in reversed(words) if word not in (*IGNORED, *STAGES, "-c", "--cluster-node"))
+    stage = next((word for word in words if word in STAGES), "")
+    if stage:
+        from hashell.shell.crm import stages
+
+        return stages.run(session, stage, [host] if stage.startswith("ssh") else [], "", "")
     try:
         said = tomllib.loads(ssh.read(host, f"/etc/hashell/{setup.SETTINGS}").decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from hashell.shell.session import Session
 
 
-def select(env: Env, words: list[str]) -> list[Element]:
+def select(env: Env, words: list[str], *, by_kind: bool = True) -> list[Element]:
     """Objects by id, `type:T`, `tag:T`, `related:X`, `changed`, joined by `or` (also unsaid) and `and`.
 
     All for no words.
     """
     from hashell.shell.crm.configure_print import objects
 
-    everything = objects(env.root)
+    everything = objects(env.root, by_kind=by_kind)
     if not words:
         return everything
     chosen: list[Element] = []
@@ -127,7 +127,7 @@ def show(session: Session, words: list[str]) -> int:
         session.out(as_xml(env, words[1:], obscured or OBSCURED))
         return 0
     try:
-        elements = select(env, words)
+        elements = select(env, words, by_kind=session.settings.is_on("sort-elements"))
     except NotFound as error:
         if session.interactive:
             raise

@@ -78,8 +78,9 @@ def object_id(element: Element) -> str:
     return element.get("id") or element.get("uname") or ""
 
 
-def objects(root: Element) -> list[Element]:
-    """Every object of the configuration, contained ones too, in the order in which they are printed.
+def objects(root: Element, *, by_kind: bool = True) -> list[Element]:
+    """Every object of the configuration, contained ones too, in the order in which they are printed: by kind and name,
+    or in that of the CIB.
 
     Sets of resource and operation defaults stand for themselves: their element is a meta_attributes.
     """
@@ -97,6 +98,8 @@ def objects(root: Element) -> list[Element]:
             found.extend(element for element in section.iter(etree.Element) if element.tag in RESOURCES)
         else:
             found.extend(child for child in section if child.tag in _RANK)
+    if not by_kind:
+        return found
     return sorted(found, key=lambda element: (_RANK.get(_holder(element), 99), object_id(element)))
 
 

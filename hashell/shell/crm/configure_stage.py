@@ -53,9 +53,12 @@ def commit_staged(session: Session, *, force: bool = False) -> None:
             session.err("INFO: apparently there is nothing to commit")
         session.drop_staged()
         return
-    for problem in check_changes(env):
-        env.report(problem)
+    if session.settings["check-frequency"] == "always":
+        for problem in check_changes(env):
+            env.report(problem)
+    env.force = env.force or session.settings["check-mode"] == "relaxed"
     env.settle()
+    env.force = force or session.options.force
     waits = session.options.wait and session.client.kind != "file"
     progress = session.progress(env) if waits else None
     env.commit()

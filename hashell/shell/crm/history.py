@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hashell.errors import BadUsage, NotFound
+from hashell.shell.crm.looking_back import lets_through, load_input, looking_at_report, recorded_lines
 from hashell.shell.grammar.words import Command, Danger, Level
 
 if TYPE_CHECKING:
@@ -22,6 +23,16 @@ VERSIONS_MAX = 1000
 #: Rows that are shown when nobody says how many.
 SHOWN = 20
 
+
+
+def _back(
+    name: str, usage: str, help: str, danger: Danger = Danger.READS, aliases: tuple[str, ...] = (), example: str = "",
+    function: str = "",
+) -> Command:
+    where = f"hashell.shell.crm.looking_back:{function or name}"
+    return Command(name, usage, help, where, aliases=aliases, danger=danger, example=example)
+
+
 LEVEL = Level(
     "history",
     "What happened: events, versions of the configuration.",
@@ -33,12 +44,29 @@ LEVEL = Level(
             f"{_HERE}:log",
             aliases=("versions", "list"),
         ),
+        _back("source", "[(live|FILE)]", "What is looked at: the cluster itself, or a report."),
+        _back("limit", "[TEXT] [TEXT]", "Look only at a time: limit FROM [TO]; alone at all that is kept.",
+              aliases=("timeframe",), example="limit 14:00 15:30\nlimit 2h"),
+        _back("detail", "COUNT", "How much is shown: 0 what changed, 1 everything."),
+        _back("setnodes", "{NODE}", "Look only at these nodes; alone at all."),
+        _back("exclude", "[(clear|TEXT)]", "Leave out what fits a regular expression; clear takes them all back."),
+        _back("refresh", "[force]", "Read the records again."),
+        _back("info", "", "What is looked at, and what is kept."),
+        _back("latest", "", "What was told since the last transition began."),
+        _back("peinputs", "{(v|TEXT)}", "Scheduler inputs that are kept, by number or range: peinputs 5:9 v."),
+        _back("transition", "[(save|log|showdot)] {(nograph|scores|actions|utilization|TEXT)}",
+              "What is decided on a scheduler input; save makes a shadow CIB of it.", danger=Danger.READS,
+              example="transition\ntransition 42 scores\ntransition save 42 before"),
+        _back("session", "[(list|save|load|update|delete|pack)] [TEXT]", "Keep what is looked at under a name.",
+              function="session_command"),
+        _back("graph", "TEXT [dot] [FILE]", "Orders and colocations of a version or input.", function="graph"),
         Command("events", "[COUNT]", "The last events of this cluster.", f"{_HERE}:events"),
         Command("resource", "RESOURCE...", "Events of resources.", f"{_HERE}:about"),
         Command("node", "NODE...", "Events of nodes.", f"{_HERE}:about"),
         Command("transitions", "[COUNT]", "What the cluster decided, and how it ended.", f"{_HERE}:transitions"),
         Command("show", "VERSION", "A version of the configuration.", f"{_HERE}:show"),
-        Command("diff", "VERSION [VERSION]", "What changed between two versions, or from one to now.", f"{_HERE}:diff"),
+        Command("diff", "VERSION [VERSION]", "What changed between two versions, or from one to now.", f"{_HERE}:diff",
+                aliases=("wdiff",)),
         Command(
             "undo",
             "[VERSION]",
@@ -85,17 +113,23 @@ def _page(session: Session, lines: Iterable[str]) -> int:
 
 
 def events(session: Session, words: list[str]) -> int:
-    found = session.client.events(_count(words))
-    if not found and session.client.kind == "file":
-        session.err("INFO: a file has no events")
-    return _page(session, [event_line(one) for one in found[-_count(words):]])
+    lines = recorded_lines(session)
+    if lines is None:
+        found = [one for one in session.client.events(EVENTS_MAX) if lets_through(session, one)]
+        if not found and session.client.kind == "file":
+            session.err("INFO: a file has no events")
+        lines = [event_line(one) for one in found]
+    return _page(session, lines[-_count(words):])
 
 
 def about(session: Session, words: list[str]) -> int:
     """The events that concern one of the names."""
     names = set(words)
-    found = [one for one in session.client.events(EVENTS_MAX) if names & {*one.about, one.node}]
-    return _page(session, map(event_line, found))
+    lines = recorded_lines(session, words)
+    if lines is None:
+        found = [one for one in session.client.events(EVENTS_MAX) if lets_through(session, one)]
+        lines = [event_line(one) for one in found if names & {*one.about, one.node}]
+    return _page(session, lines)
 
 
 def transitions(session: Session, words: list[str]) -> int:
@@ -124,6 +158,8 @@ def _rows(session: Session) -> tuple[HistoryRow, ...]:
 
 def kept_version(session: Session, text: str) -> Cib:
     """A kept version; an epoch alone is enough when only one version has it."""
+    if "pe-" in text or "/" in text or looking_at_report(session):
+        return load_input(session, text)
     rows = _rows(session)
     names = [row.version for row in rows]
     if text in names:

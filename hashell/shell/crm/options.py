@@ -12,21 +12,24 @@ if TYPE_CHECKING:
 
 _HERE = "hashell.shell.crm.options"
 #: Settings with a command of their own, as the CRM shell has them.
-_COMMANDS = ("keys", "output", "wait", "events", "editor", "pager", "theme")
+_COMMANDS = (
+    "keys", "output", "wait", "events", "editor", "pager", "theme", "sort-elements", "check-frequency", "check-mode",
+    "skill-level",
+)
 
 
 def _setting_command(name: str) -> Command:
     setting = own.BY_NAME[name]
     usage = f"({'|'.join(setting.values)})" if setting.values else "[TEXT]"
-    return Command(
-        name, usage, setting.help, f"{_HERE}:set_{name}", aliases=("colorscheme",) if name == "theme" else ()
-    )
+    plain = name.replace("-", "_")
+    others = ("colorscheme",) if name == "theme" else (plain,) if plain != name else ()
+    return Command(name, usage, setting.help, f"{_HERE}:set_{plain}", aliases=others)
 
 
 LEVEL = Level(
     "options", "Your own settings.",
     commands=(
-        Command("show", "[SETTING]", "The settings, and what they do.", f"{_HERE}:show", aliases=("list",)),
+        Command("show", "[(all|SETTING)]", "The settings, and what they do.", f"{_HERE}:show", aliases=("list",)),
         Command("set", "SETTING TEXT", "Change one: set wait yes.", f"{_HERE}:set_one"),
         Command("save", "", "Keep the settings for later sessions.", f"{_HERE}:save"),
         Command("reset", "", "Back to the defaults, for this session.", f"{_HERE}:reset"),
@@ -38,6 +41,7 @@ LEVEL = Level(
 def show(session: Session, words: list[str]) -> int:
     from hashell.errors import NotFound
 
+    words = [word.removeprefix("core.").replace("_", "-") for word in words if word != "all"]
     if words and words[0] not in own.BY_NAME:
         raise NotFound(f"no setting is called {words[0]}", "there are " + ", ".join(own.BY_NAME))
     for setting in own.SETTINGS:
@@ -88,6 +92,22 @@ def set_editor(session: Session, words: list[str]) -> int:
 
 def set_pager(session: Session, words: list[str]) -> int:
     return set_one(session, ["pager", *words])
+
+
+def set_sort_elements(session: Session, words: list[str]) -> int:
+    return set_one(session, ["sort-elements", *words])
+
+
+def set_check_frequency(session: Session, words: list[str]) -> int:
+    return set_one(session, ["check-frequency", *words])
+
+
+def set_check_mode(session: Session, words: list[str]) -> int:
+    return set_one(session, ["check-mode", *words])
+
+
+def set_skill_level(session: Session, words: list[str]) -> int:
+    return set_one(session, ["skill-level", *words])
 
 
 def set_theme(session: Session, words: list[str]) -> int:

@@ -23,6 +23,8 @@ LEVEL = Level(
         Command("edit", "TEMPLATECONFIG", "Change a configuration in an editor.", f"{_HERE}:edit"),
         Command("apply", "[(replace|update)] TEMPLATECONFIG", "Put it into what configure has staged.",
                 f"{_HERE}:apply", danger=Danger.CHANGES),
+        Command("load", "TEMPLATECONFIG", "See whether a configuration can be applied: it is read, nothing is staged.",
+                f"{_HERE}:load"),
         Command("delete", "TEMPLATECONFIG [force]", "Delete a configuration.", f"{_HERE}:delete"),
     ),
 )
@@ -97,6 +99,23 @@ def apply(session: Session, words: list[str]) -> int:
     method = words[0].lower() if len(words) > 1 else "update"
     with staging(session) as env:
         load_text(env, path.read_text(encoding="utf-8"), method, context_of(env, typed=False), str(path))
+    return 0
+
+
+def load(session: Session, words: list[str]) -> int:
+    """What stands in it is tried on a copy; crmsh's word for working on a configuration, which needs none here."""
+    import copy
+
+    import msgspec
+
+    from hashell.shell.crm.configure_stage import context_of
+    from hashell.shell.crm.loading import load_text
+
+    path = _path(words[0])
+    env = session.env()
+    trial = msgspec.structs.replace(env, root=copy.deepcopy(env.root), problems=[])
+    load_text(trial, path.read_text(encoding="utf-8"), "update", context_of(trial, typed=False), str(path))
+    session.err(f"INFO: {words[0]} is sound; `configure template apply {words[0]}` stages it")
     return 0
 
 

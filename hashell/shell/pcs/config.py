@@ -40,8 +40,8 @@ def _head(call: Call) -> Iterator[str]:
     info = client.info() if client.kind != "file" else None
     yield f"Cluster Name: {env.option('cluster-name') or (info.cluster if info else '')}"
     names = [member.name for member in info.members] if info is not None else _corosync_names(call)
-    yield "Corosync Nodes:"
     if names:
+        yield "Corosync Nodes:"
         yield " " + " ".join(names)
     yield "Pacemaker Nodes:"
     yield " " + " ".join(env.node_names())

@@ -32,7 +32,7 @@ def attribute(call: Call, words: list[str]) -> int:
             need_node(env, words[0])
         if form != "text":
             name = call.options.get("--name", "")
-            return call.lines(show_data.nodes(env, form, "instance_attributes", *words, name=name))
+            return call.lines(show_data.nodes(env, form, "instance_attributes", "".join(words[:1]), name))
         return call.lines(
             show_options.node_lines(
                 env, "instance_attributes", "Attributes", words[0] if words else "", call.options.get("--name", "")
@@ -57,7 +57,8 @@ def utilization(call: Call, words: list[str]) -> int:
     form = show_data.form_of(call.options)
     if len(words) < 2:
         if form != "text":
-            return call.lines(show_data.nodes(env, form, "utilization", *words, name=call.options.get("--name", "")))
+            name = call.options.get("--name", "")
+            return call.lines(show_data.nodes(env, form, "utilization", "".join(words[:1]), name))
         return call.lines(
             show_options.node_lines(
                 env, "utilization", "Utilization", words[0] if words else "", call.options.get("--name", "")
