@@ -77,3 +77,24 @@ def test_no_recorded_line_that_pcs_carried_out_is_called_wrong():
 
 def _none() -> Sources:
     return Sources(EMPTY, agents=())
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("pcs resource debug-", "debug-start"), ("pcs resource relocate ", "dry-run"), ("pcs config ", "checkpoint"),
+        ("pcs config checkpoint ", "restore"), ("pcs status query resource web ", "is-state"),
+        ("pcs quorum ", "update"), ("pcs cluster ", "setup"), ("pcs host ", "auth"), ("history transition ", "save"),
+        ("options sort-elements ", "no"), ("cluster init ", "admin"),
+    ],
+)
+def test_what_can_be_typed_is_offered(line, offered):
+    assert offered in {one.text for one in complete(line, (), _none())}
+
+
+@pytest.mark.parametrize("noun", ["resource", "config", "status", "quorum", "cluster", "host"])
+def test_the_help_of_a_noun_names_each_of_its_commands(noun):
+    from hashell.shell.pcs.root import commands_of, noun_usage
+
+    text = noun_usage(noun)
+    assert all(command.name in text and command.help in text for command in commands_of(noun))
