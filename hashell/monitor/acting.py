@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -28,6 +28,18 @@ from hashell.monitor.widgets.line_view import LineView
 from hashell.status.options import StatusOptions
 
 
+class Gap(Protocol):
+    """How long nobody answered the demo's client."""
+
+    @property
+    def seconds(self) -> float: ...
+
+    @property
+    def after(self) -> str:
+        """Who answered first after it."""
+        ...
+
+
 class DemoControl(Protocol):
     """What `hashell demo` lends to the monitor: stories to break something with, and the client's
     outages.
@@ -39,6 +51,16 @@ class DemoControl(Protocol):
 
     def break_(self, name: str) -> str:
         """Begin a story; a line that says what was done. Blocks for at most a few seconds."""
+        ...
+
+    @property
+    def serving(self) -> str:
+        """Which node answers the client now; empty: none."""
+        ...
+
+    @property
+    def outages(self) -> Sequence[Gap]:
+        """Every gap that the client saw, oldest first."""
         ...
 
     def outage_line(self) -> str:

@@ -24,17 +24,19 @@ from textual.widgets import ContentSwitcher, Footer, Input, Static
 
 from hashell import theming
 from hashell.client.api import ClusterClient
+from hashell.client.feed import ProbeUpdate
 from hashell.client.probing import parse as parse_probe
 from hashell.client.recording import Recorder
 from hashell.errors import HashellError
 from hashell.monitor import glyphs
-from hashell.monitor.acting import Options
+from hashell.monitor.acting import DemoControl, Options
 from hashell.monitor.driver import HangupDriver
 from hashell.monitor.screens.choose import ChooseScreen
 from hashell.monitor.screens.help import HelpScreen
 from hashell.monitor.session import ReplaySession, Session
 from hashell.monitor.showing import SIDE
 from hashell.monitor.travelling import TravellingApp
+from hashell.monitor.views import View
 from hashell.monitor.views.all import BY_NAME, VIEWS
 from hashell.monitor.widgets.line_view import LineView
 from hashell.monitor.widgets.time_bar import TimeBar
@@ -119,17 +121,21 @@ class HashellMonitor(TravellingApp):
             with Vertical(id="left"):
                 with ContentSwitcher(initial="overview", id="views"):
                     for view in VIEWS:
-                        yield LineView(self.palette, id=view.name, empty=view.empty, follow=view.follow)
-                yield LineView(self.palette, id="detail")
+                        yield self._pane(view.name, view)
+                yield LineView(self.palette, id="detail", ellipsis=self.glyphs.ellipsis)
             with Vertical(id="side"):
                 for pane, name in SIDE.items():
-                    view = BY_NAME[name]
-                    yield LineView(self.palette, id=pane, empty=view.empty, follow=view.follow)
+                    yield self._pane(pane, BY_NAME[name])
         with Horizontal(id="bottom"):
             yield Static("", id="strip", markup=False)
             yield TimeBar(self.palette, self.glyphs, id="time")
         yield Input(placeholder="filter: words that a row must have, !word leaves out", id="filter")
         yield Footer(show_command_palette=False, compact=True)
+
+    def _pane(self, name: str, view: View) -> LineView:
+        return LineView(
+            self.palette, id=name, empty=view.empty, follow=view.follow, ellipsis=self.glyphs.ellipsis
+        )
 
     def on_mount(self) -> None:
         self.base.query_one("#overview", LineView).focus()
@@ -141,6 +147,25 @@ class HashellMonitor(TravellingApp):
         self.set_interval(FLUSH_S, self.flush)
         self.set_interval(1.0, self._tick)
         self._watch_cluster()
+
+    def flush(self) -> None:
+        if self.options.demo is not None:
+            self._hear_demo(self.options.demo)
+        super().flush()
+
+    def _hear_demo(self, demo: DemoControl) -> None:
+        """What the demo's client sees, as of any other probe."""
+        gaps = demo.outages
+        for gap in gaps[self._gaps_heard :]:
+            self.session.hear(ProbeUpdate("service", True, gap.after, gap.seconds))
+        self._gaps_heard = len(gaps)
+        serving = demo.serving
+        if serving != self._serving:
+            self._serving = serving
+            self.session.hear(ProbeUpdate("service", bool(serving), serving))
+
+    _gaps_heard = 0
+    _serving: str | None = None
 
     def _tick(self) -> None:
         """What shows how long something takes goes on although nothing is heard."""

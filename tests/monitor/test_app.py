@@ -131,6 +131,8 @@ async def test_a_lost_connection_is_said_and_everything_turns_stale(cluster, sho
 async def test_breaking_something_is_offered_in_a_demo_only(cluster, shown, screen, until):
     class Demo:
         broken: list[str] = []
+        serving = "node1"
+        outages = ()
 
         def stories(self):
             return [("node", "kill a node"), ("process", "kill the service")]

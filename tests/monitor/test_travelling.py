@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import pytest
 from msgspec import structs
@@ -199,3 +200,35 @@ def test_the_bar_shows_the_worst_that_happened_in_each_cell():
 
     assert "".join(span.text for span in drawn) == "X" + 18 * "-" + "="
     assert drawn[0].meaning == "fail"
+
+
+async def test_a_moment_before_anybody_listened_says_so(travelling, screen, until):
+    async with travelling() as (app, pilot):
+        info = EventInfo(90, app.session.wall_s - 4000, "node1", "member", "notice", "long ago")
+        app.session.tell(185, EventUpdate(info, past=True))
+        app.go(app.session.wall_s - 3000)
+        await until(pilot, lambda: "the cluster of then is not known: it is listened to since 02:13:07" in screen(app))
+        assert "not known" in screen(app).splitlines()[0]
+
+
+async def test_what_the_client_of_a_demo_saw_is_an_outage_like_any_other(travelling, until):
+    @dataclass
+    class Gap:
+        seconds: float
+        after: str
+
+    class Demo:
+        serving = "node1"
+        outages: tuple[Gap, ...] = ()
+
+        def outage_line(self):
+            return "service ok"
+
+    demo = Demo()
+    async with travelling(demo=demo) as (app, pilot):
+        demo.outages = (Gap(0.7, "node2"),)
+        demo.serving = "node2"
+        await until(pilot, lambda: app.session.past.scene().probes and app.session.past.scene().probes[0].gaps)
+        (sight,) = app.session.past.scene().probes
+        assert sight.ok and sight.said == "node2"
+        assert [round(ended_s - began_s, 3) for began_s, ended_s in sight.gaps] == [0.7]

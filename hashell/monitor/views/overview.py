@@ -13,6 +13,7 @@ from hashell.monitor.glyphs import Glyphs
 from hashell.monitor.lines import Line, Span, fit
 from hashell.monitor.scene import Scene
 from hashell.monitor.views import View, Wishes
+from hashell.monitor.views.times import moment
 from hashell.simulate.source import zone
 from hashell.state.cluster_state import read_cluster_state
 from hashell.status import build as status_build
@@ -56,7 +57,7 @@ def build(scene: Scene, wishes: Wishes) -> Sequence[Line]:
 def survey(scene: Scene, wishes: Wishes) -> Overview:
     """Everything from the CIB. Raises HashellError for a CIB that cannot be read."""
     if scene.cib is None:
-        return NOTHING
+        return NOTHING if scene.live else Overview((_unknown(scene),))
     glyphs, sections, by_node = wishes.glyphs, wishes.sections, wishes.by_node
     now_s = wishes.now_s if scene.live else scene.when_s
     info = scene.info
@@ -104,6 +105,11 @@ def survey(scene: Scene, wishes: Wishes) -> Overview:
         resources=len(primitives),
         faults=sum(1 for line in lines if line.fault >= 2 and line.kind != "heading"),
     )
+
+
+def _unknown(scene: Scene) -> Line:
+    text = f" the cluster of then is not known: it is listened to since {moment(scene.began_s)}"
+    return Line("unknown", (Span(text, "muted"),), "text", selectable=False)
 
 
 # --- the parts
@@ -354,7 +360,7 @@ def header(info: Info | None, cib: Cib | None, overview: Overview) -> tuple[Span
     spans = [Span(name or "cluster", "accent", True), Span("  ")]
     status = overview.status
     if status is None:
-        return (*spans, Span("waiting", "muted"))
+        return (*spans, Span("waiting" if overview is NOTHING else "not known", "muted"))
     # Members know of a new coordinator before the CIB does.
     dc = info.dc if info is not None and info.dc else status.dc.name if status.dc is not None else ""
     spans.append(Span(f"DC {dc}  " if dc else "no DC  ", "foreground" if dc else "warn"))

@@ -72,9 +72,10 @@ class LineView(ScrollView, can_focus=True):
             return self.view
 
     def __init__(
-        self, theme: Theme, *, id: str | None = None, empty: str = "", follow: bool = False
+        self, theme: Theme, *, id: str | None = None, empty: str = "", follow: bool = False, ellipsis: str = "…"
     ) -> None:
         super().__init__(id=id)
+        self._ellipsis = ellipsis
         self.palette = theme
         self._all: Sequence[Line] = ()
         self._rows: list[Line] = []
@@ -247,9 +248,11 @@ class LineView(ScrollView, can_focus=True):
         segments = [
             Segment(shown(span.text), self._style(span.meaning, span.bold, selected)) for span in line.spans
         ]
-        return Strip(segments).adjust_cell_length(
-            width, self._style("foreground", False, selected)
-        )
+        strip = Strip(segments)
+        if strip.cell_length > width > 1:  # the eye must see that there is more
+            more = Segment(self._ellipsis, self._style("muted", False, selected))
+            strip = Strip([*strip.crop(0, width - 1), more])
+        return strip.adjust_cell_length(width, self._style("foreground", False, selected))
 
     def on_focus(self) -> None:
         self.refresh()

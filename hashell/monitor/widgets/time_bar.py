@@ -12,6 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from hashell.monitor.glyphs import Glyphs
+from hashell.monitor.lines import Span
 from hashell.monitor.views import time_bar
 from hashell.monitor.widgets.line_view import rich_colour
 from hashell.theming import Theme
@@ -37,11 +38,15 @@ class TimeBar(Widget):
         self._span = (0.0, 0.0)
         self._at_s: float | None = None
         self._dragging = False
+        self._cells: tuple[Span, ...] = ()
 
     def show(self, marks: Sequence[tuple[float, str]], span: tuple[float, float], at_s: float | None) -> None:
         """What happened when, from when to when, and which moment the panes show."""
         self._marks, self._span, self._at_s = marks, span, at_s
-        self.refresh()
+        cells = time_bar.spans(marks, *span, at_s, self.size.width, self._glyphs)
+        if cells != self._cells:
+            self._cells = cells
+            self.refresh()
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
