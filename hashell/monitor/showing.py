@@ -148,9 +148,12 @@ class ShowingApp(ActingApp):
     def wishes(self, pane: str) -> Wishes:
         """How a pane is to be drawn."""
         size = self.base.query_one(f"#{pane}", LineView).size
+        link = self.session.past.link
+        # Of what goes on since a cluster was lost nothing is known: no stopwatch runs on.
+        now_s = self.session.now_s() if link.connected or not link.since_s else link.since_s
         return Wishes(
             self.glyphs, size.width or self.size.width, size.height or self.size.height, self.sections, self.by_node,
-            self.about, crm_text=self.options.crm_text, now_s=self.session.now_s(),
+            self.about, crm_text=self.options.crm_text, now_s=now_s,
         )
 
     def _show_link(self) -> None:

@@ -109,7 +109,7 @@ def services(
         ]
         if lengths:
             spans.append(Span(f"{_several(lengths, 'outage')}  "))
-        else:
+        elif probe.ok is not False:
             spans.append(Span("no outage seen  ", "muted"))
         if probe.budget_s:
             kept = sum(1 for length in lengths if length <= probe.budget_s)
