@@ -162,3 +162,88 @@ def test_every_acyclic_graph_is_walked_wholly_once_and_in_order(wishes, limit, c
         done.append(number)
     assert sorted(done) == list(range(1, len(inputs) + 1))
     assert runner.state is RunState.COMPLETE
+
+
+def passes(inputs, fails):
+    """The walk of somebody who looks at every synapse in every pass, each action done as soon as it starts."""
+    order, done, failed = [], set(), set()
+    progress = True
+    while progress:
+        progress = False
+        for number, before in enumerate(inputs, 1):
+            if number not in done and set(before) <= done and not set(before) & failed:
+                order.append(number)
+                done.add(number)
+                failed |= {number} & fails
+                progress = True
+    return order
+
+
+@given(st.lists(st.sets(st.integers(1, 12), max_size=3), max_size=12), st.sets(st.integers(1, 12), max_size=3))
+def test_the_order_is_that_of_passes_over_all_synapses(wishes, fails):
+    inputs = [tuple(sorted(n for n in before if n <= len(wishes) and n != at)) for at, before in enumerate(wishes, 1)]
+    runner = Runner(graph_of(*inputs))
+    order = []
+    while (action := runner.next_action()) is not None:
+        order.append(action.id)
+        runner.confirm(action.id, failed=action.id in fails)
+    assert order == passes(inputs, fails)
+
+
+@given(
+    st.lists(st.tuples(st.sets(st.integers(1, 30), max_size=3), st.sampled_from(["", "a", "b", "c"])), max_size=30),
+    st.integers(1, 3), st.integers(0, 4), st.randoms(), st.integers(0, 40),
+)
+def test_lanes_are_never_overfull_never_idle_for_nothing_and_end_where_a_walk_without_lanes_ends(
+    wishes, limit, batch, chance, abort_at,
+):
+    inputs = [tuple(sorted(n for n in before if n <= at)) for at, (before, _) in enumerate(wishes)]
+    lanes = {number: lane for number, (_, lane) in enumerate(wishes, 1)}
+    urgent = {number: INFINITY for number in range(1, len(wishes) + 1) if chance.random() < 0.2}
+    busy = {"a": 0, "b": 0, "c": 0, "": 0}
+    refused = {number for number in lanes if chance.random() < 0.1}
+    runner = Runner(
+        graph_of(*inputs, batch_limit=batch, priorities=urgent), lane=lambda action: lanes[action.id],
+        full=lambda lane: busy[lane] >= limit, allowed=lambda action: action.id not in refused and (
+            not lanes[action.id] or busy[lanes[action.id]] < limit),
+    )
+    done, steps = set(), 0
+    while True:
+        while (action := runner.next_action()) is not None:
+            busy[lanes[action.id]] += 1
+            assert set(inputs[action.id - 1]) <= done and action.id not in refused
+            assert not lanes[action.id] or busy[lanes[action.id]] <= limit
+            assert steps <= abort_at or action.id in urgent
+        if not batch or len(runner.in_flight) < batch:
+            for number in runner.graph.actions:
+                ready = runner.action_state(number.id) is ActionState.WAITING and set(inputs[number.id - 1]) <= done
+                hopeful = steps <= abort_at or number.id in urgent
+                full = lanes[number.id] and busy[lanes[number.id]] >= limit
+                assert not ready or not hopeful or full or number.id in refused
+        if not runner.in_flight:
+            if not refused:
+                break
+            refused.clear()
+            continue
+        number = chance.choice(runner.in_flight)
+        assert runner.confirm(number)
+        busy[lanes[number]] -= 1
+        done.add(number)
+        steps += 1
+        if steps > abort_at and not runner.aborted:
+            runner.abort(INFINITY)
+    assert runner.complete
+    assert runner.aborted or len(done) == len(wishes)
+
+
+def test_of_a_lane_only_the_first_is_asked_about_while_it_is_full():
+    asked = []
+
+    def full(lane):
+        asked.append(lane)
+        return len(asked) > 2
+
+    runner = Runner(graph_of(*[()] * 500), lane=lambda action: "node1", full=full)
+    assert all_now(runner) == [1, 2]
+    assert len(asked) < 6
+    assert runner.state is RunState.RUNNING
