@@ -19,7 +19,7 @@ from hashelld.core.dispatch import Dispatcher
 from hashelld.core.driver import Driver, Edge
 from hashelld.core.effects import Reply
 from hashelld.core.events import (
-    ActionChanged,
+    ActionsChanged,
     AttributeChanged,
     AttributeWanted,
     Blocked,
@@ -43,6 +43,7 @@ from hashelld.core.events import (
     LoadTold,
     MembersChanged,
     OperationDone,
+    OperationsWithdrawn,
     OperationWanted,
     SelfFenceWanted,
     ServicesEnded,
@@ -104,6 +105,7 @@ HEARD_BY: dict[type[Event], tuple[str, ...]] = {
     CibChanged: ("ipc", "executor", "remote", "fencer", "attribute_manager", "controller", "watchdog", "alerts"),
     GraphReady: ("controller",),
     OperationWanted: ("executor",),
+    OperationsWithdrawn: ("executor",),
     OperationDone: ("controller", "alerts", "ipc"),
     ConnectionWanted: ("remote",),
     ConnectionAnswered: ("executor",),
@@ -114,7 +116,7 @@ HEARD_BY: dict[type[Event], tuple[str, ...]] = {
     AttributeWanted: ("attribute_manager",),
     AttributeChanged: ("alerts",),
     TransitionStarted: ("ipc", "alerts"),
-    ActionChanged: ("ipc",),
+    ActionsChanged: ("ipc",),
     TransitionEnded: ("ipc", "alerts"),
     Happened: ("ipc", "alerts"),
     DivergencesKept: ("ipc",),

@@ -21,7 +21,7 @@ from hashell.transition.xml import graph_from_xml
 from hashell.values.booleans import parse_boolean
 from hashell.values.intervals import interval_ms
 from hashelld.controller import membership, requests, throttle, words
-from hashelld.controller.transition import ClusterStep, Walk, late
+from hashelld.controller.transition import ClusterStep, Walk, late, together
 from hashelld.core.effects import (
     AskScheduler,
     CancelTimer,
@@ -32,7 +32,7 @@ from hashelld.core.effects import (
     Tell,
 )
 from hashelld.core.events import (
-    ActionChanged,
+    ActionsChanged,
     AttributeWanted,
     Author,
     ChangeWanted,
@@ -156,6 +156,9 @@ class Coordinator:
         """Let every node show how the transition goes, or what happened to it."""
         self._notices.append(event)
         return []
+
+    def _announce_action(self, walk: Walk, number: int, state: str, rc: int = 0) -> None:
+        self._notices.append(ActionsChanged(walk.number, ((number, state, rc),)))
 
     def _option_ms(self, name: str, default: int) -> int:
         return interval_ms(membership.option(self._cib, name), default)
@@ -386,12 +389,12 @@ class Coordinator:
         for step in walk.advance():
             if isinstance(step, Action):
                 if step.kind is not ActionKind.PSEUDO:
-                    effects += self._announce(ActionChanged(walk.number, step.id, "running"))
+                    self._announce_action(walk, step.id, "running")
             elif isinstance(step, ClusterStep):
                 effects += self._cluster_step(walk, step.action, wall_s)
             else:
                 effects.append(step)
-        return effects
+        return together(effects, walk.at_once) + list(walk.withdraw())
 
     def _jobs_of(self, node: str) -> int:
         """How many actions a node may have at once now."""
@@ -441,12 +444,19 @@ class Coordinator:
                 effects += self._confirm(walk, action.id)
         return effects
 
+    def _take_back(self, walk: Walk, number: int) -> list[Effect]:
+        """A probe was withdrawn: it has not begun, and an aborted walk will not begin it again."""
+        effects = list(walk.take_back(number))
+        if effects:
+            self._announce_action(walk, number, "skipped")
+        return effects
+
     def _confirm(self, walk: Walk, number: int, *, failed: bool = False, rc: int = 0) -> list[Effect]:
         effects = list(walk.confirm(number, failed=failed))
         if not effects:
             return []
-        state = "failed" if failed else "done"
-        return effects + self._announce(ActionChanged(walk.number, number, state, rc))
+        self._announce_action(walk, number, "failed" if failed else "done", rc)
+        return effects
 
     def _end_walk(self, walk: Walk, now_ms: int) -> list[Effect]:
         self._walk = None
@@ -460,7 +470,7 @@ class Coordinator:
             result = "failed"
         effects: list[Effect] = []
         for action in runner.not_begun():
-            effects += self._announce(ActionChanged(walk.number, action.id, "skipped"))
+            self._announce_action(walk, action.id, "skipped")
         took_ms = now_ms - walk.began_ms
         level = "warning" if result == "failed" else "info"
         text = words.end(walk.number, result, runner.abort_reason, took_ms)
@@ -472,7 +482,7 @@ class Coordinator:
 
     def _late(self, transition: int, number: int, now_ms: int, wall_s: float) -> list[Effect]:
         walk = self._walk
-        if walk is None or walk.number != transition or number not in walk.runner.in_flight:
+        if walk is None or walk.number != transition or not walk.runner.runs(number):
             return []
         action = walk.runner.action(number)
         assert action is not None, "what is in flight is in the graph"

@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -40,7 +39,7 @@ from hashelld.controller.coordinator import (
     TimeIsUp,
 )
 from hashelld.controller.results import REASONS, Origin, Reading, fail_count, read
-from hashelld.controller.transition import ActionLate
+from hashelld.controller.transition import ActionLate, Orders, together
 from hashelld.core.effects import (
     CancelTimer,
     Effect,
@@ -69,6 +68,7 @@ from hashelld.core.events import (
     MessageDirect,
     MessageOrdered,
     OperationDone,
+    OperationsWithdrawn,
     OperationWanted,
     ShutdownWanted,
     Started,
@@ -76,10 +76,6 @@ from hashelld.core.events import (
     View,
     WatchdogReady,
 )
-
-if TYPE_CHECKING:
-    pass
-
 
 #: Members that have a scheduler's process ready: the DC, and who comes after it.
 NEXT_DCS = 3
@@ -184,7 +180,7 @@ class Controller(Coordinator):
             if self._walk is not None and (name in gone or self._member(name) is None):
                 effects += self._node_gone(self._walk, node_id, name)
         if self._walk is not None:
-            effects += self._walk.again(view.names)
+            effects += together(self._walk.again(view.names), self._walk.at_once, again=True)
         self._join_over = False
         effects.append(StartTimer("join", JOIN_MS, TimeIsUp("join")))
         effects += self._abort("Peer joined" if view.joined else "Peer left")
@@ -250,7 +246,7 @@ class Controller(Coordinator):
                     return []
                 return self._abort(reason)
             case EntryRemoved(node_id, entry):
-                if walk is not None and (action := walk.operation(node_id, "cancel", entry)):
+                if walk is not None and (action := walk.cancels(node_id, entry)):
                     return self._confirm(walk, action.id)
                 if entry.endswith(("_last_0", "_last_failure_0")) and walk is not None:
                     resource = entry.removesuffix("_last_0").removesuffix("_last_failure_0")
@@ -350,6 +346,8 @@ class Controller(Coordinator):
         reading = read(entry, self._uuid, walk.number if walk else -2, walk is not None)
         if walk is None or reading is None or reading.origin is not Origin.OURS:
             return []
+        if walk.runner.aborted and status == ExecStatus.CANCELLED and task == "monitor" and interval == 0:
+            return self._take_back(walk, reading.key.action) + self._next(now_ms, wall_s)
         # Who was told of something need not agree: a failed notification changes nothing.
         failed = reading.failed and task != "notify"
         effects = self._confirm(walk, reading.key.action, failed=failed, rc=rc)
@@ -410,12 +408,10 @@ class Controller(Coordinator):
         if event.view != view.number:
             return [Log("info", f"{event.topic} of another view is dropped")]
         match event.topic:
-            case "controller.operation":
-                if event.origin == view.dc:
-                    return [Tell(OperationWanted(event.payload, event.origin))]
-            case "controller.again":
-                if event.origin == view.dc:
-                    return [Tell(OperationWanted(event.payload, event.origin, again=True))]
+            case "controller.operations":
+                return self._ordered_to_do(event) if event.origin == view.dc else []
+            case "controller.withdraw":
+                return [Tell(OperationsWithdrawn())] if event.origin == view.dc else []
             case "controller.shutdown":
                 if event.origin == view.dc and self._leaving:
                     return [Tell(Leaving(True, "all is stopped here"))]
@@ -437,6 +433,17 @@ class Controller(Coordinator):
             case "controller.do":
                 return [Tell(OperationWanted(event.payload, view.dc))]
         return []
+
+    @staticmethod
+    def _ordered_to_do(event: MessageDirect) -> list[Effect]:
+        try:
+            orders = msgspec.msgpack.decode(event.payload, type=Orders)
+        except msgspec.MsgspecError as error:
+            return [Log("error", f"operations that {event.origin} wants cannot be read: {error}")]
+        return [
+            Tell(OperationWanted(operation, event.origin, again=orders.again, at_once=orders.at_once))
+            for operation in orders.operations
+        ]
 
     def _load_told(self, event: LoadTold) -> list[Effect]:
         """Told to all, since anybody may coordinate tomorrow; only when it has changed."""

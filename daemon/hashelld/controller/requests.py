@@ -6,6 +6,7 @@ Failure, or with the effects and operations after which it will be.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,7 @@ from hashell.wire.messages import (
 )
 from hashelld.core.effects import Effect, Multicast, Reply, Send, Tell
 from hashelld.core.events import (
-    ActionChanged,
+    ActionsChanged,
     ChangeAnswered,
     CibOperation,
     Event,
@@ -48,7 +49,7 @@ NOT_MEMBER = Failure(
 IDLE = Done()
 TIMED_OUT = Failure("timed-out", "the cluster is still busy", "wait longer, or look at what it does", 124)
 _NOTICES: dict[str, type[Event]] = {
-    "started": TransitionStarted, "action": ActionChanged, "ended": TransitionEnded,
+    "started": TransitionStarted, "actions": ActionsChanged, "ended": TransitionEnded,
     "happened": Happened,
 }
 
@@ -304,13 +305,21 @@ def timed_out(action: Action, key: str, when_s: int) -> CibOperation:
 
 
 def encode_notices(events: Sequence[Event]) -> bytes:
-    """How a transition goes, for all nodes."""
+    """How a transition goes, for all nodes. Actions that changed one after the other are told together."""
+    told: list[Event] = []
+    for number, some in itertools.groupby(events, lambda one: one.number if isinstance(one, ActionsChanged) else -1):
+        if number < 0:
+            told += some
+        else:
+            told.append(ActionsChanged(number, tuple(
+                change for one in some if isinstance(one, ActionsChanged) for change in one.changes
+            )))
     return msgspec.msgpack.encode([
         (
             next(word for word, one in _NOTICES.items() if isinstance(event, one)),
             msgspec.to_builtins(event, builtin_types=(bytes,)),
         )
-        for event in events
+        for event in told
     ])
 
 

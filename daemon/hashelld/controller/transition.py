@@ -8,8 +8,11 @@ Source: daemons/controld/controld_te_actions.c.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+
+import msgspec
 
 from hashell.transition.graph import Action, ActionKind, Graph
 from hashell.transition.runner import Completion, Runner
@@ -20,6 +23,22 @@ from hashell.values.scores import INFINITY
 from hashelld.controller.throttle import NODE_JOBS_MAX
 from hashelld.core.effects import CancelTimer, Effect, Log, Send, StartTimer, Tell
 from hashelld.core.events import Event, FencingWanted
+
+#: Probes are looks that change nothing, and on many nodes with many resources there are more of them than of all else:
+#: a node is given so many times as many as it does at once, and goes on with them while its results are on their way.
+PROBES_AHEAD = 8
+_MOVES = frozenset({"migrate_to", "migrate_from"})
+#: Behind a node's name: the lane of its probes.
+_PROBES = " probes"
+
+
+class Orders(msgspec.Struct, frozen=True, array_like=True):
+    """DC to node: do these operations (each the graph's rsc_op element), of probes at most so many `at_once`. `again`:
+    they may have been asked for in the view before."""
+
+    operations: tuple[bytes, ...]
+    at_once: int
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +66,27 @@ class Walk:
         #: Probes that wait for nothing and are not done yet, and the ids of their nodes.
         self._probes = {
             synapse.action.id: synapse.action.node_id for synapse in graph.synapses
-            if not synapse.inputs and synapse.action.task == "monitor" and synapse.action.interval_ms == 0
+            if not synapse.inputs and _is_probe(synapse.action)
         }
-        self.runner = Runner(graph, allowed=self._allowed)
+        self._probes_of = Counter(self._probes.values())
+        #: What may explain that something vanishes from the CIB.
+        self._takes_down = [one for one in graph.actions if one.downed or one.task in ("stonith", "do_shutdown")]
+        self._deletes: dict[tuple[str, str], Action] = {}
+        self._cancels: dict[tuple[str, str], Action] = {}
+        for action in graph.actions:
+            if action.task in ("delete", "lrm_delete") and action.primitive is not None:
+                self._deletes[action.node_id, action.primitive.id] = action
+            elif action.task == "cancel":
+                self._cancels[action.node_id, action.key] = action
+        self.runner = Runner(graph, allowed=self._allowed, lane=_lane, full=self._full)
+        self._withdrawn = False
         self.graph = graph
         self.number = graph.transition_id
         self.began_ms = began_ms
         self._uuid = uuid
-        self._jobs: dict[str, int] = {}
+        #: How many jobs each lane has now.
+        self._jobs: Counter[str] = Counter()
+        self._moving: Counter[str] = Counter()
         self._jobs_of = jobs
         #: Nodes' limits as they were when the pass began: thousands of actions may wait for the same few nodes.
         self._limits: dict[str, int] = {}
@@ -98,10 +130,13 @@ class Walk:
         if not wait:
             self._count(action, -1)
             self.runner.confirm(action.id)
-        elif action.id in self.runner.in_flight:
+        elif self.runner.runs(action.id):
             patience = (action.timeout_ms or self.graph.cluster_delay_ms)
             if action.task in ("stonith", "fence"):
                 patience = max(patience, self.graph.stonith_timeout_ms)
+            elif _lane(action).endswith(_PROBES):
+                # It may have to wait for those that the node was given before.
+                patience *= 1 + self._jobs[_lane(action)] // max(1, self._limit(action.node))
             yield StartTimer(
                 _timer(self.number, action.id), patience + self.graph.cluster_delay_ms,
                 ActionLate(self.number, action.id),
@@ -115,7 +150,23 @@ class Walk:
             if action is not None and action.kind is ActionKind.RESOURCE:
                 to = action.router_node or action.node
                 if to in names:
-                    yield Send(to, f"{_room(action)}.again", self._ask(action))
+                    room = _room(action)
+                    topic = "controller.operation" if room == "controller" else f"{room}.again"
+                    yield Send(to, topic, self._ask(action))
+
+    def withdraw(self) -> tuple[Effect, ...]:
+        """Once after an abort: what nodes have not begun of the probes that they were given they need not begin."""
+        if self._withdrawn or not self.runner.aborted:
+            return ()
+        self._withdrawn = True
+        return tuple(
+            Send(lane.removesuffix(_PROBES), "controller.withdraw", b"")
+            for lane, count in self._jobs.items() if count > 0 and lane.endswith(_PROBES)
+        )
+
+    def at_once(self, node: str) -> int:
+        """How many jobs a node is to do at the same time."""
+        return self._limit(node)
 
     def _ask(self, action: Action) -> bytes:
         mark = f'<{action.kind} transition-key="{self.key(action)}" '
@@ -135,7 +186,7 @@ class Walk:
     def fencing_takes(self, request: str, timeout_ms: int) -> tuple[Effect, ...]:
         """The fencer has looked at devices and levels: wait for it as long as they may need."""
         action = self.fencing_action(request)
-        if action is None or action.id not in self.runner.in_flight:
+        if action is None or not self.runner.runs(action.id):
             return ()
         return (StartTimer(
             _timer(self.number, action.id), timeout_ms + self.graph.cluster_delay_ms,
@@ -152,16 +203,22 @@ class Walk:
         action = self.runner.action(action_id)
         if action is None or not self.runner.confirm(action_id, failed=failed):
             return ()
-        self._probes.pop(action_id, None)
+        if (node_id := self._probes.pop(action_id, None)) is not None:
+            self._probes_of[node_id] -= 1
+        self._count(action, -1)
+        return (CancelTimer(_timer(self.number, action_id)),)
+
+    def take_back(self, action_id: int) -> tuple[Effect, ...]:
+        """A node says that it has not begun this one, and will not. Empty when that was not waited for."""
+        action = self.runner.action(action_id)
+        if action is None or not self.runner.take_back(action_id):
+            return ()
         self._count(action, -1)
         return (CancelTimer(_timer(self.number, action_id)),)
 
     def priority(self, action_id: int) -> int:
         """Of the synapse that holds an action."""
-        for synapse in self.graph.synapses:
-            if synapse.action.id == action_id:
-                return synapse.priority
-        return 0
+        return self.runner.priority(action_id)
 
     def abort(
         self, reason: str, priority: int = INFINITY, completion: Completion = Completion.RESTART
@@ -182,62 +239,91 @@ class Walk:
 
     def takes_down(self, node_id: str) -> Action | None:
         """The action in flight (or done) after which a node is expected to be down."""
-        for action in self.graph.actions:
-            started = self.runner.action_state(action.id) in ("running", "done")
-            if started and (node_id in action.downed or (
+        for action in self._takes_down:
+            if self._began(action) and (node_id in action.downed or (
                 action.task in ("stonith", "do_shutdown") and action.node_id == node_id
             )):
                 return action
         return None
 
-    def operation(self, node_id: str, task: str, key: str) -> Action | None:
-        """An action of the graph by node, task and operation key (cancel, delete)."""
-        for action in self.graph.actions:
-            if (
-                action.node_id == node_id and action.task == task and action.key == key
-                and self.runner.action_state(action.id) in ("running", "done")
-            ):
-                return action
-        return None
+    def cancels(self, node_id: str, key: str) -> Action | None:
+        """What this graph has done so that a recurring operation ends."""
+        action = self._cancels.get((node_id, key))
+        return action if action is not None and self._began(action) else None
 
     def deletes(self, node_id: str, resource: str) -> bool:
         """Whether this graph has a resource forgotten on a node."""
-        return any(
-            action.node_id == node_id and action.task in ("delete", "lrm_delete")
-            and action.primitive is not None and action.primitive.id == resource
-            and self.runner.action_state(action.id) in ("running", "done")
-            for action in self.graph.actions
-        )
+        action = self._deletes.get((node_id, resource))
+        return action is not None and self._began(action)
+
+    def _began(self, action: Action) -> bool:
+        return self.runner.action_state(action.id) in ("running", "done")
 
     def timers(self) -> tuple[Effect, ...]:
         """Cancels of all that still run: the walk is given up."""
         return tuple(CancelTimer(_timer(self.number, one)) for one in self.runner.in_flight)
 
+    def _limit(self, node: str) -> int:
+        limit = self._limits.get(node)
+        if limit is None:
+            limit = self._limits[node] = self._jobs_of(node)
+        return limit
+
+    def _full(self, lane: str) -> bool:
+        """Whether the node may be given no more jobs of this kind."""
+        node = lane.removesuffix(_PROBES)
+        limit = self._limit(node) * (PROBES_AHEAD if node != lane else 1)
+        return self._jobs[lane] >= limit
+
     def _allowed(self, action: Action) -> bool:
-        """Whether the node may be given one more job; cluster actions are not jobs. Nobody is let go before its probes
-        are done: what one finds running (an earlier life of the node left it) is to be stopped first."""
+        """Nobody is let go before its probes are done: what one finds running (an earlier life of the node left it) is
+        to be stopped first. Of moves a node has so many at once and no more."""
         if action.task == "do_shutdown":
-            return action.node_id not in self._probes.values()
+            return not self._probes_of[action.node_id]
         if action.kind is not ActionKind.RESOURCE:
             return True
-        limit = self._limits.get(action.node)
-        if limit is None:
-            limit = self._limits[action.node] = self._jobs_of(action.node)
-        if self._jobs.get(action.node, 0) >= limit:
-            return False
         limit = self.graph.migration_limit
-        if limit < 0 or action.task not in ("migrate_to", "migrate_from"):
-            return True
-        moving = sum(
-            1 for one in self.runner.in_flight
-            if (other := self.runner.action(one)) is not None and other.node == action.node
-            and other.task in ("migrate_to", "migrate_from")
-        )
-        return moving < limit
+        if limit >= 0 and action.task in _MOVES and self._moving[action.node] >= limit:
+            return False
+        return not self._full(_lane(action))
 
     def _count(self, action: Action, step: int) -> None:
         if action.kind is ActionKind.RESOURCE:
-            self._jobs[action.node] = max(0, self._jobs.get(action.node, 0) + step)
+            self._jobs[_lane(action)] += step
+            if action.task in _MOVES:
+                self._moving[action.node] += step
+
+
+def together(effects: Iterable[Effect], at_once: Callable[[str], int], *, again: bool = False) -> list[Effect]:
+    """All operations that one node is sent become one message, in the place of the first."""
+    found: list[Effect] = []
+    operations: dict[str, list[bytes]] = {}
+    places: dict[str, int] = {}
+    for effect in effects:
+        if isinstance(effect, Send) and effect.topic == "controller.operation":
+            if effect.to not in places:
+                places[effect.to] = len(found)
+                found.append(effect)
+            operations.setdefault(effect.to, []).append(effect.payload)
+        else:
+            found.append(effect)
+    for to, place in places.items():
+        orders = Orders(tuple(operations[to]), at_once(to), again)
+        found[place] = Send(to, "controller.operations", msgspec.msgpack.encode(orders))
+    return found
+
+
+def _is_probe(action: Action) -> bool:
+    return action.task == "monitor" and action.interval_ms == 0
+
+
+def _lane(action: Action) -> str:
+    """Whose hands an action needs. Remote nodes and guests are given no probes ahead: who is connected to them passes
+    each on."""
+    if action.kind is not ActionKind.RESOURCE:
+        return ""
+    own = not action.router_node or action.router_node == action.node
+    return action.node + _PROBES if own and _is_probe(action) else action.node
 
 
 def late(walk: Walk, action: Action) -> Log:

@@ -17,9 +17,9 @@ _SAID = {"migrate_to": "move", "reload-agent": "reload"}
 
 def plan(graph: Graph) -> str:
     """`transition 4: stop web on node1, start web on node2`."""
-    steps = [_step(action) for action in _ordered(graph)]
+    steps = list(_ordered(graph))
     rest = len(steps) - NAMED_MAX
-    named = steps[:NAMED_MAX] + ([f"{rest} more"] if rest > 0 else [])
+    named = [_step(action) for action in steps[:NAMED_MAX]] + ([f"{rest} more"] if rest > 0 else [])
     if not named:
         count = Counter(
             "probe" if action.interval_ms == 0 else "monitor"
@@ -52,26 +52,20 @@ def about(graph: Graph) -> tuple[str, ...]:
 
 
 def _ordered(graph: Graph) -> Iterator[Action]:
-    for action in graph.actions:
-        if action.task == "stonith" and action.kind is ActionKind.CLUSTER:
-            yield action
+    yield from _first(graph.actions, "stonith", ActionKind.CLUSTER)
+    moves = {
+        (action.primitive, action.node) for action in graph.actions if action.task == "migrate_to"
+    }
     for task in _TASKS:
-        for action in graph.actions:
-            if action.task == task and action.kind is ActionKind.RESOURCE:
-                # What migrates is stopped at its old place afterwards: that is no step of its own.
-                if task == "stop" and _moves(graph, action):
-                    continue
+        for action in _first(graph.actions, task, ActionKind.RESOURCE):
+            # What migrates is stopped at its old place afterwards: that is no step of its own.
+            if task != "stop" or (action.primitive, action.node) not in moves:
                 yield action
-    for action in graph.actions:
-        if action.task == "do_shutdown":
-            yield action
+    yield from _first(graph.actions, "do_shutdown", ActionKind.CLUSTER)
 
 
-def _moves(graph: Graph, action: Action) -> bool:
-    return any(
-        other.task == "migrate_to" and other.primitive == action.primitive
-        and other.node == action.node for other in graph.actions
-    )
+def _first(actions: tuple[Action, ...], task: str, kind: ActionKind) -> Iterator[Action]:
+    return (action for action in actions if action.task == task and action.kind is kind)
 
 
 def _step(action: Action) -> str:

@@ -60,6 +60,8 @@ class AgentRunner:
         self._folder = folder
         self._running: dict[tuple[str, str], _Run] = {}
         self._waiting: deque[_Run] = deque()
+        #: Whether one was started in this turn.
+        self._started = False
 
     def end_orphans(self) -> int:
         """Kill the agents that an earlier daemon of this node left behind, each with its group; how many there were.
@@ -99,10 +101,9 @@ class AgentRunner:
             (w.component, w.effect.token) == key for w in self._waiting
         ):
             self._ended(run, 1, error=f"an agent with token {effect.token} is running already")
-        elif len(self._running) >= RUNNING_MAX:
-            self._waiting.append(run)
         else:
-            self._start(run)
+            self._waiting.append(run)
+            self._start_waiting()
 
     def kill(self, component: str, token: str) -> None:
         for waiting in list(self._waiting):
@@ -120,6 +121,18 @@ class AgentRunner:
         self._waiting.clear()
         for run in self._running.values():
             self._signal(run, signal.SIGKILL)
+
+    def _start_waiting(self) -> None:
+        """One in each turn of the loop: the daemon stands still until a new program has got the processor once, and
+        where many want it that is some ten milliseconds."""
+        if not self._started and self._waiting and len(self._running) < RUNNING_MAX:
+            self._started = True
+            asyncio.get_running_loop().call_soon(self._next_turn)
+            self._start(self._waiting.popleft())
+
+    def _next_turn(self) -> None:
+        self._started = False
+        self._start_waiting()
 
     def _start(self, run: _Run) -> None:
         effect = run.effect
@@ -234,8 +247,7 @@ class AgentRunner:
         del self._running[(run.component, run.effect.token)]
         note = f"{run.dropped} bytes of output were dropped" if run.dropped else ""
         self._ended(run, 128 - code if code < 0 else code, out, err, error=note)
-        if self._waiting and len(self._running) < RUNNING_MAX:
-            self._start(self._waiting.popleft())
+        self._start_waiting()
 
     def _ended(
         self, run: _Run, code: int, out: bytes = b"", err: bytes = b"", *,

@@ -227,11 +227,18 @@ class GraphReady(Event):
 @dataclass(frozen=True, slots=True)
 class OperationWanted(Event):
     """The controller wants an operation of a resource done on this node. `action_xml` is the graph's rsc_op element.
-    `again`: it may have been asked for in the view before, and then is not done twice."""
+    `again`: it may have been asked for in the view before, and then is not done twice. `at_once`: a probe waits while
+    so many programs run here (0: it does not wait)."""
 
     action_xml: bytes
     dc: str
     again: bool = False
+    at_once: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OperationsWithdrawn(Event):
+    """The DC wants no probe begun any more that has not begun: it will decide anew. Each is answered as cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,13 +379,12 @@ class TransitionStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ActionChanged(Event):
-    """An action of the running transition: `state` is waiting, running, done, failed or skipped."""
+class ActionsChanged(Event):
+    """Actions of the running transition, in the order in which they changed: id, state (running, done, failed or
+    skipped), return code."""
 
     number: int
-    action: int
-    state: str
-    rc: int = 0
+    changes: tuple[tuple[int, str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)

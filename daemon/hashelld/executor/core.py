@@ -11,7 +11,7 @@ is soft: whenever it lacks or contradicts what is known here, it is written agai
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -54,9 +54,11 @@ from hashelld.core.events import (
     ConnectionLost,
     ConnectionWanted,
     Event,
+    Member,
     MembersChanged,
     MessageOrdered,
     OperationDone,
+    OperationsWithdrawn,
     OperationWanted,
     ServicesEnded,
     ServicesKilled,
@@ -68,6 +70,7 @@ from hashelld.executor.descriptions import Descriptions
 from hashelld.executor.history import PENDING, Operation, Outcome
 from hashelld.executor.orders import read_order
 from hashelld.executor.outbox import REPAIR_MS, Gathered, LookAgain, Outbox, Unanswered
+from hashelld.executor.probes import Probes
 from hashelld.executor.resources import Recurring, RecurringDue, Resource, Waiting
 from hashelld.executor.secrets import KEPT, Change, MissingSecret, Secrets
 
@@ -114,8 +117,11 @@ class Executor:
         self._cib: Cib | None = None
         self._resources: dict[str, Resource] = {}
         self._tokens: dict[str, str] = {}
+        #: How many of the programs that run are probes.
+        self._probing = 0
         self._calls = 0
         self._outbox = Outbox()
+        self._probes = Probes()
         self._secrets = Secrets(secrets)
         self._secrets_asked: deque[int] = deque()
         self._names: tuple[str, ...] = ()
@@ -129,12 +135,16 @@ class Executor:
     def receive(self, event: Event, now_ms: int, wall_s: float) -> Iterable[Effect]:
         """One event; what it has to be written goes out together with what waited for its turn."""
         effects = list(self._react(event, now_ms, wall_s))
-        return effects + self._outbox.send(now_ms, self._node_id, self._node, remote=self._remote)
+        more = self._probes.any or self._probing > 0
+        return effects + self._outbox.send(now_ms, self._node_id, self._node, remote=self._remote, more=more)
 
     def _react(self, event: Event, now_ms: int, wall_s: float) -> Iterable[Effect]:
         match event:
-            case OperationWanted(action_xml, dc, again):
+            case OperationWanted(action_xml, dc, again, at_once):
+                self._probes.at_once = at_once or self._probes.at_once
                 return self._wanted(action_xml, dc, again, now_ms, wall_s)
+            case OperationsWithdrawn():
+                return self._withdraw(answer=True)
             case AgentEnded():
                 return self._ended(event, now_ms, wall_s)
             case RecurringDue(resource, key):
@@ -159,7 +169,7 @@ class Executor:
             case Unanswered(request):
                 return self._outbox.unanswered(request)
             case Gathered():
-                self._outbox.gathered(now_ms)
+                self._outbox.gathered()
             case ServicesKilled():
                 return self._stop_all()
             case LookAgain():
@@ -256,6 +266,9 @@ class Executor:
         resource = self._resources.get(name)
         if resource is None or resource.running is not None or not resource.queue:
             return []
+        if resource.queue[0].operation.is_probe and self._probes.must_wait(len(self._tokens)):
+            self._probes.add(name)
+            return []
         waiting = resource.running = resource.queue.popleft()
         resource.began_ms = now_ms
         operation = waiting.operation
@@ -289,7 +302,28 @@ class Executor:
                 now_ms, wall_s,
             )
         self._tokens[token] = name
+        self._probing += operation.is_probe
         return [effect]
+
+    def _next_probes(self, now_ms: int, wall_s: float) -> list[Effect]:
+        """A program has ended: what waited for its turn may begin."""
+        effects: list[Effect] = []
+        while self._probes.any and not self._probes.must_wait(len(self._tokens)):
+            effects += self._run_next(self._probes.take(), now_ms, wall_s)
+        return effects
+
+    def _withdraw(self, *, answer: bool) -> list[Effect]:
+        """Probes that have not begun are not begun any more; who wanted them is told when it still cares."""
+        effects: list[Effect] = []
+        while self._probes.any:
+            resource = self._resources.get(self._probes.take())
+            dropped = [one for one in resource.queue if one.operation.is_probe] if resource is not None else []
+            for one in dropped:
+                assert resource is not None, "it has a queue"
+                resource.queue.remove(one)
+                if answer:
+                    effects += self._tell_done(one.operation, Outcome(OcfCode.UNKNOWN, ExecStatus.CANCELLED, 0))
+        return effects
 
     def _call(self, operation: Operation, resource: Resource, token: str) -> RunAgent:
         parameters = dict(operation.parameters)
@@ -333,10 +367,11 @@ class Executor:
     def _connection_answered(self, event: ConnectionAnswered, now_ms: int, wall_s: float) -> list[Effect]:
         name = self._tokens.pop(event.token, "")
         resource = self._resources.get(name)
+        effects = self._next_probes(now_ms, wall_s)
         if resource is None or resource.running is None:
-            return []
+            return effects
         answer = Answer(event.rc, ExecStatus(event.status), event.reason)
-        return self._finish(name, answer, now_ms, wall_s, now_ms - resource.began_ms)
+        return effects + self._finish(name, answer, now_ms, wall_s, now_ms - resource.began_ms)
 
     def _connection_lost(self, name: str, now_ms: int, wall_s: float) -> list[Effect]:
         """What watches the connection is due now."""
@@ -377,9 +412,11 @@ class Executor:
             return effects + self._described(agent, now_ms, wall_s)
         name = self._tokens.pop(event.token, "")
         resource = self._resources.get(name)
+        effects += self._next_probes(now_ms, wall_s)
         if resource is None or resource.running is None:
-            return []
+            return effects
         operation = resource.running.operation
+        self._probing -= operation.is_probe
         if event.left and operation.task in _LEAVES_NOTHING:
             effects.append(Log("warning", f"{operation.key} left processes behind, which nobody watches"))
         if self._about.awaited(resource.running.operation.agent):
@@ -547,9 +584,10 @@ class Executor:
             for attributes in found:
                 # As in the CIB, where an update merges: what it does not name stays.
                 resource.entries.setdefault(attributes["id"], {}).update(attributes)
-            self._outbox.put(history.resource_element(
-                operation.resource, operation.agent, found, lock
-            ))
+            self._outbox.put(
+                history.resource_element(operation.resource, operation.agent, found, lock),
+                patient=operation.is_probe and not history.failed(operation, outcome),
+            )
         if outcome.status is not ExecStatus.PENDING:
             effects += self._tell_done(operation, outcome)
         return effects
@@ -572,11 +610,15 @@ class Executor:
 
     # --- what the cluster should know -----------------------------------------------------------
 
-    def _members(self, dc: str, members: Iterable[object]) -> list[Effect]:
+    def _members(self, dc: str, members: Collection[Member]) -> list[Effect]:
+        if dc != self._dc:
+            # What another one wanted to know is foreign to who coordinates now.
+            self._withdraw(answer=False)
         self._dc = dc
+        self._outbox.members = len(members)
         for member in members:
-            if getattr(member, "name", "") == self._node:
-                self._node_id = str(getattr(member, "id", ""))
+            if member.name == self._node:
+                self._node_id = str(member.id)
         if not self._node_id:
             return []
         if not self._published:

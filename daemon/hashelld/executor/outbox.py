@@ -16,8 +16,12 @@ from hashelld.executor import history
 
 #: How soon to look again whether the cluster knows what it should know of this node.
 REPAIR_MS = 500
-#: A write is answered in milliseconds, or when a view has ended and another begun.
-UNANSWERED_MS = 10_000
+#: A write is answered in milliseconds, in seconds where all are overloaded, or when a view has ended and another begun.
+UNANSWERED_MS = 30_000
+#: What expected probes found waits so long for company, while others still run here: milliseconds for each two members
+#: of the cluster that meet in it. Every member pays for each write, and every one writes; the answers of three need not
+#: wait for one another, those of thirty would take all of their time.
+PATIENCE_MS, PATIENCE_MAX_MS = 1.5, 2_000
 #: Right after a write more is likely to come: the next one waits this long for company, and longer
 #: (half of what the last one took) where writes are slow.
 GATHER_MS, GATHER_MAX_MS = 5, 100
@@ -50,34 +54,47 @@ class Outbox:
         self._sent_ms, self._answered_ms = 0, -GATHER_MS
         self._gather_ms = GATHER_MS
         self._gathering = False
+        self.members = 1
+        #: Since when the first waits; -1 where none does. Until when the timer is set.
+        self._since_ms, self._until_ms = -1, 0
+        #: Whether something waits that is missed; whether it has waited long enough.
+        self._eager = self._waited = False
 
     @property
     def idle(self) -> bool:
         return not self._in_flight and not self._waiting
 
-    def put(self, one: CibOperation | etree._Element) -> None:
-        """An operation, or the lrm_resource element of new entries."""
+    def put(self, one: CibOperation | etree._Element, *, patient: bool = False) -> None:
+        """An operation, or the lrm_resource element of new entries. `patient`: nobody misses it for a moment."""
         self._waiting.append(one)
+        self._eager = self._eager or not patient
 
     def replace(self, operations: tuple[CibOperation, ...]) -> None:
         """These say all that waits to be said, too."""
         self._waiting = list(operations)
+        self._eager = True
 
     def forget(self) -> list[Effect]:
         """Whoever was to answer is gone."""
         self._in_flight = ""
         return [CancelTimer("unanswered")]
 
-    def send(self, now_ms: int, node_id: str, node: str, *, remote: bool) -> list[Effect]:
-        """Send what waits, if it is time."""
+    def send(self, now_ms: int, node_id: str, node: str, *, remote: bool, more: bool = False) -> list[Effect]:
+        """Send what waits, if it is time. `more`: other probes are under way here."""
         if self._in_flight or not self._waiting:
             return []
-        if now_ms - self._answered_ms < self._gather_ms:
-            if self._gathering:
+        wait_ms = self._answered_ms + self._gather_ms - now_ms
+        if more and not self._eager:
+            if self._since_ms < 0:
+                self._since_ms = now_ms
+            patience_ms = min(PATIENCE_MAX_MS, int(PATIENCE_MS * self.members * self.members))
+            wait_ms = max(wait_ms, self._since_ms + patience_ms - now_ms)
+        if wait_ms > 0 and not self._waited:
+            if self._gathering and wait_ms >= self._until_ms - now_ms:
                 return []
-            self._gathering = True
-            return [StartTimer("gather", self._gather_ms, Gathered())]
-        self._sent_ms = now_ms
+            self._gathering, self._until_ms = True, now_ms + wait_ms
+            return [StartTimer("gather", wait_ms, Gathered())]
+        self._sent_ms, self._since_ms, self._eager, self._waited = now_ms, -1, False, False
         operations: list[CibOperation] = []
         for is_element, group in itertools.groupby(self._waiting, lambda one: not isinstance(one, CibOperation)):
             if is_element:
@@ -96,9 +113,8 @@ class Outbox:
             StartTimer("unanswered", UNANSWERED_MS, Unanswered(self._in_flight)),
         ]
 
-    def gathered(self, now_ms: int) -> None:
-        self._gathering = False
-        self._answered_ms = now_ms - self._gather_ms
+    def gathered(self) -> None:
+        self._gathering, self._waited = False, True
 
     def answered(self, request: str, error_id: str, now_ms: int) -> list[Effect]:
         if request != self._in_flight:

@@ -21,7 +21,7 @@ from hashell.wire import messages
 from hashell.wire.failures import failure, failure_of
 from hashelld.core.effects import Effect, Multicast, Notify, ReadHistory, Reply, Tell, UseArchive
 from hashelld.core.events import (
-    ActionChanged,
+    ActionsChanged,
     AttributeWanted,
     Author,
     ChangeAnswered,
@@ -133,11 +133,14 @@ class Ipc:
                 return self._members_changed(view, wall_s)
             case TransitionStarted():
                 return [Notify(self._transition_started(event))]
-            case ActionChanged(number, action, state, rc):
-                notice = messages.TransitionNotice("action", number, action=action, state=state, rc=rc)
+            case ActionsChanged(number, changes):
+                notices = [
+                    messages.TransitionNotice("action", number, action=action, state=state, rc=rc)
+                    for action, state, rc in changes
+                ]
                 if number == self._transition:
-                    self._actions[action] = notice
-                return [Notify(notice)]
+                    self._actions.update((notice.action, notice) for notice in notices)
+                return map(Notify, notices)
             case TransitionEnded(number, result, reason, idle, duration_ms):
                 self._transition_runs = False
                 notice = messages.TransitionNotice(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,9 +23,17 @@ from hashelld.controller.changes import (
     meanings,
 )
 from hashelld.controller.results import Origin, fail_count, read
-from hashelld.controller.transition import ClusterStep, Walk
+from hashelld.controller.transition import PROBES_AHEAD, ClusterStep, Orders, Walk, together
 from hashelld.core.effects import Send, StartTimer, Tell
-from hashelld.core.events import Author, CibOperation, FencingWanted, Member, View
+from hashelld.core.events import (
+    ActionsChanged,
+    Author,
+    CibOperation,
+    FencingWanted,
+    Member,
+    TransitionEnded,
+    View,
+)
 
 UUID = "2668bbeb-0000-0000-0000-000000000000"
 BASE = Cib.parse(
@@ -192,11 +201,46 @@ def test_a_walk_asks_nodes_fences_and_watches_the_time():
 
 
 def test_a_node_gets_no_more_jobs_than_its_limit():
-    graph = Graph(1, tuple(Synapse(n, action(n, "monitor")) for n in range(1, 10)))
+    graph = Graph(1, tuple(Synapse(n, action(n, "start")) for n in range(1, 10)))
     walk = Walk(graph, UUID, 0, lambda node: 4)
     assert len([e for e in walk.advance() if isinstance(e, Send)]) == 4
     walk.confirm(1)
     assert len([e for e in walk.advance() if isinstance(e, Send)]) == 1
+
+
+def test_a_node_is_given_probes_ahead_and_they_may_take_as_long_as_those_before_them_need():
+    graph = Graph(1, tuple(Synapse(n, action(n, "monitor", CRM_meta_timeout="20000")) for n in range(1, 40)))
+    walk = Walk(graph, UUID, 0, lambda node: 4)
+    effects = list(walk.advance())
+    assert len([e for e in effects if isinstance(e, Send)]) == 4 * PROBES_AHEAD
+    delays = [e.delay_ms for e in effects if isinstance(e, StartTimer)]
+    assert delays[0] == 80_000 and delays == sorted(delays) and delays[-1] >= 60_000 + 20_000 * PROBES_AHEAD
+    (orders,) = [e for e in together(effects, walk.at_once) if isinstance(e, Send)]
+    assert orders.topic == "controller.operations"
+    told = msgspec.msgpack.decode(orders.payload, type=Orders)
+    assert (len(told.operations), told.at_once, told.again) == (4 * PROBES_AHEAD, 4, False)
+
+
+def test_probes_are_withdrawn_once_when_a_walk_is_aborted_and_those_taken_back_count_as_left():
+    graph = Graph(1, tuple(Synapse(n, action(n, "monitor")) for n in range(1, 6)))
+    walk = Walk(graph, UUID, 0, lambda node: 4)
+    list(walk.advance())
+    assert walk.withdraw() == ()
+    walk.abort("Node failure")
+    assert [(e.to, e.topic) for e in walk.withdraw()] == [("n1", "controller.withdraw")]
+    assert walk.withdraw() == ()
+    walk.confirm(1)
+    for number in range(2, 6):
+        assert walk.take_back(number) and not walk.take_back(number)
+    assert list(walk.advance()) == [] and walk.runner.complete
+    assert (walk.runner.counts.done, walk.runner.counts.failed, walk.runner.counts.left) == (1, 0, 4)
+
+
+def test_actions_that_changed_one_after_the_other_are_told_together_and_in_their_place():
+    events = [ActionsChanged(4, ((1, "done", 0),)), ActionsChanged(4, ((2, "running", 0),)),
+              TransitionEnded(4, "complete"), ActionsChanged(5, ((1, "running", 0),))]
+    assert requests.decode_notices(requests.encode_notices(events)) == (
+        ActionsChanged(4, ((1, "done", 0), (2, "running", 0))), events[2], events[3])
 
 
 def test_a_node_is_not_let_go_before_its_probes_are_done():

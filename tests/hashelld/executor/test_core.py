@@ -11,6 +11,7 @@ from lxml import etree
 from hashell.agents.find import AgentMissing
 from hashell.cib.document import Cib
 from hashell.cib.transaction import commit
+from hashell.values.outcomes import ExecStatus
 from hashelld.core.agents import AgentRunner
 from hashelld.core.effects import AgentEnded, CancelTimer, KillAgent, RunAgent, StartTimer, Tell
 from hashelld.core.events import (
@@ -24,6 +25,7 @@ from hashelld.core.events import (
     Member,
     MembersChanged,
     OperationDone,
+    OperationsWithdrawn,
     OperationWanted,
     ServicesEnded,
     ServicesKilled,
@@ -433,3 +435,55 @@ async def test_with_real_programs_an_agent_that_hangs_floods_and_forks_is_record
     for how, (rc, status) in expected.items():
         entry = bench.entry(f"{how}_last_0")
         assert (entry["rc-code"], entry["op-status"]) == (rc, status), how
+
+
+def probes(bench, count, at_once):
+    """Ask for that many probes, of which so many may run at once."""
+    for number in range(count):
+        data = etree.Element("rsc_op", id="7", operation="monitor", on_node="node1", on_node_uuid="1")
+        data.set("operation_key", f"r{number}_monitor_0")
+        data.set("transition-key", f"{number + 1}:12:7:2668bbeb-0000-0000-0000-000000000000")
+        etree.SubElement(data, "primitive", id=f"r{number}", type="Dummy", provider="test").set("class", "ocf")
+        etree.SubElement(data, "attributes", CRM_meta_timeout="20000", CRM_meta_op_target_rc="7")
+        bench.send(OperationWanted(etree.tostring(data), "node1", at_once=at_once))
+
+
+def test_of_many_probes_so_many_run_at_once_as_the_node_may_have_and_others_pass_them(bench):
+    probes(bench, 10, 3)
+    assert len(bench.running) == 3
+    bench.want("start", "web")
+    assert bench.tasks() == ["monitor", "monitor", "monitor", "start"]
+    bench.end(7)
+    assert len(bench.running) == 3
+    for _ in range(10):
+        bench.end(7 if bench.tasks()[0] == "monitor" else 0)
+        assert len(bench.running) <= 3
+    assert not bench.running and len(bench.done) == 11
+
+
+def test_probes_that_have_not_begun_are_withdrawn_and_answered_as_cancelled(bench):
+    probes(bench, 5, 2)
+    bench.send(OperationsWithdrawn())
+    assert [(one.resource, one.status) for one in bench.done] == [(f"r{n}", ExecStatus.CANCELLED) for n in (2, 3, 4)]
+    bench.end(7)
+    bench.end(7)
+    assert not bench.running and len(bench.done) == 5
+
+
+def test_a_new_coordinator_finds_no_probe_waiting_that_another_one_wanted(bench):
+    probes(bench, 5, 2)
+    bench.send(MembersChanged(View(2, (Member(2, "node2", "v", 1), *bench.view.members))))
+    bench.end(7)
+    bench.end(7)
+    assert not bench.running and len(bench.done) == 2
+
+
+def test_what_probes_found_waits_for_company_while_others_run_and_goes_when_none_does(bench):
+    bench.send(MembersChanged(View(2, tuple(Member(n, f"node{n}", f"u{n}", 1) for n in range(1, 31)))))
+    bench.now_ms += 10_000
+    probes(bench, 8, 4)
+    writes = bench.writes
+    for left in range(7, -1, -1):
+        bench.end(7)
+        assert bench.writes == writes + (left == 0)
+    assert all(bench.entry(f"r{number}_last_0")["rc-code"] == "7" for number in range(8))

@@ -12,7 +12,7 @@ from hashell.testing.fake_node import a_view
 from hashell.wire import messages
 from hashelld.core.effects import Multicast, Notify, ReadHistory, Reply, Tell
 from hashelld.core.events import (
-    ActionChanged,
+    ActionsChanged,
     AttributeWanted,
     Author,
     ChangeAnswered,
@@ -86,7 +86,7 @@ def test_a_running_transition_shows_in_the_controllers_state(ipc):
     started = ipc.receive(TransitionStarted(4, "node1", b"<g/>", "summary"), 0, 1.0)
     assert [effect.body.phase for effect in started] == ["started"]
     assert answer(ask(ipc, messages.GetInfo())).controller_state == "S_TRANSITION_ENGINE"
-    changed = ipc.receive(ActionChanged(4, 2, "done", 7), 0, 1.0)
+    changed = ipc.receive(ActionsChanged(4, ((2, "done", 7),)), 0, 1.0)
     assert [(e.body.action, e.body.state, e.body.rc) for e in changed] == [(2, "done", 7)]
     ended = ipc.receive(TransitionEnded(4, "complete", idle=True, duration_ms=9), 0, 1.0)
     assert [(e.body.result, e.body.idle, e.body.duration_ms) for e in ended] == [("complete", True, 9)]
@@ -215,9 +215,9 @@ def test_who_comes_late_is_told_of_the_last_transition(ipc):
     ask_it = messages.GetTransition()
     assert answer(ask(ipc, ask_it)).notices == ()
     ipc.receive(TransitionStarted(4, "node1", b"<g/>", "s"), 0, 1.0)
-    ipc.receive(ActionChanged(4, 2, "running"), 0, 1.0)
-    ipc.receive(ActionChanged(4, 2, "done"), 0, 1.0)
-    ipc.receive(ActionChanged(3, 9, "done"), 0, 1.0)
+    ipc.receive(ActionsChanged(4, ((2, "running", 0),)), 0, 1.0)
+    ipc.receive(ActionsChanged(4, ((2, "done", 0),)), 0, 1.0)
+    ipc.receive(ActionsChanged(3, ((9, "done", 0),)), 0, 1.0)
     notices = answer(ask(ipc, ask_it)).notices
     assert [(n.phase, n.number, n.action, n.state) for n in notices] == [
         ("started", 4, 0, ""), ("action", 4, 2, "done"),
