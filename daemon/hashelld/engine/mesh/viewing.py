@@ -83,7 +83,7 @@ class Viewing(Linking):
         later = self._gathering_ms and due > self._proposing_ms
         if not self._proposing_ms or due < self._proposing_ms or later:
             self._proposing_ms = due
-            out.append(StartTimer("propose", due - now_ms, ProposeNow()))
+            out.append(StartTimer("propose", max(0, due - now_ms), ProposeNow()))
 
     def _settled_ms(self, wanted: frozenset[str], now_ms: int) -> int:
         """Until when to wait for more of what makes a new view. Who is lost is replaced at once; those that come to
