@@ -14,6 +14,8 @@ FEW = 8
 LATE_TIMES, TOOK_TIMES = 3, 3
 #: Milliseconds for which a lateness counts, at least; rounds that failed in a row and count; the longest wait.
 LATE_KEPT_MS, FAILURES_MAX, WAIT_MAX_MS = 10_000, 5, 15_000
+#: More than that is no lack of processor but a pause, which tells nothing of the others.
+LATE_MAX_MS = 5_000
 
 
 def stretched(value: int, nodes: int) -> int:
@@ -35,7 +37,7 @@ class Patience:
         """This node ran so much later than it should have."""
         if now_ms - self._since_ms > LATE_KEPT_MS:
             self._since_ms, self._late_before_ms, self._late_ms = now_ms, self._late_ms, 0
-        self._late_ms = max(self._late_ms, late_ms)
+        self._late_ms = max(self._late_ms, min(late_ms, LATE_MAX_MS))
 
     @property
     def late_ms(self) -> int:

@@ -20,6 +20,8 @@ from hashelld.engine.news import lines_of
 
 #: Milliseconds by which each later name waits longer before it proposes: a proposal takes less.
 RANK_MS = 250
+#: The same where rounds take long, at most.
+RANK_MAX_MS = 2_000
 #: From so many nodes on those that come are gathered: until for so long nobody more came, and never for longer.
 MANY_NODES, GATHER_MS, GATHER_MAX_MS = 9, 300, 3_000
 #: The longest that a proposer may have others wait for it.
@@ -78,7 +80,7 @@ class Viewing(Linking):
         if self._members.round is not None:
             return
         # Who is first in rank must have had the time to say what it wants, before somebody else does.
-        step_ms = max(RANK_MS, self._patience.wait_ms(len(wanted)) // 2)
+        step_ms = max(RANK_MS, min(RANK_MAX_MS, self._patience.wait_ms(len(wanted)) // 2))
         due = self._settled_ms(wanted, now_ms) + step_ms * sorted(wanted).index(self._me.name)
         later = self._gathering_ms and due > self._proposing_ms
         if not self._proposing_ms or due < self._proposing_ms or later:
