@@ -331,10 +331,12 @@ class Linking(State):
 
     def _old_spares(self, now_ms: int, out: list[Effect]) -> None:
         """Spares that nobody needed, and connections that never said who they are."""
+        late_ms = self._patience.late_ms
         for link, known in list(self._links.items()):
             peer = self._peers.get(known.name)
-            kept_ms = self._stretched(SPARE_MS * (1 if known.hello else 5)) + self._patience.late_ms
-            if (peer is None or peer.link != link) and now_ms - known.since_ms > kept_ms:
+            if peer is not None and peer.link == link:
+                continue
+            if now_ms - known.since_ms > self._stretched(SPARE_MS * (1 if known.hello else 5)) + late_ms:
                 self._refuse(link, Refuse("connected", "we have a connection already"), known.name, now_ms, out)
 
     # --- a connection ends
@@ -428,11 +430,12 @@ class Linking(State):
 
     def _tell_acks(self, now_ms: int, out: list[Effect]) -> None:
         """Every tick: how far we got with each, and who does not keep up with us."""
+        lag_ms = self._stretched(LAG_MS)
         for peer in list(self._peers.values()):
             ack = peer.session.tell()
             if ack:
                 self._send(peer.name, ack, out)
-            behind = peer.session.kept_bytes > LAG_BYTES or peer.session.waits_ms(now_ms) > self._stretched(LAG_MS)
+            behind = peer.session.kept_bytes > LAG_BYTES or peer.session.waits_ms(now_ms) > lag_ms
             if not behind:
                 peer.lags_ms = 0
             elif not peer.lags_ms:

@@ -127,6 +127,7 @@ class Viewing(Linking):
             return True
         if wanted != members.names:
             return True
+        long = now_ms - self._installed_ms > 4 * self._patience.wait_ms(self._nodes)
         for seat in members.seats:
             if seat.name == self._me.name:
                 continue
@@ -134,7 +135,6 @@ class Viewing(Linking):
             if peer.boot != seat.boot or self._view_links.get(seat.name) != peer.link:
                 return True
             # It sits in another view than we think: it missed ours, or we missed its.
-            long = now_ms - self._installed_ms > 4 * self._patience.wait_ms(self._nodes)
             if long and peer.view != members.view:
                 return True
         return False
