@@ -304,14 +304,16 @@ class Viewing(Linking):
         self._evaluate(now_ms, out)
 
     def _caught_up(self, name: str, now_ms: int, out: list[Effect]) -> None:
-        """A member has what the others have. When that is this node, and for the first time, it votes from now on."""
-        if name != self._me.name:
+        """A member has what the others have. When that is this node, and for the first time, it votes from now on: it
+        sees to that itself, but among many its turn to propose comes late, so the first of the view does as well."""
+        mine = name == self._me.name
+        if not mine and self._ordering.leader != self._me.name:
             return
-        if self._fresh:
+        if mine and self._fresh:
             self._fresh = False
             out.append(StoreValue("caught-up", "caught-up", self._me.uuid.encode()))
         entry = next((one for one in self._members.roster.entries if one.name == name), None)
-        if entry is not None and entry.votes != self._settings.votes:
+        if entry is not None and (entry.votes != self._settings.votes if mine else not entry.votes):
             # The same members, other votes: that is another view.
             self._stuck = True
             self._evaluate(now_ms, out)
