@@ -9,20 +9,26 @@ import os
 import shlex
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hashell.errors import HashellError
-from hashell.monitor.options import MonitorOptions, help_text, read
-from hashell.status.options import Format, Section
+from hashell.monitor.options import BadOptionValue, MonitorOptions, help_text, read
+from hashell.status.options import Format, Release, Section, release_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hashell.cib.document import Cib
     from hashell.client.api import ClusterClient
+    from hashell.state.cluster_state import ClusterState
     from hashell.status.cluster_status import ClusterStatus, FencingEvent
     from hashell.wire.messages import Info
+
+
+#: How a plugin of a monitoring system ends, see --simple-status.
+_WARNING, _CRITICAL = 1, 2
 
 
 def main(argv: list[str], crm_text: Callable[[Cib], str] | None = None) -> int:
@@ -30,8 +36,7 @@ def main(argv: list[str], crm_text: Callable[[Cib], str] | None = None) -> int:
     try:
         options = read(argv)
     except HashellError as error:
-        sys.stderr.write(f"hashell monitor: {error}\n")
-        return error.exit_code
+        return _refuse(error, argv)
     if options.show_help:
         sys.stdout.write(help_text())
         return 0
@@ -53,7 +58,24 @@ def main(argv: list[str], crm_text: Callable[[Cib], str] | None = None) -> int:
                 record=options.record, replay=options.replay, speed=options.speed, probes=options.probes,
             )
         )
-    return print_once(options, shlex.join(["hashell", "monitor", *argv]))
+    request = shlex.join(["hashell", "monitor", *argv])
+    if options.watch:
+        from hashell.monitor.repeat import repeat
+
+        return repeat(options, request)
+    return print_once(options, request)
+
+
+def _refuse(error: HashellError, argv: list[str]) -> int:
+    """Say what is wrong with a command line, where its reader looks for it."""
+    if "--output-as=xml" in argv or ("--output-as", "xml") in pairwise(argv):
+        from hashell.status import xml
+
+        request = shlex.join(["hashell", "monitor", *argv])
+        sys.stdout.write(xml.error(request, error.exit_code, error.id, text=str(error)))
+    else:
+        sys.stderr.write(f"hashell monitor: {error}\n")
+    return error.exit_code
 
 
 def print_replay(options: MonitorOptions, request: str) -> int:
@@ -89,24 +111,31 @@ def status_of(cib: Cib, info: Info | None, options: MonitorOptions, when_s: floa
 
 def print_once(options: MonitorOptions, request: str) -> int:
     """Ask the cluster once and print; the exit code. `request` is the command line, which XML repeats."""
-    output = options.output or Format.TEXT
     try:
-        shown, code = shown_status(options, output, request), 0
+        code, shown = shown_status(options, request)
     except HashellError as error:
-        code = error.exit_code
-        if output is not Format.XML:
-            sys.stderr.write(f"hashell monitor: {error}\n")
+        code, shown = (_CRITICAL if options.simple else error.exit_code), failure(error, options, request)
+        if options.output is not Format.XML and not options.simple:
+            sys.stderr.write(shown)
             return code
-        from hashell.status import xml
-
-        shown = xml.error(request, code, error.id, text=str(error))
     if options.silent:
         return code
-    return _write(shown, options.output_to) or code
+    return write(shown, options.output_to) or code
 
 
-def _write(shown: str, where: str) -> int:
-    """To standard output or, whole or not at all, to a file."""
+def failure(error: HashellError, options: MonitorOptions, request: str) -> str:
+    """What is said in the place of a status that could not be had."""
+    if options.simple:
+        return f"CLUSTER CRIT: {error}\n"
+    if options.output is Format.XML:
+        from hashell.status import xml
+
+        return xml.error(request, error.exit_code, error.id, text=str(error))
+    return f"hashell monitor: {error}\n"
+
+
+def write(shown: str, where: str) -> int:
+    """To standard output or, whole or not at all, to a file; the exit code."""
     if where in ("", "-"):
         sys.stdout.write(shown)
         return 0
@@ -121,8 +150,8 @@ def _write(shown: str, where: str) -> int:
     return 0
 
 
-def shown_status(options: MonitorOptions, output: Format, request: str) -> str:
-    """The status of the cluster that the options mean, in a format. Raises HashellError."""
+def shown_status(options: MonitorOptions, request: str) -> tuple[int, str]:
+    """The exit code and the status of the cluster that the options mean. Raises HashellError."""
     from hashell.client.choose import open_client
 
     client = open_client(options.attach, options.cib, options.read_only)
@@ -130,25 +159,52 @@ def shown_status(options: MonitorOptions, output: Format, request: str) -> str:
         status = gather(client, options)
     finally:
         client.close()
-    if options.simple:
-        from hashell.status.simple import render as one_line
+    return answer(status, options, request)
 
-        return one_line(status)
-    return render(status, options, output, request)
+
+def answer(status: ClusterStatus, options: MonitorOptions, request: str) -> tuple[int, str]:
+    """The exit code and what is printed of a status."""
+    if options.simple:
+        from hashell.status import simple
+
+        return (_WARNING if simple.warnings(status) else 0), simple.render(status)
+    return 0, render(status, options, options.output or Format.TEXT, request)
 
 
 def gather(client: ClusterClient, options: MonitorOptions) -> ClusterStatus:
     """What a cluster is like now. Raises HashellError."""
-    from hashell.state.cluster_state import read_cluster_state
+    from msgspec.structs import replace
+
     from hashell.status.build import cluster_status
     from hashell.status.fencing_events import EVENTS_MAX, fencing_of
 
-    state = read_cluster_state(client.cib(), time.time(), time.localtime().tm_gmtoff)
+    if options.live_only and client.kind == "file":
+        raise no_file()
+    cib = client.cib()
+    release = options.status.release or (Release.THREE if client.kind == "hashelld" else release_of_cib(cib))
     live = client.info() if client.kind in ("hashelld", "pacemaker") else None
     fencing: tuple[FencingEvent, ...] = ()
     if live is not None and options.status.fence_level and options.status.shows(Section.FENCING):
         fencing = fencing_of(client.events(EVENTS_MAX))
-    return cluster_status(state, live, options.status, fencing=fencing)
+    return cluster_status(read_state(cib, release), live, replace(options.status, release=release), fencing=fencing)
+
+
+def no_file() -> HashellError:
+    """The refusal of a CIB file where a running cluster is meant."""
+    return BadOptionValue("--web-cgi shows a running cluster, no CIB file", "use --output-as=html --html-cgi")
+
+
+def release_of_cib(cib: Cib) -> Release:
+    """Whose words people expect of a CIB."""
+    return release_of(cib.root.get("crm_feature_set", ""))
+
+
+def read_state(cib: Cib, release: Release) -> ClusterState:
+    """What a CIB says to a release now."""
+    from hashell.state.cluster_state import read_cluster_state
+    from hashell.status.older import as_read_by
+
+    return read_cluster_state(as_read_by(cib, release), time.time(), time.localtime().tm_gmtoff)
 
 
 def render(status: ClusterStatus, options: MonitorOptions, output: Format, request: str) -> str:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from hashell.errors import BadUsage
 from hashell.status.options import (
     Format,
+    Release,
     StatusOptions,
     exclude,
     include,
@@ -45,6 +46,8 @@ _N, _V, _P = Takes.NOTHING, Takes.VALUE, Takes.PERHAPS
 
 ROWS = (
     Row("1", "one-shot", _N, "print the status once and end", group="Output"),
+    Row("", "watch", _N, "print it again whenever it has changed, looking as often as -i says", group="Output"),
+    Row("d", "daemonize", _N, "do that in the background (with --output-to)", group="Output"),
     Row("", "output-as", _V, "console (on a terminal), text, xml, html, json, none", "FORMAT",
         "Output"),
     Row("", "output-to", _V, 'a file to write to, "-" for standard output', "FILE", "Output"),
@@ -72,9 +75,10 @@ ROWS = (
     Row("R", "show-detail", _N, "ids of nodes, instances of clones one by one"),
     Row("", "show-description", _N, "descriptions of resources"),
     Row("b", "brief", _N, "count resources instead of naming them"),
+    Row("", "release", _V, "whose words: 2.1 or 3.0 (else those of the release that wrote the CIB)", "RELEASE"),
     Row("s", "simple-status", _N, "one line, for monitoring systems"),
     Row("j", "pending", _N),
-    Row("i", "interval", _V, "how often the screen is drawn at least", "TIME", "Screen"),
+    Row("i", "interval", _V, "how often to look again, at least (5 s)", "TIME", "Screen"),
     Row("", "theme", _V, "colours of the screen", "NAME", "Screen"),
     Row("", "record", _V, "write down all that is heard, for --replay", "FILE", "Screen"),
     Row("", "replay", _V, "show a recording: on a screen, as a timeline, with -1 its status", "FILE", "Cluster"),
@@ -96,11 +100,10 @@ ROWS = (
     Row("X", "as-xml", _N, group="Output"),
     Row("N", "disable-ncurses", _N, group="Output"),
     Row("w", "web-cgi", _N, group="Output"),
-    Row("d", "daemonize", _N, group="Refused"),
-    Row("p", "pid-file", _V, group="Refused"),
-    Row("E", "external-agent", _V, group="Refused"),
-    Row("e", "external-recipient", _V, group="Refused"),
-    Row("W", "watch-fencing", _N, group="Refused"),
+    Row("p", "pid-file", _V, group="Output"),
+    Row("E", "external-agent", _V, group="Events"),
+    Row("e", "external-recipient", _V, group="Events"),
+    Row("W", "watch-fencing", _N, group="Events"),
 )
 _BY_LONG = {row.long: row for row in ROWS}
 _BY_SHORT = {row.short: row for row in ROWS if row.short}
@@ -123,10 +126,13 @@ class MonitorOptions(Struct, frozen=True):
     output: Format | None = None
     silent: bool = False
     one_shot: bool = False
+    watch: bool = False
+    background: bool = False
     simple: bool = False
     legacy_xml: bool = False
     output_to: str = ""
     html_cgi: bool = False
+    live_only: bool = False
     html_stylesheet: str = ""
     html_title: str = "Cluster Status"
     cib: str = ""
@@ -218,6 +224,7 @@ _FIELDS = {
 }
 _FLAGS = {
     "one-shot": "one_shot", "read-only": "read_only", "write": "write", "html-cgi": "html_cgi",
+    "watch": "watch", "daemonize": "background",
     "help": "show_help", "help-all": "show_help", "version": "show_version",
 }
 
@@ -230,6 +237,9 @@ class _Reading(Struct):
     before: list[tuple[str, str]] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
     output: str = ""
+    release: Release | None = None
+    #: An option that is about events, which a status that is printed once does not wait for.
+    events: str = ""
 
 
 def read(argv: list[str]) -> MonitorOptions:
@@ -239,6 +249,7 @@ def read(argv: list[str]) -> MonitorOptions:
     for row, value in words_of(argv):
         _take(reading, row, value)
     output, silent = _output(reading)
+    _check(reading, output)
     sections, prefix = usual_sections(output or Format.TEXT), ""
     for how, words in [*reading.before, *reading.asked]:
         if how == "include":
@@ -249,7 +260,7 @@ def read(argv: list[str]) -> MonitorOptions:
     if machine:
         reading.detail |= {"inactive": True, "timing": True}
     status = replace(
-        StatusOptions(), sections=sections, ban_prefix=prefix, **reading.detail,
+        StatusOptions(), sections=sections, ban_prefix=prefix, release=reading.release, **reading.detail,
     )
     return MonitorOptions(
         status, output, silent=silent, **reading.fields,  # type: ignore[arg-type]
@@ -266,6 +277,15 @@ def _speed(text: str) -> float:
     return speed
 
 
+def _release(word: str) -> Release:
+    """By its name, or by that of a later one of the same series (3.0.2)."""
+    for release in Release:
+        if word == release.value or word.startswith(f"{release.value}."):
+            return release
+    known = " or ".join(release.value for release in Release)
+    raise BadOptionValue(f"invalid value for --release: {word}", f"use {known}")
+
+
 def _fence_level(reading: _Reading, level: int) -> None:
     reading.detail["fence_level"] = level
     reading.before.append(_FENCING[level])
@@ -273,11 +293,8 @@ def _fence_level(reading: _Reading, level: int) -> None:
 
 def _take(reading: _Reading, row: Row, value: str | None) -> None:
     name = row.long
-    if row.group == "Refused":
-        raise UnknownOption(
-            f"--{name} is not part of hashell monitor",
-            "the node daemon runs alert agents itself (alerts in the CIB)",
-        )
+    if row.group == "Events":
+        reading.events = f"--{name}"
     if name == "probe":
         before = reading.fields.get("probes", ())
         assert isinstance(before, tuple)
@@ -301,6 +318,8 @@ def _take(reading: _Reading, row: Row, value: str | None) -> None:
             if value is not None and value not in ("0", "1", "2", "3"):
                 raise BadOptionValue(f"--fence-history={value}: fence history must be 0-3")
             _fence_level(reading, 2 if value is None else int(value))
+        case "release":
+            reading.release = _release(value or "")
         case "node":
             reading.detail["only_node"] = value or ""
         case "resource":
@@ -316,6 +335,10 @@ def _take(reading: _Reading, row: Row, value: str | None) -> None:
             reading.output = value or ""
         case "simple-status":
             reading.fields |= {"simple": True, "one_shot": True}
+        case "xml-file":
+            reading.fields["one_shot"] = True
+        case "watch-fencing":
+            _fence_level(reading, 0)
         case "disable-ncurses":
             reading.output = reading.output or "text"
         case "as-html":
@@ -326,14 +349,31 @@ def _take(reading: _Reading, row: Row, value: str | None) -> None:
             reading.fields["legacy_xml"] = True
         case "web-cgi":
             reading.output = "html"
-            reading.fields["html_cgi"] = True
+            reading.fields |= {"html_cgi": True, "live_only": True}
+
+
+def _check(reading: _Reading, output: Format | None) -> None:
+    """Refuse what cannot be meant together. Raises BadUsage."""
+    fields = reading.fields
+    if reading.events and (output is None or fields.get("watch") or fields.get("background")):
+        raise UnknownOption(
+            f"{reading.events} is not part of hashell monitor",
+            "cluster nodes run alert agents themselves: see alerts in the CIB",
+        )
+    if fields.get("background"):
+        fields["watch"] = True
+        if fields.get("output_to", "-") in ("", "-"):
+            raise BadOptionValue("--daemonize needs a file to write to", "add --output-to=FILE")
+    if fields.get("watch") and fields.get("one_shot"):
+        raise BadOptionValue("--watch and --one-shot contradict one another", "leave out one")
 
 
 def _output(reading: _Reading) -> tuple[Format | None, bool]:
     """The format, None for a screen; and whether nothing is to be printed at all."""
     word = reading.output
     if word in ("", "console"):
-        once = reading.fields.get("one_shot") or reading.fields.get("output_to") not in (None, "-")
+        printed = any(reading.fields.get(name) for name in ("one_shot", "watch", "background"))
+        once = printed or reading.fields.get("output_to") not in (None, "-")
         return (Format.TEXT if once else None), False
     if word == "none":
         return Format.TEXT, True

@@ -2,7 +2,7 @@
 
 In:  a `ClusterState` (what is configured and what runs), membership if a live cluster gave it, and
 `StatusOptions`: sections,
-     details, filters, whose manner.
+     details, filters, whose words.
 Out: `ClusterStatus`, frozen data without a word of layout (cluster_status.py; build.py fills it),
 and from it text.py (as crm_mon
      prints), xml.py (--output-as=xml), html.py, json.py; `simulate.render_simulate_status` gives

@@ -25,7 +25,7 @@ from hashell.status.cluster_status import (
     NodeStatus,
     Summary,
 )
-from hashell.status.options import Manner, Section, StatusOptions
+from hashell.status.options import Release, Section, StatusOptions, release_of
 from hashell.status.resources import Seen, current_node, resource_status
 from hashell.status.tickets import Losses, losses, tickets
 from hashell.values.booleans import is_true
@@ -55,21 +55,23 @@ def cluster_status(
 ) -> ClusterStatus:
     """Gather what the options ask for. Without `live` the state is one of a file. `fencing` is newest first."""
     options = options or StatusOptions()
-    if state.dc is None and options.manner is Manner.CRM_MON:
+    release = options.release or release_of(state.configuration.feature_set)
+    if state.dc is None and release is Release.TWO:
         # That nobody leads is said even when the line was not asked for.
         options = replace(options, sections=options.sections | Section.DC)
     if live is None and not fencing:
         # A CIB says nothing of what was fenced.
         options = replace(options, sections=options.sections & ~Section.FENCING, fence_level=0)
-    told = options.manner is Manner.CRM_MON and options.shows(Section.TICKETS | Section.BANS)
+    told = release is Release.TWO and options.shows(Section.TICKETS | Section.BANS)
     seen = Seen(state, losses(state) if told else Losses())
-    failed, probes = recorded.failures(state, options.manner)
+    failed, probes = recorded.failures(state, release)
     only_nodes = _named_nodes(state, options.only_node)
     only_resources = _named_resources(state, options.only_resource)
     return ClusterStatus(
         options=options,
-        summary=_summary(state, live, options.manner),
-        nodes=tuple(_node(state, seen, node, options.manner) for node in state.nodes.values()),
+        release=release,
+        summary=_summary(state, live, release),
+        nodes=tuple(_node(state, seen, node, release) for node in state.nodes.values()),
         resources=tuple(resource_status(seen, one) for one in state.resources),
         attributes=_attributes(state) if options.shows(Section.ATTRIBUTES) else (),
         history=(
@@ -90,7 +92,7 @@ def cluster_status(
     )
 
 
-def _summary(state: ClusterState, live: Live | None, manner: Manner) -> Summary:
+def _summary(state: ClusterState, live: Live | None, release: Release) -> Summary:
     configuration = state.configuration
     options = configuration.options
     cib = state.cib
@@ -100,7 +102,7 @@ def _summary(state: ClusterState, live: Live | None, manner: Manner) -> Summary:
         daemon=_daemon(live),
         dc_version=_first_value(cib, "dc-version"),
         quorate=is_true(root.get("have-quorum")),
-        mixed_version=_mixed_version(state, manner),
+        mixed_version=_mixed_version(state, release),
         now_s=int(state.now_s),
         here=live.node if live is not None else "",
         changed=root.get("cib-last-written"),
@@ -135,19 +137,19 @@ def _first_value(cib: Cib, name: str) -> str | None:
     return None
 
 
-def _feature_set(node: Node, manner: Manner) -> str | None:
+def _feature_set(node: Node, release: Release) -> str | None:
     """What a node that is up can do; those before 3.15.1 did not say. Release 2.1 asks nodes that still join, too."""
-    if node.online and not node.is_remote and (node.expected_up or manner is Manner.CRM_MON):
+    if node.online and not node.is_remote and (node.expected_up or release is Release.TWO):
         return node.attributes.get("#feature-set", "<3.15.1")
     return None
 
 
-def _mixed_version(state: ClusterState, manner: Manner) -> bool:
-    sets = {_feature_set(node, manner) for node in state.nodes.values()} - {None}
+def _mixed_version(state: ClusterState, release: Release) -> bool:
+    sets = {_feature_set(node, release) for node in state.nodes.values()} - {None}
     return len(sets) > 1
 
 
-def _node(state: ClusterState, seen: Seen, node: Node, manner: Manner) -> NodeStatus:
+def _node(state: ClusterState, seen: Seen, node: Node, release: Release) -> NodeStatus:
     container = node.remote.launcher if node.is_guest and node.remote is not None else None
     kind = NodeKind.CLUSTER
     if node.is_remote:
@@ -157,7 +159,7 @@ def _node(state: ClusterState, seen: Seen, node: Node, manner: Manner) -> NodeSt
         name=node.name, id=node.id, kind=kind, online=node.online, standby=node.standby,
         standby_onfail=node.standby_on_fail, maintenance=node.maintenance, pending=node.pending,
         unclean=seen.unclean(node), shutdown=node.shutdown, expected_up=node.expected_up,
-        is_dc=node.id == state.dc, health=_health(node.health), feature_set=_feature_set(node, manner),
+        is_dc=node.id == state.dc, health=_health(node.health), feature_set=_feature_set(node, release),
         running=tuple(one.id for one in node.running),
         container=container.id if container is not None else "",
         host=host.name if host is not None else "",

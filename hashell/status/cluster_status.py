@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct, field
 
-from hashell.status.options import StatusOptions
+from hashell.status.options import Release, StatusOptions
 from hashell.values.roles import Role
 
 
@@ -322,6 +322,7 @@ class ClusterStatus(Struct, frozen=True):
     """
 
     options: StatusOptions
+    release: Release
     summary: Summary
     nodes: tuple[NodeStatus, ...]
     resources: tuple[ResourceStatus, ...]

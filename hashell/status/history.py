@@ -22,7 +22,7 @@ from hashell.status.cluster_status import (
     OperationStatus,
     ResourceHistory,
 )
-from hashell.status.options import Manner
+from hashell.status.options import Release
 
 #: Actions with an underscore in their name, which a key has as separator too.
 _UNDERSCORED = ("migrate_from", "migrate_to")
@@ -124,7 +124,7 @@ def _masked(element: etree._Element) -> bool:
     )
 
 
-def failures(state: ClusterState, manner: Manner) -> tuple[tuple[FailureStatus, ...], tuple[FailedProbe, ...]]:
+def failures(state: ClusterState, release: Release) -> tuple[tuple[FailureStatus, ...], tuple[FailedProbe, ...]]:
     """Failed actions, and probes whose failure only says that nothing is there.
 
     Old histories have no operation keys; of such failures release 2.1 keeps the first on each node, since it takes what
@@ -136,7 +136,7 @@ def failures(state: ClusterState, manner: Manner) -> tuple[tuple[FailureStatus, 
     for entry in state.failed:
         element = entry.element
         recorded = element.get("operation_key")
-        if recorded is None and manner is Manner.CRM_MON:
+        if recorded is None and release is Release.TWO:
             if entry.node in without_key:
                 continue
             without_key.add(entry.node)

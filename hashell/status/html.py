@@ -154,7 +154,7 @@ def _summary(body: etree._Element, view: View) -> None:
             _item(listed, *_instances(head))
     if options.shows(Section.OPTIONS):
         listed = _list(body, "Config Options")
-        for line in text.option_lines(head, options.manner):
+        for line in text.option_lines(head, view.status.release):
             etree.SubElement(listed, "li").text = line
         _management(listed, head)
 

@@ -1,4 +1,4 @@
-"""What a status shows: sections, details, filters, and whose manner it follows.
+"""What a status shows: sections, details, filters, and whose words it follows.
 
 Source: crm_mon(8), "Output Control"; tools/crm_mon.c.
 """
@@ -53,14 +53,30 @@ SECTION_WORDS: dict[str, Section] = {
 }
 
 
-class Manner(enum.Enum):
-    """Whose words and attributes: they changed between releases of Pacemaker.
+class Release(enum.Enum):
+    """Whose words, attributes and reading of a CIB: they changed between releases of Pacemaker.
 
-    CRM_MON is what crm_mon 2.1 prints (and what scripts read); SIMULATE is what crm_simulate 3.0 prints.
+    TWO is what crm_mon 2.1 prints of a CIB, THREE what crm_mon and crm_simulate 3.0 print.
     """
 
-    CRM_MON = "2.1"
-    SIMULATE = "3.0"
+    TWO = "2.1"
+    THREE = "3.0"
+
+
+#: The feature set of the first release whose words are those of THREE.
+_THREE_SINCE = (3, 20)
+
+
+def release_of(feature_set: str) -> Release:
+    """Whose words people expect of a CIB with this crm_feature_set: those of the release that wrote it. A CIB that does
+    not say is an old one.
+    """
+    return Release.THREE if feature_set_parts(feature_set) >= _THREE_SINCE else Release.TWO
+
+
+def feature_set_parts(feature_set: str) -> tuple[int, ...]:
+    """The numbers of a crm_feature_set, to compare; nothing where there are none."""
+    return tuple(int(part) for part in feature_set.split(".") if part.isascii() and part.isdecimal())
 
 
 class Format(enum.StrEnum):
@@ -90,7 +106,8 @@ class StatusOptions(Struct, frozen=True):
 
     `inactive`: also what does not run; `by_node`: resources below their node; `details`: ids, instances one by one,
     what a bundle implies; `failed_detail`: failures in technical words; `pending`: actions in flight (a live status
-    has it always); `only_node` and `only_resource` are a name or a tag, "" for all; `ban_prefix` narrows the bans.
+    has it always); `only_node` and `only_resource` are a name or a tag, "" for all; `ban_prefix` narrows the bans;
+    `release` None: that of the cluster itself.
     """
 
     sections: Section = USUAL
@@ -106,7 +123,7 @@ class StatusOptions(Struct, frozen=True):
     only_resource: str = ""
     ban_prefix: str = ""
     fence_level: int = 0
-    manner: Manner = Manner.CRM_MON
+    release: Release | None = None
 
     def shows(self, wanted: Section) -> bool:
         """Whether any of the wanted sections is shown."""

@@ -25,10 +25,9 @@ from hashell.status.cluster_status import (
     is_active,
     primitives_of,
 )
-from hashell.status.options import Manner, Section
+from hashell.status.options import Release, Section
 from hashell.status.selection import Names, View, passes
 from hashell.values.integers import leading_integer
-from hashell.values.outcomes import exec_status_text
 from hashell.values.roles import Role
 
 
@@ -67,8 +66,7 @@ def detail_of(view: View, *, bare: bool = False) -> Detail:
     options = view.status.options
     return Detail(
         inactive=options.inactive, details=options.details, brief=options.brief,
-        pending=options.pending, description=options.description, implied=options.details,
-        bare=bare,
+        pending=options.pending, description=view.describes, implied=options.details, bare=bare,
     )
 
 
@@ -130,12 +128,12 @@ def describe(view: View, one: PrimitiveStatus, name: str, where: str, detail: De
     if one.role is Role.STOPPED:
         code = failed_probe(view, one.probe_id, node.name if node is not None else None)
         if code is not None:
-            text += f" ({words.result(code, view.status.options.manner)}) "
-    found = words.flags(one, node, view.status.options.manner, pending=detail.pending)
+            text += f" ({words.result(code, view.status.release)}) "
+    found = words.flags(one, node, view.status.release, pending=detail.pending)
     if found:
         text += f" ({', '.join(found)})"
     if one.description and (detail.bare or detail.description or several):
-        plain = view.status.options.manner is Manner.CRM_MON and not detail.description
+        plain = view.status.release is Release.TWO and not detail.description
         text += f" {one.description}" if plain else f" ({one.description})"
     if several and not detail.bare:
         text += f" [ {' '.join(one.active_on)} ]"
@@ -157,9 +155,9 @@ def _aside(*remarks: str) -> str:
 
 def _state_remarks(view: View, one: ResourceStatus) -> list[str]:
     """That it is disabled, and that the cluster leaves it alone; the order changed with release 3."""
-    manner = view.status.options.manner
-    managed, disabled = words.management(one, manner), ["disabled"] if one.disabled else []
-    return [*managed, *disabled] if manner is Manner.CRM_MON else [*disabled, *managed]
+    release = view.status.release
+    managed, disabled = words.management(one, release), ["disabled"] if one.disabled else []
+    return [*managed, *disabled] if release is Release.TWO else [*disabled, *managed]
 
 
 def _description(one: ResourceStatus, detail: Detail) -> str:
@@ -308,7 +306,7 @@ def _stopped(view: View, one: CloneStatus, stopped: dict[str, str], active: int)
             code = failed_probe(view, one.child, name)
             stopped[name] = (
                 state if code is None
-                else f"Stopped ({words.result(code, view.status.options.manner)})"
+                else f"Stopped ({words.result(code, view.status.release)})"
             )
     for state in sorted(set(stopped.values())):
         names = sorted((n for n, value in stopped.items() if value == state), key=words.by_name)
@@ -317,7 +315,7 @@ def _stopped(view: View, one: CloneStatus, stopped: dict[str, str], active: int)
 
 def _occupied(view: View, one: CloneStatus) -> set[str]:
     """The nodes where an instance counts as active; in release 2.1 not an unmanaged one on a node that is offline."""
-    if view.status.options.manner is not Manner.CRM_MON:
+    if view.status.release is not Release.TWO:
         return set(one.active_on)
     found = set()
     for part in primitives_of(one):
@@ -333,7 +331,7 @@ def _bundle(view: View, one: BundleStatus, detail: Detail, only: Names) -> Entri
         f"Container bundle{' set' if one.replicas_max > 1 else ''}: {one.id} [{one.image}]"
         + (" (unique)" if one.unique else "")
         + _description(one, detail)
-        + _aside(*words.management(one, view.status.options.manner))
+        + _aside(*words.management(one, view.status.release))
     )
     whole = passes(one.id, only)
     entries: list[Line | Block] = []
@@ -561,7 +559,7 @@ def _operation(op: OperationStatus, view: View) -> str:
         text += f' exec-time="{op.exec_ms}ms"'
     if op.queue_ms is not None:
         text += f' queue-time="{op.queue_ms}ms"'
-    return f"{text} rc={op.rc} ({words.result(op.rc, options.manner)})"
+    return f"{text} rc={op.rc} ({words.result(op.rc, view.status.release)})"
 
 
 def failure_section(view: View) -> Block | None:
@@ -581,30 +579,30 @@ def shown_failures(view: View) -> Iterator[FailureStatus]:
 
 
 def _friendly(view: View, one: FailureStatus) -> str:
-    manner = view.status.options.manner
-    every = f"{words.interval(one.interval_ms, manner)}-interval " if one.interval_ms else ""
+    release = view.status.release
+    every = f"{words.interval(one.interval_ms, release)}-interval " if one.interval_ms else ""
     task = "probe" if one.task == "monitor" and not one.interval_ms else one.task
     text = f"{one.resource} {every}{task} on {one.node or 'unknown node'}"
     if one.status == 0:
-        text += f" returned '{words.result(one.rc, manner)}'"
+        text += f" returned '{words.result(one.rc, release)}'"
         if one.reason:
             text += f" ({one.reason})"
     else:
         why = f": {one.reason}" if one.reason else ""
-        text += f" could not be executed ({exec_status_text(one.status)}{why})"
+        text += f" could not be executed ({words.execution(one.status, release)}{why})"
     if one.changed_s is not None:
         text += f" at {words.when(one.changed_s)}"
     took = leading_number(one.exec_ms or "")
     if took > 0:
-        text += f" after {words.interval(took, manner)}"
+        text += f" after {words.interval(took, release)}"
     return text
 
 
 def _technical(view: View, one: FailureStatus) -> str:
-    rc = words.result(one.rc, view.status.options.manner)
+    rc = words.result(one.rc, view.status.release)
     text = (
         f"{one.key or 'unknown operation'} on {one.node or 'unknown node'} '{rc}' ({one.rc}): "
-        f"call={one.call or 'unknown'}, status='{exec_status_text(one.status)}'"
+        f"call={one.call or 'unknown'}, status='{words.execution(one.status, view.status.release)}'"
     )
     if one.reason:
         text += f", exitreason='{one.reason}'"
@@ -619,7 +617,7 @@ def _technical(view: View, one: FailureStatus) -> str:
 
 def ticket_section(view: View) -> Block | None:
     """Tickets, granted or not."""
-    between = ": " if view.status.options.manner is Manner.CRM_MON else "\t"
+    between = ": " if view.status.release is Release.TWO else "\t"
     lines = tuple(Line(_ticket(one, between)) for one in view.status.tickets)
     return Block("Tickets", lines) if lines else None
 

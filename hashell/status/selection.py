@@ -17,6 +17,7 @@ from hashell.status.cluster_status import (
     is_active,
     primitives_of,
 )
+from hashell.status.options import Release
 
 #: Names that pass, or None for all.
 Names = tuple[str, ...] | None
@@ -55,6 +56,12 @@ class View:
         for child in children:
             self._parents[id(child)] = resource
             self._adopt(child)
+
+    @property
+    def describes(self) -> bool:
+        """Whether descriptions are shown: release 3 counts them among the details."""
+        options = self.status.options
+        return options.description or (options.details and self.status.release is Release.THREE)
 
     def node(self, name: str) -> NodeStatus | None:
         return self._nodes.get(name)

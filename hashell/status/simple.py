@@ -6,24 +6,20 @@ from hashell.status.cluster_status import ClusterStatus
 from hashell.status.words import plural
 
 
+def warnings(status: ClusterStatus) -> list[str]:
+    """What is wrong: that nobody leads, and nodes that are offline."""
+    offline = [f"offline node: {node.name}" for node in status.nodes if not node.online]
+    return [*(["No DC"] if status.dc is None else []), *([" ".join(offline)] if offline else [])]
+
+
 def render(status: ClusterStatus) -> str:
     """`CLUSTER OK: …` with counts, or `CLUSTER WARN: …` with what is wrong."""
-    online = standby = maintenance = 0
-    offline: list[str] = []
-    for node in status.nodes:
-        if not node.online:
-            offline.append(f"offline node: {node.name}")
-        elif node.standby:
-            standby += 1
-        elif node.maintenance:
-            maintenance += 1
-        else:
-            online += 1
-    warnings = ["No DC"] if status.dc is None else []
-    if offline:
-        warnings.append(" ".join(offline))
-    if warnings:
-        return f"CLUSTER WARN: {', '.join(warnings)}\n"
+    wrong = warnings(status)
+    if wrong:
+        return f"CLUSTER WARN: {', '.join(wrong)}\n"
+    standby = sum(1 for node in status.nodes if node.standby)
+    maintenance = sum(1 for node in status.nodes if node.maintenance and not node.standby)
+    online = len(status.nodes) - standby - maintenance
     text = f"CLUSTER OK: {online} node{plural(online)} online"
     if standby:
         text += f", {standby} standby node{plural(standby)}"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from hashell.state.cluster_state import ClusterState
 from hashell.status import text
 from hashell.status.build import cluster_status
-from hashell.status.options import Manner, Section, StatusOptions
+from hashell.status.options import Release, Section, StatusOptions
 
 CURRENT = "Current cluster status"
 REVISED = "Revised Cluster Status"
@@ -27,7 +27,7 @@ def status_options(
         sections |= Section.FAILCOUNTS
     return StatusOptions(
         sections=sections, inactive=True, failed_detail=True, pending=pending,
-        manner=Manner.SIMULATE,
+        release=Release.THREE,
     )
 
 

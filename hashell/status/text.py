@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from hashell.status import fencing, outline, words
 from hashell.status.cluster_status import ClusterStatus, NodeKind, NodeStatus, Summary
-from hashell.status.options import Manner, Section
+from hashell.status.options import Release, Section
 from hashell.status.outline import Block, Line
 from hashell.status.selection import View
 
@@ -109,7 +109,7 @@ def _summary(view: View) -> Block | None:
             )
         )
     if options.shows(Section.OPTIONS):
-        found.extend(Line(text) for text in option_lines(head, options.manner))
+        found.extend(Line(text) for text in option_lines(head, status.release))
     return Block("Cluster Summary", tuple(found)) if found else None
 
 
@@ -154,18 +154,18 @@ def _held_back(head: Summary) -> str:
     return f" ({', '.join(remarks)})" if remarks else ""
 
 
-def option_lines(head: Summary, manner: Manner) -> list[str]:
+def option_lines(head: Summary, release: Release) -> list[str]:
     """The options of the cluster that decide most."""
-    what = "STONITH" if manner is Manner.CRM_MON else "Fencing"
+    what = "STONITH" if release is Release.TWO else "Fencing"
     return [
         f"{what} of failed nodes {'enabled' if head.fencing_enabled else 'disabled'}",
         f"Cluster is {'symmetric' if head.symmetric else 'asymmetric'}",
-        f"No quorum policy: {_no_quorum(head.no_quorum_policy, manner)}",
+        f"No quorum policy: {_no_quorum(head.no_quorum_policy, release)}",
     ]
 
 
-def _no_quorum(policy: str, manner: Manner) -> str:
-    if policy == "fence" and manner is Manner.CRM_MON:
+def _no_quorum(policy: str, release: Release) -> str:
+    if policy == "fence" and release is Release.TWO:
         return "Suicide"
     return NO_QUORUM_TEXT.get(policy, policy)
 

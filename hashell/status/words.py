@@ -9,8 +9,8 @@ import functools
 from datetime import datetime
 
 from hashell.status.cluster_status import NodeStatus, PrimitiveStatus, ResourceStatus
-from hashell.status.options import Manner
-from hashell.values.outcomes import ocf_text
+from hashell.status.options import Release
+from hashell.values.outcomes import ExecStatus, exec_status_text, ocf_text
 from hashell.values.roles import Role
 
 #: Exit codes that crm_mon 2.1 words in its own way.
@@ -24,6 +24,12 @@ _EXIT_TEXT = {
     4: "Insufficient privileges", 5: "Not installed", 6: "Not configured", 7: "Not running",
     8: "Promoted", 9: "Failed in promoted role", 190: "Service is active but might fail soon",
     191: "Service is promoted but might fail soon", 193: "No exit status available",
+}
+
+#: What release 3 calls how an action was carried out, where that is new.
+_EXECUTION_TEXT = {
+    ExecStatus.PENDING.value: "Pending", ExecStatus.DONE.value: "Done", ExecStatus.TIMEOUT.value: "Timed out",
+    ExecStatus.NOT_SUPPORTED.value: "Unsupported",
 }
 
 
@@ -48,14 +54,14 @@ def when_iso(seconds: int) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}{zone}"
 
 
-def interval(milliseconds: int, manner: Manner) -> str:
+def interval(milliseconds: int, release: Release) -> str:
     """1h30m, 10s, 1.500s, 20ms: the units that are not zero, one after the other.
 
     Release 2.1 kept to the smaller unit where a larger one would be exactly 1: 60s, 1000ms.
     """
     if milliseconds == 0:
         return "0s"
-    least = 1 if manner is Manner.CRM_MON else 0
+    least = 1 if release is Release.TWO else 0
     text = ""
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000)):
         if milliseconds >= size + least:
@@ -67,11 +73,18 @@ def interval(milliseconds: int, manner: Manner) -> str:
     return f"{text}{seconds}" + (f".{rest:03d}s" if rest else "s")
 
 
-def result(code: int, manner: Manner) -> str:
+def result(code: int, release: Release) -> str:
     """The words for an exit code of an agent."""
-    if manner is Manner.SIMULATE:
+    if release is Release.THREE:
         return _EXIT_TEXT.get(code, "Unknown exit status")
     return _CRM_MON_TEXT.get(code) or ocf_text(code)
+
+
+def execution(status: int, release: Release) -> str:
+    """The words for whether and how an action was carried out."""
+    if release is Release.THREE:
+        return _EXECUTION_TEXT.get(status) or exec_status_text(status)
+    return exec_status_text(status)
 
 
 def plural(count: int) -> str:
@@ -133,7 +146,7 @@ def state(resource: PrimitiveStatus, *, pending: bool) -> str:
 
 
 def flags(
-    resource: PrimitiveStatus, node: NodeStatus | None, manner: Manner, *, pending: bool
+    resource: PrimitiveStatus, node: NodeStatus | None, release: Release, *, pending: bool
 ) -> list[str]:
     """What stands in brackets behind the state."""
     found = []
@@ -151,15 +164,15 @@ def flags(
     if resource.blocked:
         found.append("blocked")
     else:
-        found.extend(management(resource, manner))
+        found.extend(management(resource, release))
     if resource.failure_ignored:
         found.append("failure ignored")
     return found
 
 
-def management(resource: ResourceStatus, manner: Manner) -> list[str]:
+def management(resource: ResourceStatus, release: Release) -> list[str]:
     """Whether the cluster leaves a resource alone. That maintenance is the reason was not said before release 3."""
-    if resource.maintenance and manner is not Manner.CRM_MON:
+    if resource.maintenance and release is not Release.TWO:
         return ["maintenance"]
     return [] if resource.managed and not resource.maintenance else ["unmanaged"]
 

@@ -23,10 +23,10 @@ from hashell.status.cluster_status import (
     PrimitiveStatus,
     ResourceHistory,
     ResourceStatus,
+    Summary,
 )
-from hashell.status.options import Section
+from hashell.status.options import Release, Section
 from hashell.status.selection import Names, View, passes
-from hashell.values.outcomes import exec_status_text
 
 _NONE: Mapping[str, object] = {}
 #: What release 2.1 calls a no-quorum-policy, where that has a newer name.
@@ -38,17 +38,18 @@ _ESCAPES = str.maketrans({
     "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;",
     "\t": "    ", "\n": "\\n", "\r": "\\r",
 })
-#: The version of the schema that the element names.
-API_VERSION = "2.25"
+#: The version of the schema that the element names, and of the program that writes like this.
+API_VERSION = {Release.TWO: "2.25", Release.THREE: "2.42"}
+_PROGRAM_VERSION = {Release.TWO: "2.1.5", Release.THREE: "3.0.2"}
 
 
 def render(status: ClusterStatus, request: str, *, legacy: bool = False) -> str:
     """The document. `request` is the command line; `legacy` gives the root of the old option --as- xml."""
     root = etree.Element("crm_mon" if legacy else "pacemaker-result")
     if legacy:
-        root.set("version", "2.1.5")
+        root.set("version", _PROGRAM_VERSION[status.release])
     else:
-        root.set("api-version", API_VERSION)
+        root.set("api-version", API_VERSION[status.release])
         root.set("request", request)
     fill(root, status)
     if not legacy:
@@ -58,7 +59,7 @@ def render(status: ClusterStatus, request: str, *, legacy: bool = False) -> str:
 
 def error(request: str, code: int, message: str, *, text: str = "") -> str:
     """The document of a request that failed. `message` words the exit code, `text` says what happened."""
-    root = etree.Element("pacemaker-result", {"api-version": API_VERSION, "request": request})
+    root = etree.Element("pacemaker-result", {"api-version": API_VERSION[Release.TWO], "request": request})
     state = etree.SubElement(root, "status", {"code": str(code), "message": message})
     if text:
         errors = etree.SubElement(state, "errors")
@@ -146,15 +147,31 @@ def _summary(root: etree._Element, view: View) -> None:
             "number": head.resources, "disabled": head.disabled, "blocked": head.blocked,
         })
     if options.shows(Section.OPTIONS):
-        _add(found, "cluster_options", {
-            "stonith-enabled": head.fencing_enabled, "symmetric-cluster": head.symmetric,
-            "no-quorum-policy": _OLD_POLICY.get(head.no_quorum_policy, head.no_quorum_policy),
-            "maintenance-mode": head.maintenance_mode, "stop-all-resources": head.stop_all_resources,
-            "stonith-timeout-ms": head.fencing_timeout_ms,
-            "priority-fencing-delay-ms": head.priority_fencing_delay_ms,
-        })
+        _add(found, "cluster_options", _options(head, view.status.release))
     if len(found):
         root.append(found)
+
+
+def _options(head: Summary, release: Release) -> dict[str, object]:
+    """The options of the cluster that decide most; release 3 gives those of fencing by both of their names."""
+    enabled, timeout_ms = head.fencing_enabled, head.fencing_timeout_ms
+    found: dict[str, object] = {
+        "symmetric-cluster": head.symmetric, "no-quorum-policy": head.no_quorum_policy,
+        "maintenance-mode": head.maintenance_mode, "stop-all-resources": head.stop_all_resources,
+    }
+    delay: dict[str, object] = {"priority-fencing-delay-ms": head.priority_fencing_delay_ms}
+    if release is Release.TWO:
+        found["no-quorum-policy"] = _OLD_POLICY.get(head.no_quorum_policy, head.no_quorum_policy)
+        return {"stonith-enabled": enabled, **found, "stonith-timeout-ms": timeout_ms, **delay}
+    return {
+        "fencing-enabled": enabled, "fencing-timeout-ms": timeout_ms, **found, **delay,
+        "stonith-enabled": enabled, "stonith-timeout-ms": timeout_ms,
+    }
+
+
+def _new(view: View, value: object) -> object:
+    """The value of an attribute that came with release 3; None, which leaves it out, before that."""
+    return value if view.status.release is Release.THREE else None
 
 
 def _node(parent: etree._Element, view: View, node: NodeStatus) -> None:
@@ -200,7 +217,7 @@ def _resource(
 
 
 def _description(view: View, one: ResourceStatus) -> str | None:
-    return one.description if one.description and view.status.options.description else None
+    return one.description if one.description and view.describes else None
 
 
 def _primitive(
@@ -210,8 +227,10 @@ def _primitive(
     agent = ":".join(part for part in (one.standard, one.provider, one.type) if part)
     element = _add(parent, "resource", {
         "id": one.name, "resource_agent": agent, "role": words.state(one, pending=pending),
-        "target_role": one.target_role, "active": one.active, "orphaned": one.orphaned, "blocked": one.blocked,
-        "managed": one.managed, "failed": one.failed, "failure_ignored": one.failure_ignored,
+        "target_role": one.target_role, "active": one.active, "orphaned": one.orphaned,
+        "removed": _new(view, one.orphaned), "blocked": one.blocked,
+        "maintenance": _new(view, one.maintenance), "managed": one.managed, "failed": one.failed,
+        "failure_ignored": one.failure_ignored,
         "nodes_running_on": len(one.active_on), "pending": (words.pending_action(one) or None) if pending else None,
         "locked_to": one.locked_to or None, "description": _description(view, one),
     })
@@ -233,7 +252,8 @@ def _group(
             continue
         if element is None:
             element = _add(parent, "group", {
-                "id": one.id, "number_resources": len(one.members), "managed": one.managed,
+                "id": one.id, "number_resources": len(one.members),
+                "maintenance": _new(view, one.maintenance), "managed": one.managed,
                 "disabled": one.disabled, "description": _description(view, one),
             })
         _resource(element, view, member, only)
@@ -251,7 +271,8 @@ def _clone(
             continue
         if element is None:
             element = _add(parent, "clone", {
-                "id": one.id, "multi_state": one.promotable, "unique": one.unique, "managed": one.managed,
+                "id": one.id, "multi_state": one.promotable, "unique": one.unique,
+                "maintenance": _new(view, one.maintenance), "managed": one.managed,
                 "disabled": one.disabled, "failed": one.failed, "failure_ignored": one.failure_ignored,
                 "target_role": _clone_target(one), "description": _description(view, one),
             })
@@ -281,7 +302,8 @@ def _bundle(
         if element is None:
             element = _add(parent, "bundle", {
                 "id": one.id, "type": one.container_type, "image": one.image, "unique": one.unique,
-                "managed": one.managed, "failed": one.failed, "description": _description(view, one),
+                "maintenance": _new(view, one.maintenance), "managed": one.managed,
+                "failed": one.failed, "description": _description(view, one),
             })
         below = _add(element, "replica", {"id": replica.number})
         for part in shown:
@@ -327,13 +349,14 @@ def _resource_history(
 ) -> None:
     options = view.status.options
     element = _add(parent, "resource_history", {
-        "id": one.name if operations else one.id, "orphan": False, "migration-threshold": one.threshold,
+        "id": one.name if operations else one.id, "orphan": False,
+        "removed": _new(view, value=False), "migration-threshold": one.threshold,
         "fail-count": one.fail_count if one.fail_count > 0 else None,
         "last-failure": words.when(one.last_failure_s) if one.last_failure_s > 0 else None,
     })
     for op in one.operations if operations else ():
         child = _add(element, "operation_history", {
-            "call": op.call, "task": op.task, "rc": op.rc, "rc_text": words.result(op.rc, options.manner),
+            "call": op.call, "task": op.task, "rc": op.rc, "rc_text": words.result(op.rc, view.status.release),
             "interval": f"{op.interval}ms" if op.interval not in ("", "0") else None,
         })
         if options.timing:
@@ -356,9 +379,9 @@ def _failure(parent: etree._Element, view: View, one: FailureStatus) -> None:
     element = etree.SubElement(parent, "failure")
     element.set("op_key" if one.has_key else "id", one.key)
     _set(element, {
-        "node": one.node, "exitstatus": words.result(one.rc, view.status.options.manner),
+        "node": one.node, "exitstatus": words.result(one.rc, view.status.release),
         "exitreason": "none" if one.reason is None else one.reason.translate(_ESCAPES), "exitcode": one.rc,
-        "call": one.call, "status": exec_status_text(one.status),
+        "call": one.call, "status": words.execution(one.status, view.status.release),
     })
     if one.changed_s:
         _set(element, {
@@ -389,6 +412,7 @@ def _tickets(root: etree._Element, view: View) -> None:
         _add(parent, "ticket", {
             "id": one.id, "status": "granted" if one.granted else "revoked", "standby": one.standby,
             "last-granted": None if one.last_granted_s is None else words.when(one.last_granted_s),
+            **(dict(one.attributes) if view.status.release is Release.THREE else {}),
         })
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashell.status import words
-from hashell.status.options import Manner
+from hashell.status.options import Release
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from hashell.status.options import Manner
     ],
 )
 def test_an_interval_is_shown_in_the_units_that_are_not_zero(milliseconds, shown):
-    assert words.interval(milliseconds, Manner.SIMULATE) == shown
+    assert words.interval(milliseconds, Release.THREE) == shown
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_an_interval_is_shown_in_the_units_that_are_not_zero(milliseconds, shown
     [(1000, "1000ms"), (60_000, "60s"), (90_000, "1m30s"), (3_600_000, "60m"), (61_000, "1m1000ms")],
 )
 def test_crm_mon_keeps_to_the_smaller_unit_where_the_larger_one_is_exactly_one(milliseconds, shown):
-    assert words.interval(milliseconds, Manner.CRM_MON) == shown
+    assert words.interval(milliseconds, Release.TWO) == shown
 
 
 def test_numbers_in_names_of_nodes_are_compared_by_value_and_letters_without_case():
@@ -44,9 +44,9 @@ def test_comparing_names_the_other_way_round_gives_the_opposite(left, right):
 
 
 def test_results_are_worded_as_each_release_words_them():
-    assert words.result(7, Manner.CRM_MON) == "not running"
-    assert words.result(7, Manner.SIMULATE) == "Not running"
-    assert words.result(99, Manner.SIMULATE) == "Unknown exit status"
+    assert words.result(7, Release.TWO) == "not running"
+    assert words.result(7, Release.THREE) == "Not running"
+    assert words.result(99, Release.THREE) == "Unknown exit status"
 
 
 @pytest.fixture
