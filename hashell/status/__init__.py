@@ -12,7 +12,9 @@ resource, node or failure;
      where it stands and how it is indented: text.py, html.py; an attribute of the XML: xml.py; what
      is counted or collected: build.py
      and its parts (resources.py, nodes.py, history.py, bans.py); which sections exist: options.py.
-`python tests/benchmarks/compare_crm_mon.py FOLDER` compares with an installed crm_mon over CIBs.
+Whose words: those of Pacemaker 2.1 or of 3.0, after the release that wrote the CIB (options.Release; older.py reads a
+     CIB as 2.1 does).
+`python -m hashell.monitor.corpus FOLDER` compares with an installed crm_mon over CIBs.
 Source: lib/pengine/pe_output.c, native.c, group.c, clone.c, bundle.c; lib/pacemaker/pcmk_output.c
 of Pacemaker.
 """

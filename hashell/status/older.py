@@ -18,7 +18,7 @@ from hashell.model.options.cluster import OPTIONS
 from hashell.status.options import Release, feature_set_parts
 
 #: Names that cluster options got in release 3.
-_NEW_NAMES = frozenset(row.name for row in OPTIONS if row.old_name.startswith(("stonith-", "fence-")))
+_NEW_NAMES = frozenset(row.name for row in OPTIONS if row.old_name.startswith(("stonith-", "fence-", "stop-orphan-")))
 #: Since this feature set failures are counted by operation.
 _BY_OPERATION = (3, 0, 13)
 _COUNTS = ("fail-count-", "last-failure-")

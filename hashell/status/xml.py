@@ -39,7 +39,9 @@ _ESCAPES = str.maketrans({
     "\t": "    ", "\n": "\\n", "\r": "\\r",
 })
 #: The version of the schema that the element names, and of the program that writes like this.
-API_VERSION = {Release.TWO: "2.25", Release.THREE: "2.42"}
+API_VERSIONS = {Release.TWO: "2.25", Release.THREE: "2.42"}
+#: That of documents in which the two write alike.
+API_VERSION = API_VERSIONS[Release.TWO]
 _PROGRAM_VERSION = {Release.TWO: "2.1.5", Release.THREE: "3.0.2"}
 
 
@@ -49,7 +51,7 @@ def render(status: ClusterStatus, request: str, *, legacy: bool = False) -> str:
     if legacy:
         root.set("version", _PROGRAM_VERSION[status.release])
     else:
-        root.set("api-version", API_VERSION[status.release])
+        root.set("api-version", API_VERSIONS[status.release])
         root.set("request", request)
     fill(root, status)
     if not legacy:
@@ -59,7 +61,7 @@ def render(status: ClusterStatus, request: str, *, legacy: bool = False) -> str:
 
 def error(request: str, code: int, message: str, *, text: str = "") -> str:
     """The document of a request that failed. `message` words the exit code, `text` says what happened."""
-    root = etree.Element("pacemaker-result", {"api-version": API_VERSION[Release.TWO], "request": request})
+    root = etree.Element("pacemaker-result", {"api-version": API_VERSION, "request": request})
     state = etree.SubElement(root, "status", {"code": str(code), "message": message})
     if text:
         errors = etree.SubElement(state, "errors")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from hashell.cib.document import Cib
 from hashell.client.memory import MemoryClient
 from hashell.monitor.one_shot import gather, main
 from hashell.monitor.options import read
+from hashell.status.options import Release
 
 CIBS = Path(__file__).resolve().parent.parent / "status" / "cibs"
 #: Of the checkout, where `hashell` can be imported from.
@@ -138,3 +140,49 @@ def test_one_shot_starts_without_what_only_a_screen_or_a_daemon_needs(heavy):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=60, cwd=TOP)
     assert done.returncode == 0, f"{heavy} is imported"
+
+
+@pytest.mark.parametrize(
+    ("cib", "code", "word"), [("everyday", 0, "OK"), ("trouble", 1, "WARN"), ("missing", 2, "CRIT")]
+)
+def test_a_monitoring_system_is_told_by_word_and_exit_code(cib, code, word, capsys):
+    assert main(["-s", "--cib", str(CIBS / f"{cib}.xml")]) == code
+    captured = capsys.readouterr()
+    assert captured.out.startswith(f"CLUSTER {word}: ")
+    assert captured.err == ""
+
+
+def test_wrong_words_stand_inside_the_xml_where_xml_was_wanted(capsys):
+    assert main(["-1", "--output-as=xml", "-I", "nonsense", "--cib", EVERYDAY]) == 64
+
+    root = etree.fromstring(capsys.readouterr().out)
+    assert root.find("status").get("code") == "64"
+    assert "bans[:PREFIX]" in root.findtext("status/errors/error")
+
+
+def test_a_page_for_a_web_server_is_not_made_of_a_file_as_with_crm_mon(capsys):
+    assert main(["-w", "--cib", EVERYDAY]) == 64
+    assert "--html-cgi" in capsys.readouterr().err
+
+
+def as_of(feature_set: str, path: Path) -> str:
+    text = Path(EVERYDAY).read_text()
+    assert 'crm_feature_set="' in text
+    path.write_text(re.sub(r'(<cib[^>]* crm_feature_set=)"[^"]*"', rf'\1"{feature_set}"', text, count=1))
+    return str(path)
+
+
+def test_a_cluster_of_release_three_is_told_in_its_words_unless_others_are_asked_for(tmp_path, capsys):
+    new = as_of("3.20.5", tmp_path / "new.xml")
+
+    main(["-1", "--cib", new, "--output-as=xml"])
+    assert etree.fromstring(capsys.readouterr().out).find(".//cluster_options").get("fencing-enabled") is not None
+    main(["-1", "--cib", new, "--output-as=xml", "--release=2.1"])
+    assert etree.fromstring(capsys.readouterr().out).find(".//cluster_options").get("fencing-enabled") is None
+
+
+def test_a_live_cluster_of_hashell_speaks_the_words_of_release_three_whatever_its_cib_once_was(monkeypatch):
+    client = MemoryClient(Cib.parse(Path(EVERYDAY).read_bytes()))
+    monkeypatch.setattr(client, "kind", "hashelld")
+
+    assert gather(client, read(["-1"])).release is Release.THREE

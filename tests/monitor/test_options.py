@@ -6,7 +6,7 @@ import pytest
 
 from hashell.errors import BadUsage
 from hashell.monitor.options import ROWS, help_text, read
-from hashell.status.options import EVERYTHING, USUAL, Format, Section
+from hashell.status.options import EVERYTHING, USUAL, Format, Release, Section
 
 
 def test_without_options_a_screen_is_wanted():
@@ -60,7 +60,8 @@ def test_what_the_user_asks_wins_over_what_quiet_and_fence_history_imply():
     [
         (["--zork"], "--zork"), (["-Z"], "-Z"), (["word"], "word"), (["-I"], "lacks its value"),
         (["--one-shot=yes"], "takes no value"), (["--output-as=yaml"], "yaml"), (["-m", "7"], "0-3"),
-        (["-i", "soon"], "soon"), (["-d"], "daemonize"), (["-1", "-I", "zork"], "--include options"),
+        (["-i", "soon"], "soon"), (["-d"], "daemonize"),
+        (["-E", "x"], "external-agent"), (["-1", "-I", "zork"], "--include options"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(words, message):
@@ -75,3 +76,39 @@ def test_every_option_is_declared_once():
     assert len(longs) == len(set(longs))
     assert len(shorts) == len(set(shorts))
     assert "--output-as=FORMAT" in help_text()
+
+
+def test_options_about_events_are_harmless_where_the_status_is_printed_once():
+    words = ["-1", "-W", "-E", "/bin/true", "-e", "somebody", "-p", "/run/x"]
+    assert read(words).output is Format.TEXT
+    with pytest.raises(BadUsage, match="--external-agent is not part"):
+        read(["--watch", "-E", "/bin/true"])
+
+
+def test_the_background_needs_a_file():
+    with pytest.raises(BadUsage, match="needs a file"):
+        read(["-d"])
+    with pytest.raises(BadUsage, match="needs a file"):
+        read(["-d", "--output-to=-"])
+    options = read(["-d", "--output-to", "status.html", "--output-as=html", "-i", "2min"])
+    assert options.background
+    assert options.watch
+    assert options.interval_ms == 120_000
+
+
+def test_once_and_again_and_again_contradict_one_another():
+    with pytest.raises(BadUsage, match="contradict"):
+        read(["-1", "--watch"])
+
+
+@pytest.mark.parametrize(
+    ("word", "release"),
+    [("2.1", Release.TWO), ("2.1.5", Release.TWO), ("3.0", Release.THREE), ("3.0.2", Release.THREE)],
+)
+def test_a_release_is_named_by_its_series_or_wholly(word, release):
+    assert read(["-1", f"--release={word}"]).status.release is release
+
+
+def test_an_unknown_release_is_refused_with_those_that_are_known():
+    with pytest.raises(BadUsage, match=r"2\.1 or 3\.0"):
+        read(["-1", "--release=1.1"])
