@@ -3,8 +3,8 @@
 In:  words of a command line (options.py), a cluster through `client`.
 Out: one_shot.py prints once and ends; it is the program behind `hashell monitor` and opens the full-screen app when
      nothing asks for a single output. It must start fast: no Textual, no asyncio.
-     repeat.py prints again; corpus.py compares with crm_mon: `python -m hashell.monitor.corpus FOLDER` (corpus_lines.py:
-     which options; peer_answers.py: what it said; corpus_differences.toml: where we differ, and why).
+     repeat.py prints again; corpus.py compares with crm_mon: `python -m hashell.monitor.corpus FOLDER`
+     (corpus_lines.py: which options; peer_answers.py: what it said; corpus_differences.toml: why we differ).
 
     feed ─▶ session.py ─▶ past.py ─▶ scene.py ─▶ views/*.build(scene, wishes) ─▶ lines ─▶ widgets/line_view.py
                            keeps      a moment    pure, one a screen                       draws what is seen

@@ -96,17 +96,17 @@ def print_replay(options: MonitorOptions, request: str) -> int:
         return error.exit_code
     for word in words:
         sys.stderr.write(f"hashell monitor: WARNING: {word}\n")
-    return _write(shown, options.output_to)
+    return write(shown, options.output_to)
 
 
 def status_of(cib: Cib, info: Info | None, options: MonitorOptions, when_s: float) -> ClusterStatus:
     """The status of a CIB at a moment."""
-    from hashell.state.cluster_state import read_cluster_state
+    from msgspec.structs import replace
+
     from hashell.status.build import cluster_status
 
-    return cluster_status(
-        read_cluster_state(cib, when_s, time.localtime(when_s).tm_gmtoff), info, options.status
-    )
+    release = options.status.release or release_of_cib(cib)
+    return cluster_status(read_state(cib, release, when_s), info, replace(options.status, release=release))
 
 
 def print_once(options: MonitorOptions, request: str) -> int:
@@ -199,12 +199,13 @@ def release_of_cib(cib: Cib) -> Release:
     return release_of(cib.root.get("crm_feature_set", ""))
 
 
-def read_state(cib: Cib, release: Release) -> ClusterState:
-    """What a CIB says to a release now."""
+def read_state(cib: Cib, release: Release, when_s: float | None = None) -> ClusterState:
+    """What a CIB says to a release at a moment, or now."""
     from hashell.state.cluster_state import read_cluster_state
     from hashell.status.older import as_read_by
 
-    return read_cluster_state(as_read_by(cib, release), time.time(), time.localtime().tm_gmtoff)
+    when_s = time.time() if when_s is None else when_s
+    return read_cluster_state(as_read_by(cib, release), when_s, time.localtime(when_s).tm_gmtoff)
 
 
 def render(status: ClusterStatus, options: MonitorOptions, output: Format, request: str) -> str:
