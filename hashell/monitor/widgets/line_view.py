@@ -249,6 +249,7 @@ class LineView(ScrollView, can_focus=True):
             Segment(shown(span.text), self._style(span.meaning, span.bold, selected)) for span in line.spans
         ]
         strip = Strip(segments)
+        width = self.scrollable_content_region.width or width  # a bar at the side takes a cell
         if strip.cell_length > width > 1:  # the eye must see that there is more
             more = Segment(self._ellipsis, self._style("muted", False, selected))
             strip = Strip([*strip.crop(0, width - 1), more])
