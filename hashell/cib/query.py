@@ -90,9 +90,11 @@ def find_section(root: etree._Element, name: str) -> etree._Element | None:
     if name in ("", "cib", "all"):
         return root
     if name in ("configuration", "status"):
-        return root.find(name)
+        return next(root.iterchildren(name), None)
     if name in SECTIONS:
-        return root.find(f"configuration/{name}")
+        for configuration in root.iterchildren("configuration"):
+            for found in configuration.iterchildren(name):
+                return found
     return None
 
 

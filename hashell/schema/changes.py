@@ -7,7 +7,7 @@ piece by piece.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 from lxml import etree
 
@@ -222,8 +222,12 @@ def _kind(element: etree._Element, root: etree._Element, version: int) -> str:
     while step is not None and step is not root:
         path.append(str(step.tag))
         step = step.getparent()
-    if step is None:
-        return ""
+    return _kind_at(tuple(path), version) if step is not None else ""
+
+
+@lru_cache(maxsize=1024)
+def _kind_at(path: tuple[str, ...], version: int) -> str:
+    """The same by the tags from the element up to below the root."""
     kind = "cib"
     for tag in reversed(path):
         kind = kind_below(kind, tag, version)

@@ -16,7 +16,7 @@ from lxml import etree
 from hashell.cib.document import Cib
 from hashell.cib.query import is_element
 from hashell.schema.findings import Finding, Severity, finding, name_of, nearest
-from hashell.schema.patterns import Values, Way
+from hashell.schema.patterns import TEXT, Values, Way
 from hashell.schema.references import double_ids, unknown_references
 from hashell.schema.table import KINDS, NEWEST, OPAQUE, VERSIONS
 
@@ -143,7 +143,7 @@ def _right(element: etree._Element, ways: tuple[Way, ...]) -> Way | None:
             continue
         for name, value in given.items():
             known = allowed.get(name)
-            if known is None or not known[1].allow(value):
+            if known is None or (known[1] is not TEXT and not known[1].allow(value)):
                 break
         else:
             if _children_right(tags, way):
@@ -176,7 +176,11 @@ def _has_text(element: etree._Element) -> bool:
     text = element.text
     if text and not text.isspace() and text.strip():
         return True
-    return any((tail := child.tail) and tail.strip() for child in element)
+    for child in element:
+        tail = child.tail
+        if tail and tail.strip():
+            return True
+    return False
 
 
 # --- what is wrong? -------------------------------------------------------------------------------------

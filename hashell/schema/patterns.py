@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -46,8 +47,11 @@ class Values(Struct, frozen=True):
             return " ".join(value.split()) not in self.but
         if not (self.words or self.types or self.pattern):
             return True
-        if value in self.words or any(_TYPES[name](value) for name in self.types):
+        if value in self.words:
             return True
+        for name in self.types:
+            if _TYPES[name](value):
+                return True
         if " ".join(value.split()) in self.words:
             return True
         return bool(self.pattern and re.fullmatch(self.pattern, value))
@@ -67,8 +71,13 @@ def _integer(text: str) -> bool:
     return bool(re.fullmatch(r"[ \t\r\n]*[+-]?[0-9]+[ \t\r\n]*", text))
 
 
+@lru_cache(maxsize=8192)
+def _id(text: str) -> bool:
+    return is_valid_id(text) or is_valid_id(text.strip(" \t\r\n"))
+
+
 _TYPES: dict[str, Callable[[str], bool]] = {
-    "id": lambda text: is_valid_id(text) or is_valid_id(text.strip(" \t\r\n")),
+    "id": _id,
     "integer": _integer,
     "from 0": lambda text: _integer(text) and int(text) >= 0,
     "from 1": lambda text: _integer(text) and int(text) > 0,
