@@ -45,6 +45,8 @@ from hashelld.cib_manager.messages import (
     Write,
     encode,
 )
+from hashelld.cib_manager.outbox import Outbox, SendNow, size_of
+from hashelld.cib_manager.pace import ApplyOver, Pace
 from hashelld.cib_manager.records import decoded
 from hashelld.core.effects import (
     Archive,
@@ -78,22 +80,6 @@ from hashelld.core.events import (
 #: Entries applied in one go, and versions told of in it: 20 trees of a CIB of 1 MB are what a node has to spare, and
 #: other events get their turn.
 APPLY_MAX, TOLD_MAX = 128, 20
-#: Elements of a CIB for each of which a version more costs a node some microseconds: changes of the status section are
-#: applied at most every so many milliseconds for so many elements, and then all of them together.
-PACED_FROM, ELEMENTS_A_MS, PACE_MAX_MS = 2_000, 40, 1_000
-#: And at most once in so many times what the last one took with all that came of it: where nodes share a machine, or it
-#: has other work, copies of a large CIB must not take all of its time.
-PACE_SHARE, PACE_BUSY_MAX_MS = 6, 3_000
-#: Changes that go to the members as one message, their bytes, and messages of this node that may be under way.
-TOGETHER_MAX, TOGETHER_BYTES, UNDER_WAY_MAX = 64, 256 * 1024, 2
-#: Changes that are worth a second message at once while one is under way (each costs all nodes as much as some ten
-#: changes), and milliseconds after which fewer are.
-SECOND_FROM, SECOND_MS = TOGETHER_MAX // 2, 50
-#: Milliseconds that the first changes wait for as many as went together before: who was answered together asks again
-#: together. Who asks alone never waits.
-HOLD_MS = 2
-#: Milliseconds after which a message whose changes are not applied yet is waited for no longer.
-UNDER_WAY_MS = 2_000
 #: Milliseconds after which a copy is asked for again, and a failed journal record is written again.
 FETCH_MS = 2_000
 RETRY_MS = 1_000
@@ -106,18 +92,6 @@ class FetchAgain(Event):
 @dataclass(frozen=True, slots=True)
 class ApplyMore(Event):
     """More entries are committed than were applied in one go."""
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyOver(Event):
-    """All that came of the application that began then is done: its turn of the event loop is over."""
-
-    began_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class SendNow(Event):
-    """No more changes are waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,18 +140,9 @@ class CibManager:
         self._acked = 0
         self._announced = 0
         self._committed = 0
-        self._elements = 0
-        self._applied_ms = 0
-        self._apply_took_ms = 0
+        self._pace = Pace()
         self._asked = Asked(node, boot)
-        self._unsent: deque[Write] = deque()
-        #: Of each message with changes of this node the last change's number, until that is applied, and how many.
-        self._under_way: deque[tuple[int, int]] = deque()
-        self._sent_ms = 0
-        #: How many went together in the last message that was applied.
-        self._together = 0
-        #: How long the timer was set for that ends the wait for more changes; 0 for none.
-        self._held_ms = 0
+        self._outbox = Outbox()
         self._now_ms = 0
         self._incoming = copies.Incoming(self._documents)
         self._digests = Digests(self._documents)
@@ -209,11 +174,10 @@ class CibManager:
                     self._fetch(out)
             case ApplyMore():
                 self._commit(self._committed, out)
-            case ApplyOver(began_ms):
-                self._apply_took_ms = now_ms - began_ms
+            case ApplyOver():
+                self._pace.over(event, now_ms)
             case SendNow():
-                self._held_ms = self._together = 0
-                self._send_writes(out, now=len(self._under_way) < UNDER_WAY_MAX)
+                self._outbox.waited(now_ms, out)
             case JournalAgain():
                 self._write_again(out)
             case Started():
@@ -232,38 +196,8 @@ class CibManager:
             out.append(Tell(ChangeAnswered(event.request, "", *refusal)))
 
     def _ask(self, write: Write, request: str, out: list[Effect]) -> None:
-        self._unsent.append(self._asked.add(write, request))
-        self._send_writes(out)
-
-    def _send_writes(self, out: list[Effect], *, now: bool = False) -> None:
-        """A change goes out at once where none is under way and none was asked for beside the last; what is asked for
-        meanwhile goes together after them."""
-        now = now or self._now_ms - self._sent_ms > UNDER_WAY_MS
-        while self._unsent and (now or self._may_send(out)):
-            together: list[Write] = []
-            size = 0
-            while self._unsent and len(together) < TOGETHER_MAX and (not together or size < TOGETHER_BYTES):
-                write = self._unsent.popleft()
-                size += sum(len(operation.xml) + len(operation.path) for operation in write.operations)
-                together.append(write)
-            self._under_way.append((together[-1].counter, len(together)))
-            self._sent_ms = self._now_ms
-            out.append(Multicast(messages.WRITE, msgspec.msgpack.encode(together)))
-        if self._held_ms and not self._unsent:
-            self._held_ms = 0
-            out.append(CancelTimer("send"))
-
-    def _may_send(self, out: list[Effect]) -> bool:
-        """Whether as many wait as are worth a message; if not, they need not wait long."""
-        if len(self._under_way) >= UNDER_WAY_MAX:
-            return False
-        worth, wait_ms = (SECOND_FROM, SECOND_MS) if self._under_way else (min(self._together, TOGETHER_MAX), HOLD_MS)
-        if len(self._unsent) >= worth:
-            return True
-        if self._held_ms != wait_ms:
-            self._held_ms = wait_ms
-            out.append(StartTimer("send", wait_ms, SendNow()))
-        return False
+        self._outbox.put(self._asked.add(write, request))
+        self._outbox.send(self._now_ms, out)
 
     # --- the start of a view ------------------------------------------------------------------
 
@@ -293,8 +227,7 @@ class CibManager:
         out.append(CancelTimer("fetch"))
         out.append(CancelTimer("apply"))
         out.append(Multicast(messages.STATE, encode(self._state(view))))
-        self._under_way.clear()
-        self._together = 0
+        self._outbox.begin_view()
 
     def _state(self, view: View) -> State:
         version = self.cib.version
@@ -376,11 +309,11 @@ class CibManager:
             else:
                 again.append((write, pending.request))
         if again:
-            unsent = [self._asked.take(write) for write in self._unsent]
+            unsent = [self._asked.take(write) for write in self._outbox.withdraw()]
             again += [(pending.write, pending.request) for pending in unsent if pending is not None]
-            self._unsent.clear()
-        self._unsent.extend(self._asked.add(write, request) for write, request in again)
-        self._send_writes(out)
+        for write, request in again:
+            self._outbox.put(self._asked.add(write, request))
+        self._outbox.send(self._now_ms, out)
 
     # --- copies -------------------------------------------------------------------------------
 
@@ -420,6 +353,7 @@ class CibManager:
         lost = self._branch.lost(held, known, copy.results)
         self._keep_lost(origin, cib, lost, held, out)
         before, self.cib = self.cib, cib
+        self._pace.recount()
         self.ledger.replace(copy.applied, copy.unique, copy.held)
         self.applied.replace(copy.results, copy.applied_counters, copy.missed)
         self._branch.replaced(copy.branch, copy.wanted)
@@ -513,7 +447,7 @@ class CibManager:
             said = decoded(event.payload, Commit)
             if said and self._is_of_view(said.view, said.proposer):
                 self._committed = max(self._committed, said.index)
-                wait_ms = self._wait_ms()
+                wait_ms = self._pace.wait_ms(self._now_ms, self.ledger.held, self._committed)
                 if wait_ms > 0:
                     out.append(StartTimer("apply", wait_ms, ApplyMore()))
                 else:
@@ -641,24 +575,6 @@ class CibManager:
         if self.ledger.held and self.ledger.held[0].position.index <= self._committed:
             out.append(StartTimer("apply", 0, ApplyMore()))
 
-    def _wait_ms(self) -> int:
-        """How long what is committed waits for more, so that a large CIB is copied seldom."""
-        if self._elements < PACED_FROM:
-            return 0
-        pace_ms = max(
-            min(PACE_MAX_MS, self._elements // ELEMENTS_A_MS),
-            min(PACE_BUSY_MAX_MS, PACE_SHARE * self._apply_took_ms),
-        )
-        wait_ms = self._applied_ms + pace_ms - self._now_ms
-        if wait_ms <= 0:
-            return 0
-        for entry in self.ledger.held:
-            if entry.position.index > self._committed:
-                break
-            if entry.write is None or not entry.write.status_only:
-                return 0
-        return wait_ms
-
     def _take(self, count: int, out: list[Effect]) -> None:
         """The first held entries are applied from now on."""
         for _ in range(count):
@@ -728,10 +644,9 @@ class CibManager:
             return 1
         before = self.cib
         done = self._documents.apply(before, entries)
-        self._elements, self._applied_ms = done.elements, self._now_ms
-        if self._elements >= PACED_FROM:
-            out.append(StartTimer("applied", 0, ApplyOver(self._now_ms)))
         taken = entries[: len(done.results)]
+        size = sum(size_of(entry.write) for entry in taken if entry.write)
+        self._pace.applied(size, self._now_ms, lambda: self._documents.elements(done.after), out)
         self._take(len(taken), out)
         for result in done.results:
             self.applied.add(result)
@@ -745,7 +660,7 @@ class CibManager:
         for entry, result in zip(taken, done.results, strict=True):
             if entry.write:
                 self._answer(result, entry.write, out)
-        self._send_writes(out)
+        self._outbox.send(self._now_ms, out)
         return len(taken)
 
     def _changed(self, entries: list[Entry], before: Cib, done: Done, out: list[Effect]) -> None:
@@ -766,8 +681,7 @@ class CibManager:
         if pending is not None:
             self._answer_pending(pending, result, out)
         if (write.origin, write.boot) == (self.node, self.boot):
-            while self._under_way and self._under_way[0][0] <= write.counter:
-                _, self._together = self._under_way.popleft()
+            self._outbox.applied(write.counter)
 
     def _answer_pending(self, pending: Pending, result: Result, out: list[Effect]) -> None:
         if pending.request:

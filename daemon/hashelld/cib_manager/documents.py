@@ -24,15 +24,13 @@ _ELEMENTS = etree.XPath("count(//*)")
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of some writes, a result for each; `patch` in Pacemaker's format, empty when nothing `changed`.
-    `elements` there are in the whole document."""
+    """What came of some writes, a result for each; `patch` in Pacemaker's format, empty when nothing `changed`."""
 
     after: Cib
     patch: bytes
     changed: bool
     configuration_changed: bool
     results: tuple[Result, ...] = ()
-    elements: int = 0
 
 
 class Documents:
@@ -63,8 +61,12 @@ class Documents:
                 break
         done = draft.finish()
         patch = b"" if done.patch is None else etree.tostring(done.patch)
-        elements: Any = _ELEMENTS(done.after.root)
-        return Done(done.after, patch, done.changed, done.configuration_changed, tuple(results), int(elements))
+        return Done(done.after, patch, done.changed, done.configuration_changed, tuple(results))
+
+    def elements(self, cib: Cib) -> int:
+        """How many there are in the whole document."""
+        found: Any = _ELEMENTS(cib.root)
+        return int(found)
 
     def digest(self, cib: Cib) -> str:
         return document_digest(cib)

@@ -8,18 +8,10 @@ import pytest
 from hashell.cib.document import Cib, parse_xml
 from hashell.cib.patch import apply_patch
 from hashelld.cib_manager.asked import PENDING_MAX, WRITE_MAX, status_only
-from hashelld.cib_manager.core import (
-    HOLD_MS,
-    PACE_SHARE,
-    PACED_FROM,
-    SECOND_FROM,
-    SECOND_MS,
-    TOLD_MAX,
-    UNDER_WAY_MAX,
-    UNDER_WAY_MS,
-    CibManager,
-)
+from hashelld.cib_manager.core import TOLD_MAX, CibManager
 from hashelld.cib_manager.messages import WRITE, Operation, Write
+from hashelld.cib_manager.outbox import HOLD_MS, SECOND_FROM, SECOND_MS, UNDER_WAY_MAX, UNDER_WAY_MS
+from hashelld.cib_manager.pace import PACE_SHARE, PACED_FROM
 from hashelld.cib_manager.records import keeps_record
 from hashelld.core.effects import JournalAppend, Multicast, StartTimer, Store, Stored, Tell
 from hashelld.core.events import (
