@@ -25,12 +25,14 @@ from hashell.cib.diff import make_patch
 from hashell.cib.document import Cib
 from hashell.cib.versions import Version
 from hashelld.cib_manager import copies, messages, records
+from hashelld.cib_manager.agreement import Agreement
 from hashelld.cib_manager.asked import Asked, Pending
 from hashelld.cib_manager.branch import Branch, archive_of, configuration_writes
 from hashelld.cib_manager.digests import DIGEST_EVERY, Digests
 from hashelld.cib_manager.documents import Documents, Done
+from hashelld.cib_manager.durability import Durability, JournalAgain
 from hashelld.cib_manager.join import agrees, authority
-from hashelld.cib_manager.ledger import Applied, Ledger, committed
+from hashelld.cib_manager.ledger import Applied, Ledger
 from hashelld.cib_manager.messages import (
     Ack,
     Commit,
@@ -52,7 +54,6 @@ from hashelld.core.effects import (
     Archive,
     CancelTimer,
     Effect,
-    JournalAppend,
     Log,
     Multicast,
     Send,
@@ -80,9 +81,9 @@ from hashelld.core.events import (
 #: Entries applied in one go, and versions told of in it: 20 trees of a CIB of 1 MB are what a node has to spare, and
 #: other events get their turn.
 APPLY_MAX, TOLD_MAX = 128, 20
-#: Milliseconds after which a copy is asked for again, and a failed journal record is written again.
+#: Milliseconds after which a copy is asked for again.
 FETCH_MS = 2_000
-RETRY_MS = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class FetchAgain(Event):
@@ -92,11 +93,6 @@ class FetchAgain(Event):
 @dataclass(frozen=True, slots=True)
 class ApplyMore(Event):
     """More entries are committed than were applied in one go."""
-
-
-@dataclass(frozen=True, slots=True)
-class JournalAgain(Event):
-    """The disk refused a record; try again."""
 
 
 class CibManager:
@@ -113,9 +109,10 @@ class CibManager:
         self.node = node
         self.boot = boot
         self.cib = cib
-        self._base = int(lineage.get("base", 0))
         applied = records.position(lineage.get("applied"))
         self.ledger = Ledger(applied, records.position(lineage.get("unique")))
+        base = int(lineage.get("base", 0))
+        self._durability = Durability(base, self.ledger)
         self.applied = Applied()
         self.applied.replace(
             (), [tuple(c) for c in lineage.get("counters", ())],
@@ -124,9 +121,9 @@ class CibManager:
         self._branch = Branch(records.branch_of(lineage))
         for raw in journal:
             record = records.entry_of(raw)
-            if record and record[0] == self._base and record[1].position > self.ledger.head:
+            if record and record[0] == base and record[1].position > self.ledger.head:
                 self.ledger.append(record[1], durable=True)
-            elif record and record[0] == self._base and not self.ledger.restate(record[1]):
+            elif record and record[0] == base and not self.ledger.restate(record[1]):
                 self._branch.add(record[1])
         self.view: View | None = None
         self.phase = "waiting"
@@ -135,10 +132,7 @@ class CibManager:
         self._authority = ""
         self._backlog: deque[MessageOrdered] = deque()
         self._sequence = 0
-        self._first_index = 0
-        self._acks: dict[str, int] = {}
-        self._acked = 0
-        self._announced = 0
+        self._agreement = Agreement()
         self._committed = 0
         self._pace = Pace()
         self._asked = Asked(node, boot)
@@ -146,10 +140,6 @@ class CibManager:
         self._now_ms = 0
         self._incoming = copies.Incoming(self._documents)
         self._digests = Digests(self._documents)
-        self._unwritten: dict[str, tuple[bytes, ...]] = {}
-        #: Places of entries that the journal must call a branch's before they count as held.
-        self._restated: set[int] = set()
-        self._copy_token = ""
         self._told = cib
         self._untold: Author | None = None
 
@@ -164,7 +154,8 @@ class CibManager:
             case MessageDirect(topic=topic) if topic.startswith("cib_manager."):
                 self._direct(event, out)
             case Stored(token, error):
-                self._stored(token, error, out)
+                if self._durability.told(token, error, out):
+                    self._acknowledge(out)
             case Blocked():
                 self._blocked = True
             case MembersChanged(view):
@@ -179,7 +170,7 @@ class CibManager:
             case SendNow():
                 self._outbox.waited(now_ms, out)
             case JournalAgain():
-                self._write_again(out)
+                self._durability.write_again(self._store_again, out)
             case Started():
                 pass
             case _:
@@ -217,11 +208,8 @@ class CibManager:
                 self._delivered(waiting)
         self._backlog.clear()
         self._sequence = 0
-        self._acks = {}
-        self._acked = 0
-        self._announced = 0
+        self._agreement = Agreement()
         self._committed = 0
-        self._first_index = 0
         self._incoming.clear()
         self._digests.clear()
         out.append(CancelTimer("fetch"))
@@ -277,14 +265,15 @@ class CibManager:
         raise_to = max(state.seen for state in self._states.values())
         first = self._append(None, raise_to)
         assert first is not None, "where a view begins is journaled"
-        self._journal([first], out)
-        self._first_index = self.ledger.head.index
+        self._durability.journal([first], out)
+        self._agreement.first_index = self.ledger.head.index
         self._ready(out)
 
     def _ready(self, out: list[Effect]) -> None:
         self.phase = "ready"
         out.append(CancelTimer("fetch"))
-        self._restate(out)
+        if self.view and not self.view.unique:
+            self._durability.restate(out)
         self._ask_again(out)
         while self._backlog and self.phase == "ready":
             self._ordered_ready(self._backlog.popleft(), out)
@@ -357,17 +346,13 @@ class CibManager:
         self.ledger.replace(copy.applied, copy.unique, copy.held)
         self.applied.replace(copy.results, copy.applied_counters, copy.missed)
         self._branch.replaced(copy.branch, copy.wanted)
-        self._restated.clear()
-        # A new base: what the journal has from before belongs to another history.
-        self._base += 1
-        self._unwritten.clear()
-        index = copy.applied.index
-        self.ledger.wait_for(index)
+        # What the journal has from before belongs to another history.
+        token = self._durability.begin_copy(copy.applied.index)
         author = Author("", origin, "", f"whole copy from {origin}")
         changed = _configuration(before) != _configuration(cib)
-        out.append(self._store(f"copy:{self._base}:{index}", b"", author, configuration=changed))
+        out.append(self._store(token, b"", author, configuration=changed))
         journaled = [entry for entry in copy.held if entry.write is None or not entry.write.status_only]
-        self._journal(journaled, out)
+        self._durability.journal(journaled, out)
         for entry in journaled:
             self.ledger.wait_for(entry.position.index)
         # Told when the view's first entry is committed: until then the version may be lower than what ours was.
@@ -381,7 +366,7 @@ class CibManager:
         out.append(Log("info", "took the CIB", {"origin": origin, "version": str(cib.version)}))
         if copy.through:
             # The view's own first entry is in the copy: held, or committed already.
-            self._first_index = begins[0] if begins else copy.applied.index + 1
+            self._agreement.first_index = begins[0] if begins else copy.applied.index + 1
             while self._backlog and self._backlog[0].sequence <= copy.through:
                 self._backlog.popleft()
             self._sequence = max(self._sequence, copy.through)
@@ -442,7 +427,8 @@ class CibManager:
             writes = self._delivered(event)
             if not writes:
                 out.append(Log("error", "a write cannot be read", {"origin": event.origin}))
-            self._journal([entry for write in writes if (entry := self._append(write)) is not None], out)
+            entries = [entry for write in writes if (entry := self._append(write)) is not None]
+            self._durability.journal(entries, out)
         elif event.topic == messages.COMMIT:
             said = decoded(event.payload, Commit)
             if said and self._is_of_view(said.view, said.proposer):
@@ -466,69 +452,20 @@ class CibManager:
         self.ledger.append(entry, durable=durable)
         return None if durable else entry
 
-    def _journal(self, entries: list[Entry], out: list[Effect]) -> None:
-        """Put entries that are held on disk, together."""
-        if not entries:
-            return
-        token = f"entry:{self._base}:{entries[0].position.index}-{entries[-1].position.index}"
-        data = self._unwritten[token] = tuple(records.encoded(self._base, entry) for entry in entries)
-        out.append(JournalAppend(token, data))
-
-    def _restate(self, out: list[Effect]) -> None:
-        """What a majority's view ordered and this view, without a majority, will commit is part of a branch: the
-        majority may never have held it. The journal says so before anybody is told that it is done."""
-        if self.view is None or self.view.unique:
-            return
-        for held in list(self.ledger.held):
-            if held.unique and held.write is not None and not held.write.status_only:
-                entry = msgspec.structs.replace(held, unique=False)
-                index = entry.position.index
-                self.ledger.restate(entry)
-                self.ledger.wait_for(index)
-                self._restated.add(index)
-                token = f"branch:{self._base}:{index}"
-                data = self._unwritten[token] = (records.encoded(self._base, entry),)
-                out.append(JournalAppend(token, data))
-
-    def _stored(self, token: str, error: str, out: list[Effect]) -> None:
-        kind, base, index = token.split(":")
-        if int(base) != self._base:
-            return
-        if not error:
-            self._unwritten.pop(token, None)
-            if kind == "branch":
-                self._restated.discard(int(index))
-            if kind in ("entry", "copy", "branch"):
-                first, _, last = index.partition("-")
-                for durable in range(int(first), int(last or first) + 1):
-                    if durable not in self._restated:
-                        self.ledger.durable(durable)
-                self._acknowledge(out)
-        elif kind in ("entry", "branch"):
-            # Not written: this node does not acknowledge, and says so (storage does); it tries again.
-            out.append(StartTimer("journal", RETRY_MS, JournalAgain()))
-        elif kind == "copy":
-            self._copy_token = token
-            out.append(StartTimer("journal", RETRY_MS, JournalAgain()))
-
-    def _write_again(self, out: list[Effect]) -> None:
-        if self._copy_token.startswith(f"copy:{self._base}:"):
-            author = Author("", self.node, "", "again")
-            out.append(self._store(self._copy_token, b"", author, configuration=False))
-        self._copy_token = ""
-        out.extend(JournalAppend(token, data) for token, data in self._unwritten.items())
+    def _store_again(self, token: str) -> Store:
+        return self._store(token, b"", Author("", self.node, "", "again"), configuration=False)
 
     def _acknowledge(self, out: list[Effect]) -> None:
         view = self.view
         if view is None or self._blocked or self.phase != "ready":
             return
         index = self.ledger.acknowledged
-        if index <= self._acked:
+        if index <= self._agreement.acked:
             return
-        if view.unique and self._acked < self._first_index <= index:
+        if view.unique and self._agreement.acked < self._agreement.first_index <= index:
             # All that a majority has is here and durable: the engine wants to know whether this node may vote.
             out.append(Multicast("engine.caught", b""))
-        self._acked = index
+        self._agreement.acked = index
         if view.dc == self.node:
             self._ack(self.node, index, out)
         else:
@@ -540,18 +477,10 @@ class CibManager:
         view = self.view
         if view is None or self._blocked or self.phase != "ready" or view.dc != self.node:
             return
-        self._acks[origin] = max(index, self._acks.get(origin, 0))
-        if view.unique:
-            votes = {one.name: one.votes for one in view.holders}
-            needed = min(view.expected_votes // 2 + 1, sum(votes.values()))
-        else:
-            votes, needed = {one.name: 1 for one in view.holders}, len(view.holders)
-        index = committed(self._acks, votes, needed=needed)
-        if index >= self._first_index and index > self._announced:
-            self._announced = index
-            out.append(Multicast(
-                messages.COMMIT, encode(Commit(view.number, view.proposer, index))
-            ))
+        self._agreement.heard(origin, index)
+        index = self._agreement.next_commit(view)
+        if index:
+            out.append(Multicast(messages.COMMIT, encode(Commit(view.number, view.proposer, index))))
 
     # --- committed ----------------------------------------------------------------------------
 
@@ -612,7 +541,7 @@ class CibManager:
         version, highest = self.cib.version, Version(*entry.raise_to)
         if highest > version:
             self._raise_version(entry, highest, out)
-        if self._untold and entry.position.index >= self._first_index:
+        if self._untold and entry.position.index >= self._agreement.first_index:
             self._tell_copy(out)
 
     def _raise_version(self, entry: Entry, highest: Version, out: list[Effect]) -> None:
@@ -630,7 +559,7 @@ class CibManager:
             out.append(Tell(CibChanged(before, self.cib, patch, author, configuration)))
         if configuration:
             out.append(self._store(
-                f"cib:{self._base}:{entry.position.index}", patch, author, configuration=True
+                self._durability.stored_as(entry.position.index), patch, author, configuration=True
             ))
 
     def _apply(self, entries: list[Entry], out: list[Effect]) -> int:
@@ -672,7 +601,7 @@ class CibManager:
             self._told = self.cib
             out.append(Tell(CibChanged(before, self.cib, done.patch, author, done.configuration_changed)))
         if done.configuration_changed:
-            token = f"cib:{self._base}:{entries[-1].position.index}"
+            token = self._durability.stored_as(entries[-1].position.index)
             out.append(self._store(token, done.patch, author, configuration=True))
 
     def _answer(self, result: Result, write: Write, out: list[Effect]) -> None:
@@ -694,7 +623,7 @@ class CibManager:
     ) -> Store:
         ledger = self.ledger
         lineage = {
-            "base": self._base,
+            "base": self._durability.base,
             "applied": list(msgspec.structs.astuple(ledger.applied)),
             # What is held beyond the stored CIB is in the journal, which raises this again.
             "unique": list(msgspec.structs.astuple(min(ledger.unique, ledger.applied))),
@@ -754,7 +683,7 @@ class CibManager:
         if self.phase == "ready":
             self._ack(origin, index, out)
         else:
-            self._acks[origin] = max(index, self._acks.get(origin, 0))
+            self._agreement.heard(origin, index)
 
 
 def _triple(version: Version) -> tuple[int, int, int]:

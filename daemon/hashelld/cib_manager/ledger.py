@@ -1,10 +1,10 @@
-"""Ledger: entries held and not yet committed, what is durable of them, and who holds what. No I/O, no CIB."""
+"""Ledger: entries held and not yet committed, which of them are durable, which writes were applied. No I/O, no CIB."""
 
 from __future__ import annotations
 
 import struct
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from hashlib import blake2b
 
 from hashelld.cib_manager.messages import Entry, Missed, Position, Result, Write
@@ -87,20 +87,6 @@ class Ledger:
         self.applied, self.unique = applied, unique
         self.held = list(held)
         self._not_durable.clear()
-
-
-def committed(acks: Mapping[str, int], votes: Mapping[str, int], *, needed: int) -> int:
-    """The highest index that members with at least `needed` votes hold; 0 when fewer have answered.
-
-    Votes, not heads: a later majority is one of votes, so only then does it have somebody who holds the entry.
-    """
-    assert 0 < needed <= sum(votes.values()), "a majority of the view's own members"
-    found = 0
-    for name, index in sorted(acks.items(), key=lambda ack: ack[1], reverse=True):
-        found += votes.get(name, 0)
-        if found >= needed:
-            return index
-    return 0
 
 
 class Applied:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashelld.cib_manager.ledger import MISSED_MAX, RESULTS_MAX, Applied, Ledger, committed
+from hashelld.cib_manager.agreement import committed
+from hashelld.cib_manager.ledger import MISSED_MAX, RESULTS_MAX, Applied, Ledger
 from hashelld.cib_manager.messages import Entry, Position, Result, Write
 
 

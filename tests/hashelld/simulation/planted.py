@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import structs
 
 from hashell.transition.runner import Runner
+from hashelld.cib_manager import agreement
 from hashelld.cib_manager import core as cib_core
 from hashelld.controller import membership as told
 from hashelld.core.events import CibOperation
@@ -65,8 +66,8 @@ def views_a_ballot_is_forgotten_at_a_restart(patch: Patch) -> None:
 
 def quorum_one_copy_less_than_a_majority_will_do(patch: Patch) -> None:
     """A change counts as committed when half of the nodes hold it, rounded down."""
-    committed = cib_core.committed
-    patch(cib_core, "committed", lambda acks, votes, *, needed: committed(acks, votes, needed=max(1, needed - 1)))
+    committed = agreement.committed
+    patch(agreement, "committed", lambda acks, votes, *, needed: committed(acks, votes, needed=max(1, needed - 1)))
 
 
 def quorum_the_version_decides_before_the_lineage(patch: Patch) -> None:
