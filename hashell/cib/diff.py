@@ -17,6 +17,7 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Protocol
 
 from lxml import etree
@@ -128,15 +129,22 @@ class _Changes:
         self.others: list[etree._Element] = []
         #: Elements of the new tree with a change in them or below; None when anything may be changed.
         self._near: set[etree._Element] | None = None
+        #: The same by their parents.
+        self._near_in: dict[etree._Element, list[etree._Element]] = {}
+        self._parts: set[etree._Element] = set()
         self._wholes: set[etree._Element] = set()
         if hint is not None:
             self._near = set()
-            self._wholes = hint.wholes
+            self._parts, self._wholes = hint.parts, hint.wholes
             for element in hint.parts | hint.wholes:
-                step: etree._Element | None = element
-                while step is not None and step not in self._near:
+                step = element
+                while step not in self._near:
                     self._near.add(step)
-                    step = step.getparent()
+                    parent = step.getparent()
+                    if parent is None:
+                        break
+                    self._near_in.setdefault(parent, []).append(step)
+                    step = parent
 
     def _differ(self, old: etree._Element, new: etree._Element, reached: bool) -> bool:
         """Whether two children that are the same one must be looked into."""
@@ -155,10 +163,17 @@ class _Changes:
     def _compare(self, old: etree._Element, new: etree._Element, path: str) -> None:
         if old.attrib.items() != new.attrib.items():
             self.others.append(_modification(old, new, path))
+        if self._near is not None and new not in self._parts:
+            # By far the most common case, and one in which siblings cost nothing: nothing came, went or moved here.
+            within = self._near_in.get(new, ())
+            if all(_found_by_path(new, child) for child in within):
+                for at, child in sorted(((new.index(child), child) for child in within), key=itemgetter(0)):
+                    self.compare(old[at], child, path + step_to(child))
+                return
         olds, news = list(old), list(new)
         old_keys, new_keys = _keys(olds), _keys(news)
         if self._near is not None and old_keys == new_keys and len(set(new_keys)) == len(news):
-            # By far the most common case: nothing came, went or moved here.
+            # Nothing came, went or moved here, but for attributes.
             changed = [at for at, child in enumerate(news) if child in self._near]
             if all(_addressable(new_keys, at) for at in changed):
                 for at in changed:
@@ -252,6 +267,18 @@ def _unique(keys: list[_Key]) -> dict[_Key, int]:
     """Where each key stands that stands only once."""
     counts = Counter(keys)
     return {key: at for at, key in enumerate(keys) if counts[key] == 1}
+
+
+def _found_by_path(parent: etree._Element, child: etree._Element) -> bool:
+    """Whether the path to a child leads to no other."""
+    if not is_element(child):
+        return False
+    wanted = child.get("id")
+    if wanted is None:
+        return sum(1 for _ in parent.iterchildren(child.tag)) == 1
+    if not _PLAIN_ID.fullmatch(wanted):
+        return False
+    return sum(1 for other in parent.iterchildren(child.tag) if other.get("id") == wanted) == 1
 
 
 def _addressable(keys: list[_Key], at: int) -> bool:

@@ -11,6 +11,7 @@ from lxml import etree
 
 from hashell.cib.diff import configuration_changed, is_empty, make_patch
 from hashell.cib.document import Cib, parse_fragment
+from hashell.cib.edit import Touched
 from hashell.cib.patch import PatchMismatch, apply_patch
 from hashell.testing.cibs import cibs, mutate, same
 
@@ -163,3 +164,30 @@ def test_patches_of_crm_diff_do_here_what_they_do_there(corpus, crm_diff, tmp_pa
         assert same(ours.root, Cib.parse(theirs.stdout).root), name
         done += 1
     assert done > 10
+
+
+def test_a_hinted_patch_is_the_same_however_many_siblings_a_change_has_and_also_among_siblings_of_one_name():
+    def document(more):
+        return Cib.parse(
+            '<cib epoch="1" num_updates="0" admin_epoch="0"><configuration><resources>'
+            f'<primitive id="a"/><primitive id="b"/>{more}</resources></configuration><status/></cib>'
+        )
+
+    def hinted(more, wanted):
+        before = document(more)
+        after = Cib(before.copy_root())
+        touched = Touched()
+        for name in wanted:
+            for element in after.root.iter("primitive"):
+                if element.get("id") == name:
+                    element.set("class", "lsb")
+                    touched.parts.add(element)
+        return before, after, make_patch(before, after, touched)
+
+    many = "".join(f'<primitive id="r{number}"/>' for number in range(300))
+    assert etree.tostring(hinted("", "ba")[2]) == etree.tostring(hinted(many, "ba")[2])
+    paths = [change.get("path") for change in hinted("", "ba")[2].iterfind("change")]
+    assert paths == [f"/cib/configuration/resources/primitive[@id='{name}']" for name in "ab"]
+    # A path finds only the first of two with one id.
+    before, after, patch = hinted('<primitive id="b"/>', "b")
+    assert etree.tostring(apply_patch(before, patch, check_version=False).root) == etree.tostring(after.root)
