@@ -68,6 +68,7 @@ COROSYNC_PATHS = {
     "logging.debug": "on or off",
 }
 _AGENT_NAMES = ("AGENT", "FENCEAGENT")
+_RESOURCE_NAMES = frozenset({"RESOURCE", "PRIMITIVE", "GROUP", "CLONE", "FENCEDEVICE", "ANYID"})
 _CONTAINER_KINDS = frozenset({"group", "clone", "master", "bundle"})
 
 
@@ -308,6 +309,8 @@ class Sources:
                 if one.text.rstrip("=") == key:
                     return f"{key}: {one.help}"
             return ""
+        if name in _RESOURCE_NAMES and (known := self.snapshot.resources.get(word)) is not None:
+            return f"{word}: {known.text}"  # Without a look at every other one.
         found = next((one for one in self.candidates(name, line, word) if one.text == word), None)
         if found is not None and found.help:
             return f"{word}: {found.help}"
