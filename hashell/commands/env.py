@@ -194,7 +194,7 @@ class Env(msgspec.Struct, eq=False):
             if not self.force and not _same_configuration(self.base, now):
                 raise Conflict(
                     f"the configuration was changed by somebody else meanwhile ({self.base.version} became "
-                    f"{now.version}), in the same place",
+                    f"{now.version}), in the same place{_names(_both_changed(self.base, self.cib, now))}",
                     "nothing was sent; look at it with `configure diff`, then refresh, or force the commit",
                 )
             return apply_patch(now, make_patch(self.base, self.cib), check_version=False)
@@ -220,6 +220,32 @@ def _made_for(cib: Cib, patch: Element) -> Change:
     """A patch that is refused when the configuration is another by now: its paths alone would fit all the same."""
     version = cib.version
     return Change("patch", etree.tostring(patch), admin_epoch=version.admin_epoch, epoch=version.epoch)
+
+
+#: Objects that are named where two people changed the same one.
+_NAMED_MAX = 5
+
+
+def _both_changed(base: Cib, ours: Cib, theirs: Cib) -> list[str]:
+    """Ids of the objects that are otherwise in both than they were."""
+    before, mine, other = (_objects(one) for one in (base, ours, theirs))
+    return sorted(
+        name for name in {*before, *mine, *other}
+        if mine.get(name) != before.get(name) and other.get(name) != before.get(name)
+    )
+
+
+def _objects(cib: Cib) -> dict[str, bytes]:
+    from hashell.commands.configure import is_object
+
+    assert cib.configuration is not None
+    found = (one for one in cib.configuration.iter(etree.Element) if is_object(one))
+    return {one.get("id") or "": etree.tostring(one, with_tail=False) for one in found}
+
+
+def _names(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
+    return f": {', '.join(names[:_NAMED_MAX])}{more}" if names else ""
 
 
 def _same_configuration(one: Cib, other: Cib) -> bool:
