@@ -7,10 +7,11 @@ from hashell.shell.grammar.words import Command, Danger
 from hashell.shell.pcs.call import Call, first, pairs, sections
 
 _HERE = "hashell.shell.pcs.alert"
+_GIVEN = "{NAME=VALUE} {(options|meta) {NAME=VALUE}}"
 COMMANDS = (
     Command("", "", "Alerts and their recipients.", f"{_HERE}:config", aliases=("config", "show")),
-    Command("create", "{NAME=VALUE} {(options|meta)}", "An alert.", f"{_HERE}:create", danger=Danger.CHANGES),
-    Command("update", "ALERT {NAME=VALUE}", "Change an alert.", f"{_HERE}:update", danger=Danger.CHANGES),
+    Command("create", _GIVEN, "An alert.", f"{_HERE}:create", danger=Danger.CHANGES),
+    Command("update", f"ALERT {_GIVEN}", "Change an alert.", f"{_HERE}:update", danger=Danger.CHANGES),
     Command("delete", "ALERT...", "Delete alerts.", f"{_HERE}:delete", danger=Danger.CHANGES, aliases=("remove",)),
     Command("recipient add", "ALERT {NAME=VALUE}", "A recipient.", f"{_HERE}:recipient_add", danger=Danger.CHANGES),
     Command(

@@ -17,12 +17,18 @@ def _command(
 
 
 _C = Danger.CHANGES
+_ROLE = "(Started|Promoted|Unpromoted|Master|Slave)"
+_SETS = "RESOURCE {(RESOURCE|NAME=VALUE|set|setoptions)}"
 COMMANDS = (
     _command("", "", "All constraints.", "show_all", aliases=("config",)),
     _command("show", "", "The older word, with the older text.", "show_old", aliases=("list",)),
-    _command("location", "RESOURCE (prefers|avoids) NODESCORE...", "Prefer or avoid nodes, or a rule.", "location", _C),
     _command(
-        "location add", "NEWID RESOURCE NODE [SCORE]", "A location constraint with a chosen id.", "location_add", _C
+        "location", "RESOURCE ((prefers|avoids) NODESCORE...|rule {NAME=VALUE} TEXT...)",
+        "Prefer or avoid nodes, or a rule.", "location", _C,
+    ),
+    _command(
+        "location add", "NEWID RESOURCE NODE [SCORE] {NAME=VALUE}", "A location constraint with a chosen id.",
+        "location_add", _C,
     ),
     _command("location delete", "CONSTRAINT...", "Take location constraints away.", "delete", _C, ("location remove",)),
     _command(
@@ -39,13 +45,14 @@ COMMANDS = (
         "order",
         _C,
     ),
-    _command("order set", "RESOURCE... {TEXT}", "Orders over sets.", "order_set", _C),
+    _command("order set", _SETS, "Orders over sets.", "order_set", _C),
     _command("order delete", "RESOURCE...", "Take resources out of orders.", "order_delete", _C, ("order remove",)),
     _command("order config", "", "Orders.", "order_config", aliases=("order show", "order list")),
     _command(
-        "colocation add", "RESOURCE with RESOURCE [SCORE] {NAME=VALUE}", "Together, or apart.", "colocation_add", _C
+        "colocation add", f"[{_ROLE}] RESOURCE with [{_ROLE}] RESOURCE [SCORE] {{NAME=VALUE}}", "Together, or apart.",
+        "colocation_add", _C,
     ),
-    _command("colocation set", "RESOURCE... {TEXT}", "Together over sets.", "colocation_set", _C),
+    _command("colocation set", _SETS, "Together over sets.", "colocation_set", _C),
     _command(
         "colocation delete",
         "RESOURCE RESOURCE",
@@ -62,7 +69,7 @@ COMMANDS = (
         aliases=("colocation config", "colocation show", "colocation list"),
     ),
     _command("ticket add", "TICKET [ROLE] RESOURCE {NAME=VALUE}", "A resource needs a ticket.", "ticket_add", _C),
-    _command("ticket set", "RESOURCE... {TEXT}", "Sets that need a ticket.", "ticket_set", _C),
+    _command("ticket set", _SETS, "Sets that need a ticket.", "ticket_set", _C),
     _command(
         "ticket delete", "TICKET RESOURCE", "Take a ticket's constraint away.", "ticket_delete", _C, ("ticket remove",)
     ),

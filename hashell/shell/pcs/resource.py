@@ -18,7 +18,23 @@ def _command(
     return Command(name, usage, help, f"{_ROOM}.{where}", aliases=aliases, danger=danger)
 
 
+def _defaults(pairs: str) -> str:
+    """The usage of both kinds of defaults."""
+    return (
+        f"{{{pairs}}}|config|update {{{pairs}}}|set create {{NAME=VALUE}} [meta {{{pairs}}}] [rule TEXT...]"
+        f"|set (delete|remove) TEXT...|set update TEXT [meta] {{{pairs}}}"
+    )
+
+
 _CHANGES, _INTERRUPTS = Danger.CHANGES, Danger.INTERRUPTS
+_BUNDLE = (
+    "{(container [(docker|podman|rkt)] {NAME=VALUE}|network {NAME=VALUE}|port-map {NAME=VALUE}"
+    "|storage-map {NAME=VALUE}|meta {META=VALUE})}"
+)
+_BUNDLE_CHANGE = (
+    "{(container {NAME=VALUE}|network {NAME=VALUE}|(port-map|storage-map) (add {NAME=VALUE}|(delete|remove) TEXT...)"
+    "|meta {META=VALUE})}"
+)
 COMMANDS = (
     _command("", "", "Where resources run.", "resource:status"),
     _command("status", "[RESOURCE]", "Where resources run.", "resource:status"),
@@ -71,12 +87,12 @@ COMMANDS = (
         _CHANGES,
         ("op remove",),
     ),
-    _command("op defaults", "{OPATTR=VALUE}", "Defaults of operations.", "defaults:op_defaults", _CHANGES),
+    _command("op defaults", _defaults("OPATTR=VALUE"), "Defaults of operations.", "defaults:op_defaults", _CHANGES),
     _command("meta", "RESOURCE {META=VALUE}", "Meta-attributes.", "resource_change:meta", _CHANGES),
     _command("utilization", "[RESOURCE] {NAME=VALUE}", "Utilization.", "resource_change:utilization", _CHANGES),
     _command("description", "RESOURCE [TEXT]", "A description.", "resource_change:description", _CHANGES),
     _command("group list", "", "Groups and their members.", "group:listing"),
-    _command("group add", "GROUP RESOURCE...", "Put resources into a group.", "group:add", _CHANGES),
+    _command("group add", "ANYGROUP RESOURCE...", "Put resources into a group.", "group:add", _CHANGES),
     _command(
         "group delete",
         "GROUP {RESOURCE}",
@@ -90,10 +106,10 @@ COMMANDS = (
     _command("master", "[NEWID] RESOURCE {META=VALUE}", "The older word for a promotable clone.",
              "clone:master", _CHANGES),
     _command("unclone", "RESOURCE", "Take a clone away, keep what it holds.", "clone:unclone", _CHANGES),
-    _command("bundle create", "NEWID {NAME=VALUE}", "A bundle.", "bundle:create", _CHANGES),
-    _command("bundle update", "RESOURCE {NAME=VALUE}", "Change a bundle.", "bundle:update", _CHANGES),
-    _command("bundle reset", "RESOURCE {NAME=VALUE}", "Configure a bundle anew.", "bundle:reset", _CHANGES),
-    _command("defaults", "{META=VALUE}", "Defaults of resources.", "defaults:defaults", _CHANGES),
+    _command("bundle create", f"NEWID {_BUNDLE}", "A bundle.", "bundle:create", _CHANGES),
+    _command("bundle update", f"RESOURCE {_BUNDLE_CHANGE}", "Change a bundle.", "bundle:update", _CHANGES),
+    _command("bundle reset", f"RESOURCE {_BUNDLE}", "Configure a bundle anew.", "bundle:reset", _CHANGES),
+    _command("defaults", _defaults("META=VALUE"), "Defaults of resources.", "defaults:defaults", _CHANGES),
     _command("cleanup", "[RESOURCE] {NAME=VALUE}", "Forget failures.", "failures:cleanup", _CHANGES),
     _command("refresh", "[RESOURCE] {NAME=VALUE}", "Forget the history.", "failures:refresh", _CHANGES),
     _command("failcount", "[RESOURCE]", "Failures that were counted.",

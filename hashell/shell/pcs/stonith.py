@@ -35,7 +35,10 @@ COMMANDS = (
         "stonith:create",
         Danger.CHANGES,
     ),
-    _command("update", "RESOURCE {PARAM=VALUE}", "Change a fence device.", "resource_change:update", Danger.CHANGES),
+    _command(
+        "update", "RESOURCE {PARAM=VALUE} {(op OPERATION {OPATTR=VALUE}|meta {META=VALUE})}", "Change a fence device.",
+        "resource_change:update", Danger.CHANGES,
+    ),
     _command("delete", "RESOURCE...", "Delete fence devices.", "resource_change:delete", Danger.CHANGES, ("remove",)),
     _command("enable", "RESOURCE...", "Let fence devices run.", "resource_state:enable", Danger.CHANGES),
     _command("disable", "RESOURCE...", "Stop fence devices.", "resource_state:disable", Danger.CHANGES),
