@@ -28,6 +28,14 @@ def preview(env: Env, *, scores: bool = False, utilization: bool = False) -> Dec
     return decide(Cib(env.cib.copy_root()), now_s, 0, wanted, utc_offset_s=offset_s)
 
 
+def counts(decision: Decision) -> str:
+    """How many of each kind: stop, start, move and fence always, the others where there are any."""
+    found: Counter[str] = Counter(dict.fromkeys(("stop", "start", "move", "fence"), 0))
+    for change in decision.schedule.changes:
+        found[change.what.split()[0].lower()] += 1
+    return ", ".join(f"{what} {count}" for what, count in found.items())
+
+
 def affected(decision: Decision, spared: Container[str], *, strict: bool = True) -> tuple[str, ...]:
     """Primitives besides the spared ones that an operation would touch, sorted; not strict: that would be left stopped
     or demoted.

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application.current import get_app_session
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples, to_formatted_text
@@ -29,14 +30,15 @@ from prompt_toolkit.renderer import print_formatted_text as render_text
 from prompt_toolkit.shortcuts import CompleteStyle
 
 from hashell.errors import HashellError
-from hashell.shell.grammar.highlight import about
+from hashell.shell.grammar.highlight import about, trouble
 from hashell.shell.grammar.lexer import split_words
-from hashell.shell.grammar.line import pieces
+from hashell.shell.grammar.line import pieces, spelled_out
 from hashell.shell.live import ClusterView, Follower
 from hashell.shell.prompt import (
     GrammarCompleter,
     GrammarLexer,
     GrammarValidator,
+    Misplaced,
     Place,
     SafeSuggest,
     key_bindings,
@@ -56,6 +58,8 @@ REFRESH_S = 1.0
 BETWEEN_WRITES_S = 0.1
 #: Seconds after which a busy thread gives way: a key must not wait for one that reads a large CIB.
 SWITCH_S = 0.001
+#: Characters of a text whose words are explained at every key.
+LOOKED_AT_MAX = 4096
 #: Versions offered for completion in the history level.
 VERSIONS_OFFERED = 50
 
@@ -148,7 +152,10 @@ class Shell:
             quorum = "quorum" if info.quorate else "NO QUORUM"
             where = f"{info.cluster or 'cluster'} at {info.node or client.kind}, "
             where += f"{up} of {len(info.members)} nodes, {quorum}"
-        self.session.err(f"hashell {__version__}: {where}. help explains, Ctrl-D leaves.")
+        said = f"hashell {__version__}: {where}."
+        keys = "help explains, Ctrl-D leaves."
+        columns = get_app_session().output.get_size().columns
+        self.session.err(f"{said} {keys}" if len(said) + len(keys) < columns else f"{said}\n{keys}")
 
     # --- news, from the follower's thread
 
@@ -348,12 +355,24 @@ class Shell:
         """Two lines: about the word under the cursor, and about the cluster."""
         prompt = self._prompt
         columns = prompt.app.output.get_size().columns if prompt is not None else 80
-        told = ""
-        if prompt is not None:
-            document = prompt.default_buffer.document
-            if len(document.text) < 4096:
-                told = about(document.text, document.cursor_position, self.place.path, self.place.sources)
-        return [("class:toolbar.help", " " + _cut(told, columns - 2)), ("", "\n"), *self._state_line(columns)]
+        style, told = self._word_line(prompt.default_buffer) if prompt is not None else ("help", "")
+        return [(f"class:toolbar.{style}", " " + _cut(told, columns - 2)), ("", "\n"), *self._state_line(columns)]
+
+    def _word_line(self, buffer: Buffer) -> tuple[str, str]:
+        """What Enter refused and how to mend it; else what is wrong so far; else what the word at the cursor is."""
+        refused = buffer.validation_error
+        if isinstance(refused, Misplaced) and refused.hint:
+            return "help", refused.hint
+        text, cursor = buffer.text, buffer.cursor_position
+        if len(text) >= LOOKED_AT_MAX:
+            return "help", ""
+        try:
+            wrong = trouble(text, cursor, self.place.path, self.place.sources)
+            return ("bad", f"✖ {wrong}") if wrong else (
+                "help", about(text, cursor, self.place.path, self.place.sources)
+            )
+        except Exception:  # A defect in reading must not take the line from who types it.
+            return "help", ""
 
     def _state_line(self, columns: int) -> StyleAndTextTuples:
         view = self.view
@@ -363,11 +382,13 @@ class Shell:
         if client.kind == "file" or info is None:
             known = self.place.sources.snapshot
             if client.kind == "file":
-                name = f"{len(known.nodes)} nodes, {len(known.resources)} resources; a file: nothing runs here"
+                nodes, resources = len(known.nodes), len(known.resources)
+                name = f"{nodes} node{'s' * (nodes != 1)}, {resources} resource{'s' * (resources != 1)}"
+                name += "; a file: nothing runs here"
             else:
                 name = "not connected" if view.why_lost else "connecting …"
             staged = "; edits staged" if self.session.staged else ""
-            return [("class:toolbar.muted", _cut(f" {name}{staged}", columns - 1))]
+            return [("class:toolbar.muted", " " + _cut(f"{name}{staged}", columns - 2))]
         up, every = view.nodes_up
         parts: list[tuple[str, str]] = []
         if not view.connected:
@@ -426,6 +447,7 @@ class Shell:
             where = f"line {number}: " if len(lines) > 1 else ""
             try:
                 self._move()
+                self._echo(line)
                 code = run_line(session, line, split_words)
             except HashellError as error:
                 self._tell(error, where)
@@ -445,6 +467,12 @@ class Shell:
         sys.stdout.flush()
         self._after_command()
         return code
+
+    def _echo(self, line: str) -> None:
+        """What an abbreviated line was understood as."""
+        whole = spelled_out(line, tuple(one.name for one in self.session.path))
+        if whole != line:
+            self.session.err(f"INFO: {whole}")
 
     def _tell(self, error: HashellError, where: str) -> None:
         lines = error.message.split("\n")

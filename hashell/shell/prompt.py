@@ -113,6 +113,14 @@ class GrammarLexer(Lexer):
             return []
 
 
+class Misplaced(ValidationError):
+    """What Enter found wrong; the toolbar shows the way out below it."""
+
+    def __init__(self, place: int, message: str, hint: str) -> None:
+        super().__init__(place, message)
+        self.hint = hint
+
+
 class GrammarValidator(Validator):
     """Refuses only what is certainly wrong, with the cursor put there."""
 
@@ -127,7 +135,7 @@ class GrammarValidator(Validator):
         except Exception:  # The command itself will say what it does not understand.
             return
         if wrong is not None:
-            raise ValidationError(wrong.start, f"{wrong.message}  {wrong.hint}".strip())
+            raise Misplaced(wrong.start, f"✖ {wrong.message}", wrong.hint)
 
 
 class SafeSuggest(AutoSuggest):

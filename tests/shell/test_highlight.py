@@ -7,10 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashell.cib.document import Cib
-from hashell.shell.grammar.highlight import about, first_wrong, spans
-from hashell.shell.grammar.line import is_unfinished, pieces, read_line, read_text
+from hashell.commands.agents import metadata
+from hashell.shell.grammar.highlight import about, first_wrong, spans, trouble
+from hashell.shell.grammar.line import is_unfinished, pieces, read_line, read_text, spelled_out
 from hashell.shell.grammar.snapshot import snapshot_of
 from hashell.shell.grammar.sources import Sources
+from hashell.values.agent_names import AgentName
 
 CIB = """<cib><configuration><nodes><node id="1" uname="node1"/></nodes><resources>
 <primitive id="web" class="ocf" provider="heartbeat" type="apache"/></resources>
@@ -155,3 +157,68 @@ def test_pieces_lie_one_behind_the_other_and_hold_the_whole_text(text):
         assert len(piece) == len(text[start : start + len(piece)])
         place = start + len(piece) + 1
     assert place == len(text) + 1
+
+
+# --- before Enter --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def knowing() -> Sources:
+    """Sources that know one agent."""
+    found = Sources(snapshot_of(Cib.parse(CIB)))
+    agent = AgentName.parse("ocf:hashell:Dummy")
+    assert agent is not None
+    found.learn(agent, metadata(agent))
+    return found
+
+
+def trouble_of(sources: Sources, text: str, *path: str) -> str:
+    return trouble(text, len(text), path, sources)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("resource strat web ", "no command is called strat here; did you mean start?"),
+        ("resource start wbe ", "nothing is called wbe here; did you mean web?"),
+        ("node standby node2 ", "no node is called node2 here; did you mean node1?"),
+        ("configure primitive a ocf:hashell:Dummy params fak=1 ", "Dummy has no parameter fak; did you mean fake?"),
+        ("configure primitive a ocf:hashell:Dummy op relod ", "Dummy has no operation relod; did you mean reload?"),
+        ("pcs resource create a ocf:hashell:Dummy fak=1 ", "Dummy has no parameter fak; did you mean fake?"),
+        ("pcs constraint location web prefers node2 ", "no node is called node2 here; did you mean node1?"),
+        ("pcs constraint location web likes node1 ", "'likes' does not fit here, expected prefers, avoids, rule"),
+        ("pcs resource enable web --waiit ", "option --waiit is not known to pcs; did you mean --wait?"),
+    ],
+)
+def test_what_is_wrong_is_told_before_enter_with_the_way_out(knowing, text, says):
+    assert trouble_of(knowing, text) == says
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "resource strat", "resource start wbe", "configure primitive a ocf:hashell:Dummy params fak=1",
+        "configure primitive a ocf:hashell:Dummy params ", "pcs resource create a ",
+        "configure fencing_topology pattern:.* a,b ", "pcs constraint location regexp%we.* prefers node1 ",
+        "configure primitive a ocf:hashell:Dummy op start timeout=20s params fake=1 $id=x ",
+    ],
+)
+def test_what_may_still_become_right_is_no_trouble(knowing, text):
+    assert trouble_of(knowing, text) == ""
+
+
+def test_a_name_that_the_same_text_makes_is_not_unknown(knowing):
+    text = "primitive a ocf:hashell:Dummy\ngroup g a "
+    assert trouble_of(knowing, text, "configure") == ""
+    assert trouble_of(knowing, "group g a ", "configure") != ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("cfg primitiv x Dummy", "cfg primitive x Dummy"), ("res unmanage web", "resource unmanage web"),
+        ("status", "status"), ("nosuch x", "nosuch x"), ("pcs resource create", "pcs resource create"),
+    ],
+)
+def test_an_abbreviated_line_is_spelled_out_and_another_stays(typed, meant):
+    assert spelled_out(typed, ()) == meant

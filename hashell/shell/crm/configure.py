@@ -168,6 +168,10 @@ LEVEL = Level(
         ),
         Command("diff", "", "What is staged.", f"{_HERE}_look:diff"),
         Command(
+            "preview", "", "What is staged, and what the cluster would do with it: stop, start, move, fence.",
+            f"{_HERE}_look:preview",
+        ),
+        Command(
             "refresh",
             "",
             "Drop what is staged, read the cluster's configuration again.",

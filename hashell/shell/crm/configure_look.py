@@ -174,16 +174,36 @@ def as_xml(env: Env, words: list[str], obscured: Sequence[str] = ()) -> str:
 
 
 def diff(session: Session, words: list[str]) -> int:
+    session.out("".join(f"{line}\n" for line in diff_lines(session.env())))
+    return 0
+
+
+def preview(session: Session, words: list[str]) -> int:
+    """What is staged, and what the cluster would do with it."""
+    from hashell.commands.preview import counts
+    from hashell.commands.preview import preview as decide
+
+    env = session.env()
+    edits = diff_lines(env)
+    if not edits:
+        session.err("INFO: nothing is staged")
+        return 0
+    decision = decide(env)
+    lines = [*edits, f"The cluster would then: {counts(decision)}"]
+    lines += [f"  {line}" for line in decision.summary]
+    session.out("".join(f"{line}\n" for line in lines))
+    return 0
+
+
+def diff_lines(env: Env) -> list[str]:
+    """What is staged against what there is, in the crm language."""
     import difflib
 
     from hashell.shell.crm.configure_print import Printer, objects
 
-    env = session.env()
     before = Printer(env.base.root).show(objects(env.base.root)).splitlines()
     after = Printer(env.root).show(objects(env.root)).splitlines()
-    lines = [line for line in difflib.unified_diff(before, after, lineterm="") if not line.startswith(("+++", "---"))]
-    session.out("".join(f"{line}\n" for line in lines))
-    return 0
+    return [line for line in difflib.unified_diff(before, after, lineterm="") if not line.startswith(("+++", "---"))]
 
 
 def save(session: Session, words: list[str]) -> int:

@@ -61,10 +61,27 @@ def commit_staged(session: Session, *, force: bool = False) -> None:
     env.force = force or session.options.force
     waits = session.options.wait and session.client.kind != "file"
     progress = session.progress(env) if waits else None
-    env.commit()
+    foreseen = _foreseen(session, env) if session.interactive else ""
+    version = env.commit()
     session.drop_staged()
+    if session.interactive:
+        session.err(f"INFO: committed as {version}{foreseen}")
     if progress is not None:
         session.follow(progress)
+
+
+def _foreseen(session: Session, env: Env) -> str:
+    """What the cluster is about to do, and how to have it back; nothing where it cannot tell or it would take long."""
+    from hashell.commands.preview import counts, preview
+    from hashell.shell.progress import PLAN_MAX
+
+    if sum(1 for _ in env.root.iterfind("configuration/resources//primitive")) > PLAN_MAX:
+        return ""
+    try:
+        said = f": {counts(preview(env))}"
+    except HashellError:
+        return ""
+    return f"{said}\n  `history undo` takes it back" if session.client.kind == "hashelld" else said
 
 
 def commit(session: Session, words: list[str]) -> int:

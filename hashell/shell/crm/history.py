@@ -253,6 +253,8 @@ def _carry_out(session: Session, env: Env, message: str, question: str) -> int:
     if session.ask is not None and not session.confirm(question):
         raise Refused("nothing was changed", "confirm, or use --force")
     env.settle()
-    env.commit(message)
+    version = env.commit(message)
+    if session.interactive:
+        session.err(f"INFO: {message} committed as {version}")
     session.wait_if_asked()
     return 0

@@ -163,6 +163,9 @@ _KEYWORDS = {
     "date": "a moment or period",
     "defined": "the attribute has a value",
     "not_defined": "the attribute has no value",
+    "clone": "as a clone: an instance on every node",
+    "promotable": "as a promotable clone: some instances are promoted",
+    "bundle": "inside the container of a bundle",
 }
 
 

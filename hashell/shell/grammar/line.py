@@ -57,6 +57,10 @@ class Line(msgspec.Struct, frozen=True):
     #: What may follow, if a command is known.
     items: tuple[Item, ...] = ()
     wrong: Wrong | None = None
+    #: What the usage does not expect, where the command's own parser has the last word: marked, not refused.
+    doubtful: Wrong | None = None
+    #: Whether the usage is content with the line as it is.
+    whole: bool = True
 
     def value(self, *names: str) -> str:
         """The text of the last word that was taken for one of these values."""
@@ -126,6 +130,29 @@ def read_text(text: str, path: Path) -> list[tuple[int, Line]]:
         found.append((start, line))
         path = line.after
     return found
+
+
+def spelled_out(text: str, path: Path) -> str:
+    """A line with the whole names of levels and commands that were abbreviated; other names of theirs stay."""
+    line = read_line(text, path)
+    here = path
+    for part in line.parts:
+        if line.pcs or part.kind not in ("level", "command"):
+            break
+        found, _ = find(part.token.text, choices_at(here))
+        if part.kind == "level" and found is None:
+            found, _ = find(part.token.text, choices_at(()))
+        if part.kind == "command":
+            found = line.command
+        if found is None:
+            break
+        if part.token.text.lower() not in found.names:
+            # Only the first one is replaced here: the places of the others are those of the text before.
+            rest = text[part.token.end :]
+            return spelled_out(text[: part.token.start] + found.name + rest, path)
+        if isinstance(found, LevelName):
+            here = (*here, found.name)
+    return text
 
 
 # --- one line ------------------------------------------------------------------------------------------
@@ -211,6 +238,7 @@ def _read_words(
     """The words behind a command, against its usage."""
     rest = tokens[place + 1 :]
     items, wrong = _walk(pattern_of(command.usage), rest, parts, free=command.free)
+    whole = wrong is None
     asks_help = bool(rest) and (rest[-1].text in ("--help", "-h") or [token.text for token in rest] == ["help"])
     if asks_help:
         wrong = None
@@ -220,7 +248,7 @@ def _read_words(
         wrong = msgspec.structs.replace(
             wrong, message=f"{command.name}: {wrong.message}", hint=f"usage: {command.name} {command.usage}".rstrip()
         )
-    return Line(text, tuple(parts), here, after, command, items=items, wrong=wrong)
+    return Line(text, tuple(parts), here, after, command, items=items, wrong=wrong, whole=whole)
 
 
 def _walk(
@@ -306,9 +334,13 @@ def _read_pcs(text: str, tokens: tuple[Token, ...], path: Path) -> Line:
             continue
         plain.append(token)
 
-    def line(command: Command | None = None, items: tuple[Item, ...] = (), wrong: Wrong | None = None) -> Line:
+    def line(
+        command: Command | None = None, items: tuple[Item, ...] = (), wrong: Wrong | None = None,
+        misfit: Wrong | None = None,
+    ) -> Line:
         ordered = tuple(sorted([*parts, *options], key=lambda part: part.token.start))
-        return Line(text, ordered, path, path, command, True, items, wrong or odd)
+        doubtful = misfit if misfit is not None and misfit.end > misfit.start else None
+        return Line(text, ordered, path, path, command, True, items, wrong or odd, doubtful, misfit is None)
 
     if not plain:
         return line()
@@ -340,9 +372,9 @@ def _read_pcs(text: str, tokens: tuple[Token, ...], path: Path) -> Line:
         parts += [Part("unknown", token) for token in plain[1:]]
         return line()
     parts += [Part("command", token) for token in plain[1 : 1 + length]]
-    # The parsers of pcs have the last word, so nothing is called wrong here.
-    items, _ = _walk(pattern_of(best.usage), tuple(plain[1 + length :]), parts, free=True)
-    return line(best, items)
+    # The parsers of pcs have the last word, so nothing is called wrong here, only doubtful.
+    items, misfit = _walk(pattern_of(best.usage), tuple(plain[1 + length :]), parts, free=True)
+    return line(best, items, misfit=misfit)
 
 
 def _no_pcs_command(noun: str, plain: list[Token], parts: list[Part], error: HashellError) -> Wrong:

@@ -68,6 +68,7 @@ COROSYNC_PATHS = {
     "logging.debug": "on or off",
 }
 _AGENT_NAMES = ("AGENT", "FENCEAGENT")
+_BRACKETS = frozenset("(){}[]")
 _RESOURCE_NAMES = frozenset({"RESOURCE", "PRIMITIVE", "GROUP", "CLONE", "FENCEDEVICE", "ANYID"})
 _CONTAINER_KINDS = frozenset({"group", "clone", "master", "bundle"})
 
@@ -323,6 +324,39 @@ class Sources:
             return f"{agent}: {' '.join(said.shortdesc.split())}" if said is not None else ""
         return ""
 
+    def doubt(self, name: str, line: Line, word: str) -> str:
+        """What is probably wrong with a value, where the CIB or the agent knows better; empty where nothing is."""
+        from hashell.commands.env import nearest
+
+        if self.is_unknown(name, word) and not _odd_name(name, line, word):
+            known = self.snapshot
+            if name in ("NODE", "NODESCORE"):
+                node = word.partition("=")[0]
+                return _sentence(f"no node is called {node} here", nearest(node, list(known.nodes)))
+            names = known.constraints if name == "CONSTRAINT" else known.resources
+            return _sentence(f"nothing is called {word} here", nearest(word, list(names)))
+        agent = self.agent_of_line(line) if name in ("PARAM=VALUE", "OPERATION") else None
+        said = self.metadata(agent) if agent is not None else None
+        if agent is None or said is None:
+            return ""
+        if name == "OPERATION":
+            offered = [one.name for one in said.actions]
+            # What every resource can do, fence agents do by themselves.
+            if word.partition(":")[0] in (*offered, "start", "stop", "monitor") or not offered:
+                return ""
+            return _sentence(f"{agent.type} has no operation {word}", nearest(word, offered))
+        key = word.partition("=")[0]
+        if key.startswith("$") or said.parameter(key) is not None:
+            return ""
+        named = [one.name for one in said.parameters]
+        if agent.standard == "stonith":
+            from hashell.model.options import fencing
+
+            named += [row.name for row in fencing.PARAMETERS]
+            if key in named or key.startswith("pcmk_"):
+                return ""
+        return _sentence(f"{agent.type} has no parameter {key}", nearest(key, named))
+
     def is_unknown(self, name: str, word: str) -> bool:
         """Whether a word certainly names nothing that there is. Only a hint: it may be about to be made."""
         base = word.partition(":")[0]
@@ -334,6 +368,8 @@ class Sources:
                 )
             case "NODE":
                 return bool(known.nodes) and word not in known.nodes
+            case "NODESCORE":
+                return bool(known.nodes) and word.partition("=")[0] not in known.nodes
             case "CONSTRAINT":
                 return word not in known.constraints
             case _:
@@ -352,6 +388,17 @@ def _warm() -> None:
     for name in NOUNS:
         with contextlib.suppress(ImportError):
             importlib.import_module(f"hashell.shell.pcs.{name}")
+
+
+def _odd_name(name: str, line: Line, word: str) -> bool:
+    """Whether a word may name what the names do not tell: a pattern, a rule, an operation, a bracket."""
+    command = line.command.name if line.command is not None else ""
+    patterns = "%" in word or "," in word or word.startswith(("pattern:", "attr:", "/")) or word in _BRACKETS
+    return patterns or (line.pcs and (name == "CONSTRAINT" or command.startswith("op ")))
+
+
+def _sentence(problem: str, hint: str) -> str:
+    return f"{problem}; {hint}" if hint else problem
 
 
 def _quoted(value: str) -> str:
@@ -685,6 +732,8 @@ _VALUES: dict[str, Maker] = {
     "RESOURCE": _resources(),
     "PRIMITIVE": _resources("primitive"),
     "GROUP": _resources("group"),
+    #: One that there is, or a new one.
+    "ANYGROUP": _resources("group"),
     "CLONE": _resources("clone", "master"),
     "FENCEDEVICE": _devices,
     "TEMPLATE": lambda sources, line, word: (
