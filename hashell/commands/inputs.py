@@ -91,7 +91,8 @@ class Records:
         """By number, by name, by path; `-1` is the last, `-2` the one before. Raises NotFound."""
         found = self.inputs()
         if not found:
-            raise NotFound(f"no scheduler input {text}: none are kept here", "the node that was DC has them")
+            named = "" if text == "-1" else f" ({text})"
+            raise NotFound(f"no scheduler input is kept here{named}", "the node that was DC has them")
         name = PurePosixPath(text).name
         if re.fullmatch(r"-\d+", text) and 0 < int(text[1:]) <= len(found):
             return found[int(text)]

@@ -93,6 +93,22 @@ def test_a_backup_restores_the_configuration(typed, tmp_path):
     assert (tmp_path / "b.tar.bz2").stat().st_mode & 0o077 == 0
 
 
+def test_a_backup_without_a_name_is_written_to_standard_output_and_read_from_standard_input(typed, monkeypatch):
+    import io
+
+    out = io.BytesIO()
+    written = io.TextIOWrapper(out)
+    monkeypatch.setattr("sys.stdout", written)
+    typed("config backup")
+    monkeypatch.undo()
+    typed("stonith delete F")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(written.buffer.getvalue())))
+    typed("config restore")
+    assert typed.find("//primitive[@id='F']/@id") == ["F"]
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert "cannot be typed" in typed.refused("config restore")
+
+
 def test_a_report_is_not_taken_for_a_backup(typed, tmp_path):
     from hashell.cib.files import save_cib
     from hashell.commands.support import STARS

@@ -140,7 +140,7 @@ def _units(session: Session, verb: str, words: list[str]) -> int:
     from hashell.commands import ssh
     from hashell.errors import HashellError
 
-    nodes = [word for word in words if word != "--all"]
+    nodes = list(dict.fromkeys(word for word in words if word != "--all"))
     if "--all" in words:
         nodes += [one for one in session.env().node_names() if one not in nodes]
     if not words:

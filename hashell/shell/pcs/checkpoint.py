@@ -91,9 +91,10 @@ def backup(call: Call, words: list[str]) -> int:
             member.size, member.mtime, member.mode = len(content), int(time.time()), 0o600
             tar.addfile(member, io.BytesIO(content))
     if not words:
-        if sys.stdout.isatty():
+        stream = getattr(sys.stdout, "buffer", None)
+        if stream is None or sys.stdout.isatty():
             raise BadUsage("a backup is nothing for a terminal", "pcs config backup FILE")
-        sys.stdout.buffer.write(data.getvalue())
+        stream.write(data.getvalue())
         return 0
     path = Path(words[0])
     write_whole(path if path.name.endswith(SUFFIX) else path.with_name(path.name + SUFFIX), data.getvalue(), 0o600)
@@ -135,8 +136,11 @@ def _from_input() -> Cib:
 
     from hashell.cib.files import load_cib
 
+    stream = getattr(sys.stdin, "buffer", None)
+    if stream is None or sys.stdin.isatty():
+        raise BadUsage("a backup cannot be typed", "pcs config restore FILE")
     with tempfile.NamedTemporaryFile(prefix="hashell-backup-", suffix=SUFFIX) as file:
-        file.write(sys.stdin.buffer.read())
+        file.write(stream.read())
         file.flush()
         return load_cib(file.name)
 

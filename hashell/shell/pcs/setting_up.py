@@ -67,7 +67,8 @@ def auth(call: Call, words: list[str]) -> int:
                     raise Refused(f"{host.name}: {said or f'exit code {code}'}", "see it there")
             call.out(f"{host.name}: Authorized\n")
         except HashellError as error:
-            call.session.err(f"Error: {host.name}: {error.message}")
+            named = "" if error.message.startswith(f"{host.address}") else f"{host.name}: "
+            call.session.err(f"Error: {named}{error.message}")
             if error.hint:
                 call.session.err(f"       {error.hint}")
             failed = 1
