@@ -32,8 +32,9 @@ def settings_text(cluster: str, node: str, peers: Sequence[str], key: Path) -> s
     for what, name in (("cluster", cluster), ("node", node)):
         if not _NAME.fullmatch(name):
             raise BadUsage(f"{name!r} cannot be the name of a {what}", "use letters, digits, dots, dashes; at most 63")
-    if any('"' in one or "\\" in one or "\n" in one for one in peers):
-        raise BadUsage("a peer is HOST or HOST:PORT", "write it without quotes")
+    bad = next((one for one in peers if any(letter in one for letter in '"\\\n')), None)
+    if bad is not None:
+        raise BadUsage(f"{bad!r} cannot be a peer", "a peer is HOST or HOST:PORT, without quotes")
     lines = [f'cluster = "{cluster}"', f'node = "{node}"', f'key = "{key}"']
     if peers:
         lines.append("peers = [" + ", ".join(f'"{one}"' for one in peers) + "]")

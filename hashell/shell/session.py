@@ -352,6 +352,10 @@ class Session(msgspec.Struct, eq=False):
 
     def _call_waiting(self, command: Command, words: list[str]) -> int:
         """One command with --wait at its end: the next one does not wait for that."""
+        from hashell.shell.grammar.pattern import check
+
+        # The usage may have taken it for a value that is missing: `node fence --wait`.
+        check(command, words)
         before, self.options.wait = self.options.wait, True
         try:
             return command.handler()(self, words) or 0

@@ -230,3 +230,8 @@ def test_a_mutated_command_line_ends_with_a_code_never_with_a_traceback(cib, mon
             words[place] = data.draw(st.text("aA1=:()%/@$#- ", max_size=5))
     assert isinstance(main(["--cib", str(cib), *words]), int)
     etree.parse(str(cib))
+
+
+def test_the_word_that_waits_is_no_value(cib, capsys):
+    assert run(cib, "node", "fence", "--wait") == 2
+    assert "expected NODE" in capsys.readouterr().err
