@@ -7,7 +7,9 @@ All resources (ocf:hashell:Dummy, no recurring monitors unless --monitor) are lo
 time runs until it is idle again with every one of them up on exactly one node. CPU: of the daemons with what belongs
 to them (heartbeats, scheduler), and of the agents that they ran. Messages: TCP segments with data between the daemons.
 Memory: PSS, the sum over a node's processes. `--kill` then kills one node that has resources and waits until all are up
-again. `--peer` (root, Debian's pacemaker and corosync): the same with a real Pacemaker on this machine, in turn.
+again. `--progress S` tells every so many seconds how far it is, and what the first and the last node see; `--limit S`
+ends what takes longer. `--peer` (root, Debian's pacemaker and corosync): the same with a real Pacemaker on this
+machine, in turn.
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ import re
 import statistics
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -28,7 +33,7 @@ from hashell.errors import HashellError
 from hashell.lab import processes
 from hashell.lab.cluster import LocalCluster
 from hashell.lab.peer import PeerCluster
-from hashell.wire.messages import Change
+from hashell.wire.messages import Change, GetTransition, Transition
 
 PATIENCE_S = 1800.0
 
@@ -167,10 +172,12 @@ def ours(options: argparse.Namespace) -> tuple[float, float]:
         print(f"  idle after {time.perf_counter() - began:.2f} s; PSS a node"
               f" {statistics.mean(node.pss_mib()[0] for node in nodes):.0f} MiB")
         step = Step("loaded until idle", nodes, ports)
-        client.apply(
-            [Change("replace", configuration(options.resources, options.monitor).encode(), "")], command="benchmark"
-        )
-        settle(client, nodes, options.resources)
+        with progress(cluster, nodes, options.progress):
+            client.apply(
+                [Change("replace", configuration(options.resources, options.monitor).encode(), "")],
+                command="benchmark",
+            )
+            settle(client, nodes, options.resources, options.limit)
         figures = step.end()
         if options.kill:
             client.close()
@@ -179,21 +186,57 @@ def ours(options: argparse.Namespace) -> tuple[float, float]:
             alive = [node for node in nodes if node is not dead]
             left = cluster.client(alive[0].name, timeout_s=PATIENCE_S)
             step = Step("killed until all are up", alive, ports - {cluster.place(dead.name).port})
-            cluster.kill(dead.name)
-            for path in dead.rsctmp.glob("Dummy-*.state"):
-                path.unlink()
-            settle(left, alive, options.resources)
+            with progress(cluster, alive, options.progress):
+                cluster.kill(dead.name)
+                for path in dead.rsctmp.glob("Dummy-*.state"):
+                    path.unlink()
+                settle(left, alive, options.resources, options.limit)
             step.end()
             left.close()
         return figures
 
 
-def settle(client: object, nodes: list[Node], wanted: int) -> None:
+@contextlib.contextmanager
+def progress(cluster: LocalCluster, nodes: list[Node], every_s: float) -> Iterator[None]:
+    """Lines about how far it is, from a thread of its own."""
+    over = threading.Event()
+    began = time.perf_counter()
+
+    def tell() -> None:
+        while not over.wait(every_s):
+            words = [f"{time.perf_counter() - began:.0f} s", f"load {os.getloadavg()[0]:.1f}"]
+            for name in dict.fromkeys((cluster.nodes[0], cluster.nodes[-1])):
+                info = cluster.info(name) if cluster.alive(name) else None
+                words.append(
+                    f"{name}: silent" if info is None else
+                    f"{name}: view {info.view} of {sum(one.state == 'member' for one in info.members)}, dc {info.dc},"
+                    f" {info.controller_state}, transition {info.transition}"
+                )
+            with contextlib.suppress(HashellError), contextlib.closing(cluster.client(timeout_s=5.0)) as client:
+                found = client._ask(GetTransition(), Transition)
+                states = Counter(one.state for one in found.notices if one.phase == "action")
+                words.append("actions " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
+            words.append(f"{sum(len(node.running) for node in nodes)} up")
+            print("    " + "; ".join(words), flush=True)
+
+    if every_s <= 0:
+        yield
+        return
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(every_s + 10)
+
+
+def settle(client: object, nodes: list[Node], wanted: int, limit_s: float) -> None:
     """Until idle with all resources up once."""
-    deadline = time.perf_counter() + PATIENCE_S
+    deadline = time.perf_counter() + limit_s
     while True:
         with contextlib.suppress(HashellError):
-            client.wait_idle(PATIENCE_S)  # type: ignore[attr-defined]
+            client.wait_idle(max(1.0, deadline - time.perf_counter()))  # type: ignore[attr-defined]
             wrong = up_once(nodes, wanted)
             if not wrong:
                 return
@@ -233,6 +276,8 @@ def main() -> int:
     parser.add_argument("--monitor", action="store_true", help="a monitor every ten seconds for each resource")
     parser.add_argument("--kill", action="store_true", help="kill a node afterwards")
     parser.add_argument("--keep", action="store_true", help="keep the folder with state and logs")
+    parser.add_argument("--progress", type=float, default=0.0, metavar="S", help="seconds between two lines")
+    parser.add_argument("--limit", type=float, default=PATIENCE_S, metavar="S", help="most seconds of one step")
     parser.add_argument("--peer", action="store_true", help="the same with a real Pacemaker")
     options = parser.parse_args()
     mine, peers = [], []
