@@ -79,7 +79,7 @@ SENT_DIRECTLY = frozenset({"notify", "cancel", "delete", "lrm_delete"})
 
 @dataclass(frozen=True, slots=True)
 class TimeIsUp(Event):
-    """A timer ended; `what` is join, grace, retry, recheck, ask, pause, escalation or wait:NUMBER."""
+    """A timer ended; `what` is join, grace, retry, recheck, ask, pause, advance, escalation or wait:NUMBER."""
 
     what: str
 
@@ -224,7 +224,7 @@ class Coordinator:
             self._walk = None
         self._need, self._asked, self._stale, self._retrying = "", 0, 0, False
         self._nothing_to_do = False
-        effects += [CancelTimer(one) for one in ("join", "retry", "recheck", "ask", "pause")]
+        effects += [CancelTimer(one) for one in ("join", "retry", "recheck", "ask", "pause", "advance")]
         return effects
 
     # --- the one next step ----------------------------------------------------------------------------
@@ -394,6 +394,8 @@ class Coordinator:
                 effects += self._cluster_step(walk, step.action, wall_s)
             else:
                 effects.append(step)
+        if walk.more:
+            effects.append(StartTimer("advance", 0, TimeIsUp("advance")))
         return together(effects, walk.at_once) + list(walk.withdraw())
 
     def _jobs_of(self, node: str) -> int:

@@ -27,6 +27,8 @@ from hashelld.core.events import Event, FencingWanted
 #: Probes are looks that change nothing, and on many nodes with many resources there are more of them than of all else:
 #: a node is given so many times as many as it does at once, and goes on with them while its results are on their way.
 PROBES_AHEAD = 8
+#: Actions that are begun in one go: each takes a tenth of a millisecond and more, and peers want to be answered.
+BEGIN_MAX = 250
 _MOVES = frozenset({"migrate_to", "migrate_from"})
 #: Behind a node's name: the lane of its probes.
 _PROBES = " probes"
@@ -80,6 +82,7 @@ class Walk:
                 self._cancels[action.node_id, action.key] = action
         self.runner = Runner(graph, allowed=self._allowed, lane=_lane, full=self._full)
         self._withdrawn = False
+        self.more = False
         self.graph = graph
         self.number = graph.transition_id
         self.began_ms = began_ms
@@ -98,11 +101,13 @@ class Walk:
         target = int(text) if text.isdigit() else 0
         return str(TransitionKey(action.id, self.number, target, self._uuid))
 
-    def advance(self) -> Iterator[Effect | ClusterStep | Action]:
-        """Start all that may start now. An `Action` among the yields says that this one began (or,
-        when it is a pseudo event, is done): whoever shows the walk wants to know.
+    def advance(self, most: int = BEGIN_MAX) -> Iterator[Effect | ClusterStep | Action]:
+        """Start all that may start now, or the first `most` of it: then `more` says that it is to be called again. An
+        `Action` among the yields says that this one began (or, when it is a pseudo event, is done): whoever shows the
+        walk wants to know.
         """
         self._limits.clear()
+        self.more = False
         progress = True
         while progress:
             progress = False
@@ -111,6 +116,10 @@ class Walk:
                 progress = True
                 yield action
                 yield from self._begin(action)
+                most -= 1
+                if most <= 0:
+                    self.more = True
+                    return
 
     def _begin(self, action: Action) -> Iterator[Effect | ClusterStep]:
         if action.kind is ActionKind.PSEUDO:

@@ -23,7 +23,7 @@ from hashelld.controller.changes import (
     meanings,
 )
 from hashelld.controller.results import Origin, fail_count, read
-from hashelld.controller.transition import PROBES_AHEAD, ClusterStep, Orders, Walk, together
+from hashelld.controller.transition import BEGIN_MAX, PROBES_AHEAD, ClusterStep, Orders, Walk, together
 from hashelld.core.effects import Send, StartTimer, Tell
 from hashelld.core.events import (
     ActionsChanged,
@@ -219,6 +219,17 @@ def test_a_node_is_given_probes_ahead_and_they_may_take_as_long_as_those_before_
     assert orders.topic == "controller.operations"
     told = msgspec.msgpack.decode(orders.payload, type=Orders)
     assert (len(told.operations), told.at_once, told.again) == (4 * PROBES_AHEAD, 4, False)
+
+
+def test_of_a_large_walk_so_many_actions_begin_in_one_go_and_none_is_begun_twice_or_left():
+    graph = Graph(1, tuple(Synapse(n, action(n, "start", f"n{n % 7}")) for n in range(1, 601)))
+    walk = Walk(graph, UUID, 0, lambda node: 1000)
+    begun = []
+    while not begun or walk.more:
+        some = [e.payload for e in walk.advance() if isinstance(e, Send)]
+        assert len(some) <= BEGIN_MAX
+        begun += some
+    assert len(begun) == len(set(begun)) == 600 and len(walk.runner.in_flight) == 600
 
 
 def test_probes_are_withdrawn_once_when_a_walk_is_aborted_and_those_taken_back_count_as_left():
