@@ -35,7 +35,7 @@ from hashell.monitor.screens.choose import ChooseScreen
 from hashell.monitor.screens.help import HelpScreen
 from hashell.monitor.session import ReplaySession, Session
 from hashell.monitor.showing import SIDE
-from hashell.monitor.travelling import TravellingApp
+from hashell.monitor.supposing import SupposingApp
 from hashell.monitor.views import View
 from hashell.monitor.views.all import BY_NAME, VIEWS
 from hashell.monitor.widgets.line_view import LineView
@@ -49,7 +49,7 @@ FLUSH_S = 0.05
 WIDE = 110
 
 
-class HashellMonitor(TravellingApp):
+class HashellMonitor(SupposingApp):
     """One cluster on one screen."""
 
     TITLE = "hashell"
@@ -71,6 +71,9 @@ class HashellMonitor(TravellingApp):
         Binding("3,t", "view('timeline')", show=False),
         Binding("4", "view('configuration')", show=False),
         Binding("5", "view('why')", show=False),
+        Binding("6", "view('what_if')", show=False),
+        Binding("w", "what_if", show=False, id="what-if"),
+        Binding("N", "every_node", show=False, id="every-node"),
         Binding("x", "why", "Why", show=False),
         Binding("M", "edit('meta')", show=False),
         Binding("C", "constraint", show=False),
@@ -234,6 +237,8 @@ class HashellMonitor(TravellingApp):
             self.action_why()
         elif event.line.kind == "constraint":
             self.action_constraint()
+        elif event.line.kind == "loss":
+            self.suppose_lost(event.line.about)
         elif event.line.when_s:
             self.open_moment(event.line)
 
@@ -344,6 +349,8 @@ class HashellMonitor(TravellingApp):
             SystemCommand("Now", "out of the past", self.action_live),
             SystemCommand("What changed", "between the marked moment and here", self.action_difference),
             SystemCommand("Restore", "the configuration as it was at this moment", self.action_restore),
+            SystemCommand("What if", "nodes or resources lost, standby, failed, stopped", self.action_what_if),
+            SystemCommand("What if one node is lost", "every node in turn", self.action_every_node),
             SystemCommand("Faults only", "on and off", self.action_faults),
             SystemCommand("By node or by resource", "the other grouping", self.action_by_node),
             SystemCommand("Theme", "choose another palette", self.action_theme),

@@ -22,6 +22,8 @@ from hashell.monitor.acting import ActingApp
 from hashell.monitor.glyphs import Glyphs
 from hashell.monitor.lines import Line, Span, shown
 from hashell.monitor.scene import NOTHING, Scene
+from hashell.monitor.supposed import NOTHING as NOTHING_SUPPOSED
+from hashell.monitor.supposed import Supposed
 from hashell.monitor.views import View, Wishes, details, overview, transition
 from hashell.monitor.views.all import BY_NAME, VIEWS
 from hashell.monitor.views.times import ago
@@ -43,6 +45,7 @@ class ShowingApp(ActingApp):
     palette: theming.Theme
     glyphs: Glyphs
     wide: bool = False
+    supposed: Supposed = NOTHING_SUPPOSED
 
     def __init__(self, driver_class: type[Driver] | None = None) -> None:
         self.scene = NOTHING
@@ -153,7 +156,7 @@ class ShowingApp(ActingApp):
         now_s = self.session.now_s() if link.connected or not link.since_s else link.since_s
         return Wishes(
             self.glyphs, size.width or self.size.width, size.height or self.size.height, self.sections, self.by_node,
-            self.about, crm_text=self.options.crm_text, now_s=now_s,
+            self.about, crm_text=self.options.crm_text, now_s=now_s, supposed=self.supposed,
         )
 
     def _show_link(self) -> None:
@@ -173,7 +176,10 @@ class ShowingApp(ActingApp):
             return  # not there yet, or on the way out
         self._draw_header()
         names = [
-            (f" {number} {view.name} ", "accent" if view.name == self.view else "muted", view.name == self.view)
+            (
+                f" {number} {view.name.replace('_', ' ')} ", "accent" if view.name == self.view else "muted",
+                view.name == self.view,
+            )
             for number, view in enumerate(VIEWS, 1)
         ]
         self._put("#tabs", tuple(Span(*part) for part in names))

@@ -195,6 +195,7 @@ FULL = (
     ("help", ("question_mark",)), ("preview", ("s",)), ("incident", ("3", "home", "down", "down", "enter")),
     ("past", ("left_curly_bracket",)), ("past transition", ("left_square_bracket", "left_square_bracket", "2")),
     ("difference", ("left_curly_bracket", "space", "end", "d")),
+    ("what if", ("6",)),
 )
 STORIES = {
     "empty": (_empty, LOOKS), "three": (_three, FULL), "lost": (_lost, LOOKS),

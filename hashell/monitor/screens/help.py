@@ -12,7 +12,8 @@ from textual.widgets import Static
 
 KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("Look", (
-        ("1 2 3 4 5", "overview, transition, timeline, configuration, why"),
+        ("1 to 6", "the views, as the tabs above name them"),
+        ("w", "what if: space marks, N loses every node"),
         ("up down / j k", "move; PgUp PgDn Home End too"),
         ("enter", "the thing under the cursor, in detail"),
         ("/", "filter: words, !word leaves out; esc ends it"),

@@ -15,6 +15,7 @@ from hashell.cib.document import Cib
 from hashell.monitor.glyphs import UNICODE, Glyphs
 from hashell.monitor.lines import Line
 from hashell.monitor.scene import Scene
+from hashell.monitor.supposed import NOTHING, Supposed
 
 #: A configuration as text in the crm language, wired in from the shell.
 CrmText = Callable[[Cib], str]
@@ -25,7 +26,8 @@ class Wishes:
     """How a person wants it: `width` and `height` in cells of the pane; `sections` are those of the overview that are
     asked for beside the usual; `about` is the thing that a view is asked about (why: a resource).
 
-    `marks`: things that were marked with space, by their line's keys. `now_s` is the clock, for ages in live scenes.
+    `marks`: things that were marked with space, by their line's keys. `supposed` is what the view what_if is about.
+    `now_s` is the clock, for ages in live scenes.
     """
 
     glyphs: Glyphs = UNICODE
@@ -37,6 +39,7 @@ class Wishes:
     marks: frozenset[str] = frozenset()
     crm_text: CrmText | None = None
     now_s: float = 0.0
+    supposed: Supposed = NOTHING
 
 
 Builder = Callable[[Scene, Wishes], Sequence[Line]]

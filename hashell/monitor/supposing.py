@@ -1,0 +1,85 @@
+"""The half of the monitor that supposes: marks, asked about in a process of their own, and what came of it."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import replace
+
+from textual import work
+
+from hashell.monitor.asking import ask
+from hashell.monitor.supposed import NODE_FATES, RESOURCE_FATES, Supposed
+from hashell.monitor.travelling import TravellingApp
+from hashell.simulate.suppose import Fate, Question, Supposition
+
+VIEW = "what_if"
+
+
+class SupposingApp(TravellingApp):
+    """What if, on the scene that is shown: of now, or of then."""
+
+    def _suppose(self, supposed: Supposed) -> None:
+        self.supposed = supposed
+        self.outdate(VIEW)
+
+    def action_what_if(self) -> None:
+        """Open the view; there already: ask again."""
+        if self.view == VIEW and self.supposed.marks:
+            self._suppose(replace(self.supposed, answer=None, said=""))
+            self._ask()
+        self.view = VIEW
+
+    def action_mark(self) -> None:
+        if self.view != VIEW:
+            super().action_mark()
+            return
+        line = self._selected("node", "resource")
+        if line is not None:
+            self._suppose(
+                self.supposed.next_mark(line.about, NODE_FATES if line.kind == "node" else RESOURCE_FATES)
+            )
+            self._ask()
+
+    def suppose_lost(self, name: str) -> None:
+        """Mark the nodes of a loss, and nothing else."""
+        marks = tuple(Supposition(Fate.LOST, node) for node in name.split(" + "))
+        self._suppose(replace(self.supposed, marks=marks, answer=None, said=""))
+        self._ask()
+
+    @work(group="what-if", exclusive=True, exit_on_error=False)
+    async def _ask(self) -> None:
+        """The newest marks win: what was asked before is ended."""
+        supposed, cib = self.supposed, self.scene.cib
+        if cib is None or not supposed.marks:
+            return
+        async with aclosing(ask(Question(supposed.marks), cib.to_bytes())) as words:
+            async for word in words:
+                self._suppose(replace(
+                    self.supposed, answer=word.answer, said=word.error, version=str(cib.version),
+                ))
+                return
+
+    def action_every_node(self) -> None:
+        """Reckon the loss of every node, or stop reckoning."""
+        if self.view != VIEW:
+            self.view = VIEW
+        if self.supposed.reckoning:
+            self.workers.cancel_group(self, "losses")
+            self._suppose(replace(self.supposed, reckoning=False))
+            return
+        cib = self.scene.cib
+        if cib is not None:
+            self._suppose(replace(
+                self.supposed, losses=(), of=0, reckoning=True, reckoned=str(cib.version),
+            ))
+            self._reckon(cib.to_bytes())
+
+    @work(group="losses", exclusive=True, exit_on_error=False)
+    async def _reckon(self, cib: bytes) -> None:
+        async with aclosing(ask(Question(every_node=True), cib)) as words:
+            async for word in words:
+                if word.error:
+                    self.notify(word.error, severity="error", markup=False)
+                elif word.loss is not None:
+                    self._suppose(replace(self.supposed, losses=(*self.supposed.losses, word.loss), of=word.of))
+        self._suppose(replace(self.supposed, reckoning=False, of=self.supposed.of or 1))
