@@ -112,6 +112,8 @@ class Coordinator:
         self._join_over = False
         self._grace_over = False
         self._fenced: set[str] = set()
+        #: Those that said goodbye and were in no view since: that this is written is not sure before they are back.
+        self._left: frozenset[str] = frozenset()
         """Nodes that are known to be off and have not come back, though the view or the CIB may not say so yet."""
         self._retrying = False
         self._written: dict[str, str] = {}
@@ -201,7 +203,7 @@ class Coordinator:
                 operations += membership.fenced(node_id, gone.pop(node_id))
         polite = {
             node_id for node_id, name in gone.items()
-            if name in view.left or states[node_id].get("expected") == "down"
+            if name in self._left or states[node_id].get("expected") == "down"
         }
         return operations + membership.absent(self._cib, gone, polite)
 

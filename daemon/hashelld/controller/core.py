@@ -150,6 +150,7 @@ class Controller(Coordinator):
         ]
         # Who is in a new view is alive, whatever a fence agent said.
         self._fenced.difference_update(view.names)
+        self._left = (self._left | frozenset(view.left)) - frozenset((*view.names, *view.lost))
         self._boots.update((one.name, one.boot) for one in view.members)
         effects: list[Effect] = list(self._loads_after(view))
         if before is None:

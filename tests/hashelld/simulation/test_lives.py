@@ -40,12 +40,13 @@ def test_seeds_that_once_showed_a_mistake_keep_every_promise_now(seed, nodes, wh
 #: next life of its target for fenced; 5036: some had a vote without ever having been in a majority; 6: the only node
 #: died between two writes, and had a vote then that it might not cast; 810: what a branch lost counted as applied
 #: because a later write of the same node was; 558, 1253: who was back before its watchdog had to end it was held
-#: for dead; 3440: a founder that died between two writes knew of no others, and had quorum alone.
+#: for dead; 3440: a founder that died between two writes knew of no others, and had quorum alone; 1990: a coordinator's
+#: goodbye was forgotten with the view in which it was said.
 @pytest.mark.parametrize(("seed", "nodes", "start", "course"), [
     (5, 7, "grown", ""), (1066, 5, "cut", "restart_all"), (3197, 7, "grown", ""), (4194, 3, "falls", ""),
     (5036, 7, "one_by_one", ""), (6, 1, "falls", "restart_all"),
     (810, 3, "", ""), (558, 3, "", ""), (1253, 7, "", ""),
-    (3440, 7, "", ""),
+    (3440, 7, "", ""), (1990, 5, "", ""),
 ])
 def test_seeds_that_showed_a_mistake_since_there_are_courses_keep_every_promise_now(seed, nodes, start, course):
     assert live(seed, nodes, start=start, course=course).error == ""
