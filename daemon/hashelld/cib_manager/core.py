@@ -203,9 +203,7 @@ class CibManager:
         self._blocked = False
         self._states = {}
         for waiting in self._backlog:
-            # Not taken up in its view: the authority's ledger has it, or it must be asked for again.
-            if waiting.topic == messages.WRITE:
-                self._delivered(waiting)
+            self._pass_over(waiting)
         self._backlog.clear()
         self._sequence = 0
         self._agreement = Agreement()
@@ -368,7 +366,7 @@ class CibManager:
             # The view's own first entry is in the copy: held, or committed already.
             self._agreement.first_index = begins[0] if begins else copy.applied.index + 1
             while self._backlog and self._backlog[0].sequence <= copy.through:
-                self._backlog.popleft()
+                self._pass_over(self._backlog.popleft())
             self._sequence = max(self._sequence, copy.through)
             self._ready(out)
         else:
@@ -413,6 +411,11 @@ class CibManager:
             self._acknowledge(out)
         else:
             self._backlog.append(event)
+
+    def _pass_over(self, event: MessageOrdered) -> None:
+        """What came is not taken up here: the authority's ledger has it, or it must be asked for again."""
+        if event.topic == messages.WRITE:
+            self._delivered(event)
 
     def _delivered(self, event: MessageOrdered) -> tuple[Write, ...]:
         """The writes of an ordered message; of our own, note that the engine will not bring them again."""

@@ -52,6 +52,14 @@ def test_seeds_that_showed_a_mistake_since_there_are_courses_keep_every_promise_
     assert live(seed, nodes, start=start, course=course).error == ""
 
 
+def test_a_change_that_came_back_while_its_asker_fetched_the_cib_is_answered_all_the_same():
+    """Else what a node found is told again only after the time in which nobody can answer."""
+    outcome = live(2006, 7)
+
+    assert outcome.error == ""
+    assert outcome.rest_ms < 8_000
+
+
 @pytest.mark.parametrize("form", [form for form in starts.FORMS if form != "together"])
 def test_however_a_cluster_begins_it_has_quorum_and_rests_soon_after_all_are_up(form):
     for seed, nodes, is_whole in ((3, 2, False), (8, 3, False), (9, 5, False), (1, 3, True)):

@@ -193,6 +193,10 @@ class Linking(State):
             self._complain("refused " + where, f"{where} refuses us: {refuse.text}", now_ms, out)
         out.append(LinkClose(link))
         self._link_closed(link, "refused", now_ms, out)
+        if refuse.code == "connected" and known.hello:
+            # The other end has chosen, and what it chose may be a spare here: else it would hold on to that and refuse
+            # all others.
+            self._adopt_spare(known.name, known.hello.boot, now_ms, out)
         if known.dialed:
             # After the end of the link, which by itself would have us look again at once.
             self._discovery.failed(known.address, now_ms, refused=refuse.code not in ("connected", "old"))
@@ -377,6 +381,15 @@ class Linking(State):
                 else:
                     self._offer_resume(link, known, peer, out)
 
+    def _adopt_spare(self, name: str, boot: int, now_ms: int, out: list[Effect]) -> None:
+        """Another connection with the same life of a node becomes its one, if there is any."""
+        if name in self._peers:
+            return
+        for link, known in self._links.items():
+            if known.name == name and known.hello and known.hello.boot == boot:
+                self._adopt(link, known, now_ms, out)
+                return
+
     def _resume_over(self, alarm: ResumeOver, now_ms: int, out: list[Effect]) -> None:
         peer = self._peers.get(alarm.name)
         if peer and peer.torn_ms == alarm.torn_ms and peer.session.mine == alarm.session:
@@ -395,10 +408,7 @@ class Linking(State):
         self._hearing.peer_gone(peer.name, out)
         self._discovery.lost(peer.name, now_ms)
         if try_spare and reason not in _MEANT:
-            for link, known in self._links.items():
-                if known.name == peer.name and known.hello and known.hello.boot == peer.boot:
-                    self._adopt(link, known, now_ms, out)
-                    break
+            self._adopt_spare(peer.name, peer.boot, now_ms, out)
         self._beat_soon(out)
         if not self._leaving and reason not in ("goodbye", "refused"):
             self._dial(now_ms, out)
