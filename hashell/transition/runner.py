@@ -196,7 +196,9 @@ class Runner:
             return None
         place = heapq.heappop(heap)
         if heap:
-            self._queue(heap[0])
+            # In this pass, also where it stands before the place that the pass has come to: were the one before it
+            # refused, nobody might ask again.
+            heapq.heappush(self._this_pass, heap[0])
         else:
             self._lanes_in_pass.discard(lane)
         return place

@@ -99,8 +99,8 @@ def test_an_entity_bomb_sent_past_the_shell_is_refused_by_the_daemon(stage):
 def test_an_agent_that_is_not_there_is_said_and_nothing_else_is_touched(stage):
     assert hashell(stage, "--force", "configure", "primitive", "ghost", "ocf:hashell:Nosuch").returncode == 0
     try:
-        said = wait_for_failure(stage, "not installed")
-        assert "ghost\t(ocf:hashell:Nosuch):\t Stopped (not installed)" in said
+        said = wait_for_failure(stage, "Not installed")
+        assert "ghost\t(ocf:hashell:Nosuch):\t Stopped (Not installed)" in said
         assert "web-site\t(ocf:hashell:WebServer):\t Started" in said
     finally:
         hashell(stage, "resource", "stop", "ghost")
@@ -115,7 +115,7 @@ def test_an_agent_that_hangs_is_ended_at_its_timeout_and_said(stage):
     )
     assert done.returncode == 0, done.stderr
     try:
-        assert "slow" in wait_for_failure(stage, "Timed Out").partition("Failed Resource Actions")[2]
+        assert "slow" in wait_for_failure(stage, "Timed out").partition("Failed Resource Actions")[2]
         assert all(stage.cluster.alive(node) for node in stage.cluster.nodes)
     finally:
         hashell(stage, "configure", "delete", "slow")

@@ -236,6 +236,18 @@ def test_lanes_are_never_overfull_never_idle_for_nothing_and_end_where_a_walk_wi
     assert runner.aborted or len(done) == len(wishes)
 
 
+def test_one_of_a_lane_that_may_not_start_does_not_hold_back_the_one_after_it():
+    """The first became ready after a pass had stopped with the second one standing for the lane."""
+    lanes = {1: "", 2: "", 3: "a", 4: "a"}
+    runner = Runner(
+        graph_of((), (), (1,), (), batch_limit=2), lane=lambda action: lanes[action.id],
+        allowed=lambda action: action.id != 3,
+    )
+    assert all_now(runner) == [1, 2]
+    runner.confirm(1)
+    assert all_now(runner) == [4]
+
+
 def test_of_a_lane_only_the_first_is_asked_about_while_it_is_full():
     asked = []
 
