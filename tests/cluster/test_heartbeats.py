@@ -19,7 +19,9 @@ THREE = ("node1", "node2", "node3")
 
 @pytest.fixture
 def three():
-    with LocalCluster(THREE, settings="flap_delay_max_ms = 0\n") as cluster:
+    # Twice the usual time: on a machine that is late by a quarter of a second a heartbeat process may need so long to be
+    # replaced that peers would be right to suspect its node; what they do then is tried with simulated time.
+    with LocalCluster(THREE, settings="flap_delay_max_ms = 0\ndetect_ms = 2000\n") as cluster:
         cluster.start()
         cluster.wait_formed()
         cluster.wait_until(lambda: all(heart(cluster, node) for node in THREE), "no heartbeat processes")

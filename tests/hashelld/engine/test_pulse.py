@@ -129,6 +129,20 @@ def test_silence_that_another_member_confirms_is_told_sooner():
         assert 500 * MS < at - began <= 800 * MS
 
 
+def test_silence_of_one_that_has_answered_over_its_link_since_is_confirmed_by_nobody():
+    net = Net("a", "b", "c")
+    net.run(2000)
+    net.frozen.add("c")
+    net.run(500)
+    assert net.heard("a", Doubted)
+    net.command("a", Vouch("c"))
+    vouched = net.now
+    net.run(3000)
+
+    ((at, _),) = net.heard("a", Silent)
+    assert 900 * MS < at - vouched <= 1200 * MS
+
+
 def test_nobody_confirms_who_is_in_another_view():
     net = Net("a", "b", "c")
     net.run(2000)

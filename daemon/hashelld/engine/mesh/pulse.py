@@ -448,7 +448,10 @@ class Pulse:
         if peer.given_up:
             enough = limit * GIVEN_UP_PERCENT // 100
         else:
-            enough = limit * CONFIRMED_PERCENT // 100 if self._is_confirmed(peer, now_us) else limit
+            # Who answered over its link lives though its beats do not come (its heartbeat process ended): that others do
+            # not hear these either says nothing more.
+            sooner = peer.vouched <= peer.heard and self._is_confirmed(peer, now_us)
+            enough = limit * CONFIRMED_PERCENT // 100 if sooner else limit
         if silent > enough:
             # A flood may have thrown its beats away: then only what its link says counts, and it gets time for that.
             if drained or (peer.doubted and now_us - peer.doubted > self._detect):
