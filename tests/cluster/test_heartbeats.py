@@ -19,8 +19,8 @@ THREE = ("node1", "node2", "node3")
 
 @pytest.fixture
 def three():
-    # Twice the usual time: on a machine that is late by a quarter of a second a heartbeat process may need so long to be
-    # replaced that peers would be right to suspect its node; what they do then is tried with simulated time.
+    # Twice the usual time: on a machine that is late by a quarter of a second a heartbeat process may need so long to
+    # be replaced that peers would be right to suspect its node; what they do then is tried with simulated time.
     with LocalCluster(THREE, settings="flap_delay_max_ms = 0\ndetect_ms = 2000\n") as cluster:
         cluster.start()
         cluster.wait_formed()

@@ -448,8 +448,8 @@ class Pulse:
         if peer.given_up:
             enough = limit * GIVEN_UP_PERCENT // 100
         else:
-            # Who answered over its link lives though its beats do not come (its heartbeat process ended): that others do
-            # not hear these either says nothing more.
+            # Who answered over its link lives though its beats do not come (its heartbeat process ended): that others
+            # do not hear these either says nothing more.
             sooner = peer.vouched <= peer.heard and self._is_confirmed(peer, now_us)
             enough = limit * CONFIRMED_PERCENT // 100 if sooner else limit
         if silent > enough:
