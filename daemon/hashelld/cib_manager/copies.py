@@ -11,6 +11,9 @@ from hashelld.cib_manager.ledger import Applied, Ledger
 from hashelld.cib_manager.messages import Copy, Piece, encode
 from hashelld.cib_manager.records import decoded
 
+#: Pieces kept that come before it is known whose copy is taken: as many as the largest copy has.
+KEPT_MAX = 256
+
 
 def pieces_of(
     through: int, cib: bytes, ledger: Ledger, applied: Applied, branch: Branch
@@ -30,9 +33,22 @@ class Incoming:
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
         self._pieces: dict[int, bytes] = {}
+        #: What came before it was known whose copy is to be taken.
+        self._kept: list[tuple[str, Piece]] = []
 
     def clear(self) -> None:
         self._pieces.clear()
+        self._kept.clear()
+
+    def keep(self, origin: str, piece: Piece) -> None:
+        """For `kept_of`. More than a copy can be is not kept: it is asked for again."""
+        if len(self._kept) < KEPT_MAX:
+            self._kept.append((origin, piece))
+
+    def kept_of(self, origin: str) -> tuple[Piece, ...]:
+        """The pieces from there that were kept; all others are forgotten."""
+        kept, self._kept = self._kept, []
+        return tuple(piece for sender, piece in kept if sender == origin)
 
     def add(self, origin: str, piece: Piece) -> tuple[Cib, Copy] | str | None:
         """The copy when this was its last piece; why it cannot be read; None while more must come."""

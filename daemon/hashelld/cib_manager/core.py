@@ -213,7 +213,7 @@ class CibManager:
         out.append(CancelTimer("fetch"))
         out.append(CancelTimer("apply"))
         out.append(Multicast(messages.STATE, encode(self._state(view))))
-        self._outbox.begin_view()
+        self._outbox.forget()
 
     def _state(self, view: View) -> State:
         version = self.cib.version
@@ -256,6 +256,8 @@ class CibManager:
         else:
             self.phase = "fetching"
             out.append(StartTimer("fetch", FETCH_MS, FetchAgain(view.number)))
+            for piece in self._incoming.kept_of(self._authority):
+                self._piece(self._authority, piece, out)
 
     def _begin(self, out: list[Effect]) -> None:
         """The copy is the authority's: append the view's first entry, then what was ordered meanwhile."""
@@ -322,6 +324,10 @@ class CibManager:
         out.append(StartTimer("fetch", FETCH_MS, FetchAgain(self.view.number)))
 
     def _piece(self, origin: str, piece: Piece, out: list[Effect]) -> None:
+        if self.phase == "gathering":
+            # The authority has heard all states, we have not yet.
+            self._incoming.keep(origin, piece)
+            return
         if self.phase != "fetching" or origin != self._authority:
             return
         found = self._incoming.add(origin, piece)
@@ -344,6 +350,8 @@ class CibManager:
         self.ledger.replace(copy.applied, copy.unique, copy.held)
         self.applied.replace(copy.results, copy.applied_counters, copy.missed)
         self._branch.replaced(copy.branch, copy.wanted)
+        # What was ordered before the copy was made is in it, and is not applied here.
+        self._outbox.forget()
         # What the journal has from before belongs to another history.
         token = self._durability.begin_copy(copy.applied.index)
         author = Author("", origin, "", f"whole copy from {origin}")

@@ -53,8 +53,8 @@ class Outbox:
         self._unsent.clear()
         return withdrawn
 
-    def begin_view(self) -> None:
-        """What was sent in the view before is waited for no longer."""
+    def forget(self) -> None:
+        """What was sent is waited for no longer: its view has ended, or a copy was taken that may have it."""
         self._under_way.clear()
         self._together = 0
 
@@ -91,9 +91,12 @@ class Outbox:
     def _may_send(self, out: list[Effect]) -> bool:
         """Whether as many wait as are worth a message; if not, they need not wait long."""
         if len(self._under_way) >= UNDER_WAY_MAX:
-            return False
-        worth, wait_ms = (SECOND_FROM, SECOND_MS) if self._under_way else (min(self._together, TOGETHER_MAX), HOLD_MS)
-        if len(self._unsent) >= worth:
+            worth, wait_ms = None, UNDER_WAY_MS + 1
+        elif self._under_way:
+            worth, wait_ms = SECOND_FROM, SECOND_MS
+        else:
+            worth, wait_ms = min(self._together, TOGETHER_MAX), HOLD_MS
+        if worth is not None and len(self._unsent) >= worth:
             return True
         if self._held_ms != wait_ms:
             self._held_ms = wait_ms

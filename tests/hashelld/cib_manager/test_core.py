@@ -9,11 +9,11 @@ from hashell.cib.document import Cib, parse_xml
 from hashell.cib.patch import apply_patch
 from hashelld.cib_manager.asked import PENDING_MAX, WRITE_MAX, status_only
 from hashelld.cib_manager.core import TOLD_MAX, CibManager
-from hashelld.cib_manager.messages import WRITE, Operation, Write
+from hashelld.cib_manager.messages import SNAPSHOT, WRITE, Operation, Write
 from hashelld.cib_manager.outbox import HOLD_MS, SECOND_FROM, SECOND_MS, UNDER_WAY_MAX, UNDER_WAY_MS
 from hashelld.cib_manager.pace import PACE_SHARE, PACED_FROM
 from hashelld.cib_manager.records import keeps_record
-from hashelld.core.effects import JournalAppend, Multicast, StartTimer, Store, Stored, Tell
+from hashelld.core.effects import JournalAppend, Multicast, Send, StartTimer, Store, Stored, Tell
 from hashelld.core.events import (
     Author,
     ChangeAnswered,
@@ -22,6 +22,7 @@ from hashelld.core.events import (
     CibOperation,
     Member,
     MembersChanged,
+    MessageDirect,
     MessageOrdered,
     View,
 )
@@ -397,3 +398,26 @@ def test_where_applying_a_large_cib_takes_its_time_the_next_status_changes_wait_
     # It took 100 ms: so much of the time is given to it, and not more.
     assert told_of_status(0) == (0, 1)
     assert told_of_status(PACE_SHARE * 100)[0] >= 1
+
+
+def test_a_copy_that_comes_before_all_have_said_what_they_hold_is_taken_when_they_have():
+    """Its sender heard them sooner. Else it would be asked for again after seconds."""
+    members = tuple(Member(number, f"node{number}", "u", 1) for number in (1, 2))
+    view = View(2, members, quorate=True, votes=2, expected_votes=2, quorum=2, unique=True, proposer="node1")
+    position = [1, "node2", 5]
+    managers = {
+        "node1": CibManager("node1", 1, Cib.empty()),
+        "node2": CibManager("node2", 1, Cib.empty(), {"applied": position, "unique": position}),
+    }
+    states = [
+        MessageOrdered(2, sequence, name, effect.topic, effect.payload)
+        for sequence, (name, manager) in enumerate(managers.items(), 1)
+        for effect in manager.receive(MembersChanged(view), 0, 0.0) if isinstance(effect, Multicast)
+    ]
+    said = [effect for state in states for effect in managers["node2"].receive(state, 1, 0.0)]
+    (copy,) = [effect for effect in said if isinstance(effect, Send) and effect.topic == SNAPSHOT]
+    managers["node1"].receive(states[0], 2, 0.0)
+    managers["node1"].receive(MessageDirect(2, "node2", copy.topic, copy.payload), 3, 0.0)
+    assert managers["node1"].phase == "gathering"
+    managers["node1"].receive(states[1], 4, 0.0)
+    assert managers["node1"].phase == "ready"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hashelld.cib_manager.messages import Operation, Write
 from hashelld.cib_manager.outbox import TOGETHER_BYTES, TOGETHER_MAX, UNDER_WAY_MAX, UNDER_WAY_MS, Outbox
-from hashelld.core.effects import Multicast
+from hashelld.core.effects import Multicast, StartTimer
 
 
 def write(counter, size=10):
@@ -75,3 +75,23 @@ def test_what_is_withdrawn_is_not_sent():
     assert [one.counter for one in outbox.withdraw()] == [1, 2]
     outbox.send(1, out)
     assert sent(out) == []
+
+
+def test_what_never_comes_back_holds_back_what_is_asked_for_after_it_for_a_bounded_time():
+    outbox, out = Outbox(), []
+    for counter in range(1, 10 * TOGETHER_MAX + 1):
+        outbox.put(write(counter))
+        outbox.send(1, out)
+    (timer,) = [one for one in out if isinstance(one, StartTimer) and one.delay_ms > UNDER_WAY_MS]
+    outbox.waited(1 + timer.delay_ms, out)
+    assert sum(map(len, sent(out))) == 10 * TOGETHER_MAX
+
+
+def test_what_was_sent_before_a_copy_was_taken_holds_back_nothing():
+    outbox, out = Outbox(), []
+    for counter in range(1, 10 * TOGETHER_MAX + 1):
+        outbox.put(write(counter))
+        outbox.send(1, out)
+    outbox.forget()
+    outbox.send(2, out)
+    assert len(sent(out)) > UNDER_WAY_MAX
