@@ -55,6 +55,8 @@ from hashelld.engine.engine import Me
 from hashelld.engine.mesh import beats, pulse
 from hashelld.engine.mesh.core import MeshEngine
 from hashelld.engine.mesh.links import Dial, HeartbeatPort, LinkClose, LinkSend, TellHeartbeat
+from hashelld.engine.mesh.roster import is_begun
+from hashelld.engine.mesh.state import remembered
 from hashelld.executor.core import Executor
 from hashelld.fencer.core import Fencer
 from hashelld.node import HEARD_BY
@@ -141,6 +143,16 @@ class Node:
     @property
     def controller(self) -> Controller:
         return cast(Controller, self._component("controller"))
+
+    @property
+    def has_heard(self) -> bool:
+        """Its disk tells of a cluster that was begun."""
+        return is_begun(remembered(self.disk.values)[1])
+
+    @property
+    def belongs(self) -> bool:
+        """It is in one, though its disk may not tell yet."""
+        return self.up and self.engine.is_begun
 
     def start(self) -> None:
         assert not self.up

@@ -245,11 +245,16 @@ class Doer:
             node.heart.die()
 
     def _wipe(self, fault: Fault) -> None:
-        """At most one node in a life: two lost copies may have been the only ones."""
+        """At most one node in a life: two lost copies may have been the only ones. And not where a majority then would
+        know nothing of the cluster: its nodes cannot but begin it."""
         if self.wiped and not self.wiped.issuperset(fault.nodes):
             return
-        self._suspect(fault)
         (node,) = self._nodes(fault)
+        nodes = self._cluster.nodes.values()
+        ignorant = [one for one in nodes if one is node or not one.has_heard]
+        if 2 * len(ignorant) > len(nodes) and any(one.has_heard or one.belongs for one in nodes):
+            return
+        self._suspect(fault)
         self.wiped.add(node.name)
         if node.up:
             node.crash()

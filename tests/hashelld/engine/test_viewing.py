@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hashelld.core.effects import StartTimer, Tell
+from hashelld.core.effects import StartTimer, StoreValue, Tell
 from hashelld.core.events import MembersChanged, MessageOrdered, Started
 from hashelld.engine.engine import Me
 from hashelld.engine.mesh.alarms import DoubtOver, InstallOverdue, ProposeNow, RoundOverdue, Tick
@@ -18,6 +18,7 @@ from hashelld.engine.mesh.codec import (
     Promise,
     Propose,
     Roster,
+    RosterEntry,
     ViewId,
 )
 from hashelld.engine.mesh.core import MeshEngine
@@ -39,6 +40,7 @@ class Bench:
         self.engine = MeshEngine(settings, Me("node1", "u-node1", 1, "c"), {})
         self.now = 1_000
         self.effects = []
+        self.engine_said = []
         self.tell(Started("node1", "c", None))
         for number in self.names:
             self.link(number)
@@ -46,6 +48,7 @@ class Bench:
     def tell(self, event, later_ms=1):
         self.now += later_ms
         self.effects = list(self.engine.receive(event, self.now, 0.0))
+        self.engine_said += self.effects
         return self.effects
 
     def link(self, number):
@@ -163,3 +166,49 @@ def test_a_node_that_did_not_run_ends_its_view_when_a_member_has_gone_on_to_anot
     bench.tell(due.event, due.delay_ms)
     assert bench.engine._stuck
     assert not [one for one in bench.effects if isinstance(one, Tell) and isinstance(one.event, MessageOrdered)]
+
+
+def told_of(bench, link):
+    """The rosters that went over this link now."""
+    sent = [one for one in bench.effects if isinstance(one, LinkSend) and link in one.links]
+    return [one.frame.begun for one in sent if isinstance(one.frame, Beat) and one.frame.begun]
+
+
+def test_members_tell_each_node_that_is_not_in_their_view_once_that_the_cluster_was_begun(bench):
+    bench.names[4] = "node4"
+    bench.tell(LinkOpened(4, ("h", 4), True))
+    bench.tell(FrameCame(4, Hello(1, "c", "node4", "u-node4", 1, "3.20.5", 4)))
+    assert told_of(bench, 4) == []
+    bench.tell(LinkClosed(4, "goodbye"))
+    del bench.names[4]
+    bench.agree()
+    bench.tell(LinkOpened(5, ("h", 4), True))
+    bench.tell(FrameCame(5, Hello(1, "c", "node4", "u-node4", 2, "3.20.5", 4)))
+    (roster,) = told_of(bench, 5)
+    assert {entry.name for entry in roster.entries if entry.votes} == {"node1", "node2", "node3"}
+    bench.tell(Tick())
+    assert told_of(bench, 5) == told_of(bench, 2) == []
+
+
+def test_who_has_heard_that_the_cluster_was_begun_never_begins_another(bench):
+    known = Roster(ViewId(5, "node8", 1), tuple(RosterEntry(n, f"node{n}", f"u-node{n}") for n in (7, 8, 9)))
+    bench.beat(2, begun=known)
+    assert [one.name for one in bench.effects if isinstance(one, StoreValue)] == ["roster"]
+    bench.agree()
+    (view,) = [
+        one.event.view for one in bench.engine_said if isinstance(one, Tell) and isinstance(one.event, MembersChanged)
+    ]
+    assert set(view.names) == {"node1", "node2", "node3"}
+    assert not view.quorate and not view.unique
+
+
+def test_who_hears_that_the_cluster_was_begun_while_it_begins_one_does_not(bench):
+    bench.tell(ProposeNow())
+    ballot = bench.proposed().ballot
+    bench.promise(2, ballot)
+    bench.beat(3, begun=Roster(ViewId(5, "node8", 1), (RosterEntry(8, "node8", "u-node8"),)))
+    bench.promise(3, ballot)
+    (view,) = [
+        one.event.view for one in bench.effects if isinstance(one, Tell) and isinstance(one.event, MembersChanged)
+    ]
+    assert not view.quorate

@@ -70,11 +70,29 @@ class Refuse(Frame, frozen=True):
     text: str
 
 
+class RosterEntry(msgspec.Struct, frozen=True, array_like=True):
+    """A node of the cluster, here or not."""
+
+    id: Number
+    name: Word
+    uuid: Word
+    votes: Number = 1
+
+
+class Roster(msgspec.Struct, frozen=True, array_like=True):
+    """All nodes that belong to the cluster, and those that were sent away. `version`: the view that changed it last."""
+
+    version: ViewId = ViewId()
+    entries: tuple[RosterEntry, ...] = ()
+    forgotten: tuple[str, ...] = ()
+
+
 class Beat(Frame, frozen=True):
     """I live: whom I reach both ways as far as I know, the view that I am in, the highest ballot that I have seen.
 
     `boot` of each reached node tells a new life from an old one. `often`: I count on such frames from you, as
-    heartbeats do not pass. `ask`: answer at once; `answers`: the number asked."""
+    heartbeats do not pass. `ask`: answer at once; `answers`: the number asked. `begun`: the cluster that I belong to,
+    said once to who is not in my view."""
 
     view: ViewId
     highest: Number
@@ -82,6 +100,7 @@ class Beat(Frame, frozen=True):
     often: bool = True
     ask: Number = 0
     answers: Number = 0
+    begun: Roster | None = None
 
 
 class Goodbye(Frame, frozen=True):
@@ -115,23 +134,6 @@ class Ordered(msgspec.Struct, frozen=True, array_like=True):
     counter: Number
     topic: Word
     payload: bytes
-
-
-class RosterEntry(msgspec.Struct, frozen=True, array_like=True):
-    """A node of the cluster, here or not."""
-
-    id: Number
-    name: Word
-    uuid: Word
-    votes: Number = 1
-
-
-class Roster(msgspec.Struct, frozen=True, array_like=True):
-    """All nodes that belong to the cluster, and those that were sent away. `version`: the view that changed it last."""
-
-    version: ViewId = ViewId()
-    entries: tuple[RosterEntry, ...] = ()
-    forgotten: tuple[str, ...] = ()
 
 
 class Propose(Frame, frozen=True):

@@ -374,6 +374,8 @@ class MeshEngine(Viewing):
         changed = not peer.beats or reach != peer.reach or beat.view != peer.view
         peer.reach, peer.view, peer.wants_often = reach, beat.view, beat.often
         peer.beats += 1
+        if beat.begun is not None:
+            self._heard_of(beat.begun, out)
         if beat.ask:
             self._send(peer.name, self._beat_for(peer, answers=beat.ask), out)
         if beat.answers and beat.answers == peer.asked:

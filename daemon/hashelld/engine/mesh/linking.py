@@ -16,6 +16,7 @@ from hashelld.engine.mesh.alarms import BeatDue, ResumeOver
 from hashelld.engine.mesh.codec import Ack, Beat, Frame, Hello, Refuse, Resume
 from hashelld.engine.mesh.links import Address, Dial, LinkClose, LinkSend
 from hashelld.engine.mesh.peers import Link, Peer
+from hashelld.engine.mesh.roster import is_begun
 from hashelld.engine.mesh.sessions import Session
 from hashelld.engine.mesh.state import State, highest_in, is_counted
 from hashelld.engine.mesh.welcome import refusal
@@ -73,12 +74,12 @@ class Linking(State):
 
     def _beat(self, out: list[Effect], *, seldom: bool = False) -> None:
         """Tell all peers where we are; `seldom`: only those whose life is told by that."""
-        groups: dict[bool, list[str]] = {}
+        groups: dict[tuple[bool, bool], list[str]] = {}
         for peer in self._peers.values():
             if peer.wants_often or not peer.passing or not seldom:
-                groups.setdefault(not peer.passing, []).append(peer.name)
-        for often, names in groups.items():
-            self._send_all(tuple(names), self._beat_frame(often, 0, 0), out)
+                groups.setdefault((not peer.passing, self._tells(peer)), []).append(peer.name)
+        for (often, tells), names in groups.items():
+            self._send_all(tuple(names), self._beat_frame(often, 0, 0, tells=tells), out)
 
     def _beat_soon(self, out: list[Effect]) -> None:
         """As `_beat`; where many come and go at once, once for all of them."""
@@ -89,11 +90,21 @@ class Linking(State):
             out.append(StartTimer("beat", SOON_MS, BeatDue()))
 
     def _beat_for(self, peer: Peer, *, ask: int = 0, answers: int = 0) -> Beat:
-        return self._beat_frame(not peer.passing, ask, answers)
+        return self._beat_frame(not peer.passing, ask, answers, tells=self._tells(peer))
 
-    def _beat_frame(self, often: bool, ask: int, answers: int) -> Beat:
+    def _beat_frame(self, often: bool, ask: int, answers: int, *, tells: bool = False) -> Beat:
+        members = self._members
         reach = tuple(sorted(self._reached().items()))
-        return Beat(self._members.view, self._members.highest, reach, often, ask, answers)
+        return Beat(members.view, members.highest, reach, often, ask, answers, members.roster if tells else None)
+
+    def _tells(self, peer: Peer) -> bool:
+        """Whether the next beat tells this peer of our cluster: once, if it is not in our view, where it would hear of
+        it anyway."""
+        known = self._members.roster
+        if peer.told == known.version or peer.name in self._members.names or not is_begun(known):
+            return False
+        peer.told = known.version
+        return True
 
     # --- dialing
 

@@ -116,10 +116,11 @@ class Membership:
         `stripped`."""
         assert self.round is not None and self.round.complete, "all have promised"
         ballot, promises = self.round.ballot, self.round.promises
-        known = roster.merge(promise.roster for promise in promises.values())
+        # Of a cluster that was begun elsewhere this node may have heard since it promised.
+        known = roster.merge([*(promise.roster for promise in promises.values()), self.roster])
         # Who knows nothing of the past must not help to outvote those who do: it votes when it has caught up. Where
         # nobody has a past, and nobody has met somebody who has one, all vote.
-        begins = all(promise.fresh for promise in promises.values()) and not any(one.votes for one in known.entries)
+        begins = all(promise.fresh for promise in promises.values()) and not roster.is_begun(known)
         votes = {
             name: promise.votes if begins or not promise.fresh else 0 for name, promise in promises.items()
         }

@@ -39,6 +39,8 @@ class Peer:
     torn_ms: int = 0
     resuming: int = 0
     lags_ms: int = 0
+    #: Which roster it was told of.
+    told: ViewId = NO_VIEW
 
 
 @dataclass(slots=True)

@@ -10,9 +10,15 @@ from hashelld.engine.mesh.codec import Roster, RosterEntry, ViewId
 _NUMBER_AT_END = re.compile(r"(\d{1,3})\Z")
 
 
+def is_begun(roster: Roster) -> bool:
+    """Whether a majority has begun this cluster: before, nobody has a vote in it."""
+    return any(entry.votes for entry in roster.entries)
+
+
 def merge(rosters: Iterable[Roster]) -> Roster:
-    """The newest roster with those added that only others know; who was sent away stays away."""
-    ordered = sorted(rosters, key=lambda roster: roster.version, reverse=True)
+    """The newest roster with those added that only others know; who was sent away stays away. What nodes made among
+    themselves that had not heard that the cluster was begun counts as older than all others."""
+    ordered = sorted(rosters, key=lambda roster: (is_begun(roster), roster.version), reverse=True)
     if not ordered:
         return Roster()
     newest = ordered[0]

@@ -36,6 +36,7 @@ from hashelld.engine.mesh.membership import Membership
 from hashelld.engine.mesh.ordering import Ordering
 from hashelld.engine.mesh.patience import Patience, stretched
 from hashelld.engine.mesh.peers import Link, Peer
+from hashelld.engine.mesh.roster import is_begun
 from hashelld.engine.mesh.rotation import Rotation
 from hashelld.engine.mesh.told import links_of
 from hashelld.settings import Settings, quorum_options
@@ -52,7 +53,7 @@ class State:
         self._options = quorum_options(settings)
         #: This node's folder is empty, or was not filled from others yet; the window of last_man_standing has passed.
         self._window_over = False
-        highest, known = _remembered(values)
+        highest, known = remembered(values)
         # A roster in which this very folder has a vote says by itself that it was filled: who dies between the two
         # writes is neither without the vote that the others count nor without knowledge of the others.
         founded = any(entry.uuid == me.uuid and entry.votes for entry in known.entries)
@@ -121,6 +122,11 @@ class State:
         return {self._me.name: self._me.boot, **{p.name: p.boot for p in self._peers.values()}}
 
     @property
+    def is_begun(self) -> bool:
+        """Whether this node knows of a cluster that a majority has begun."""
+        return is_begun(self._members.roster)
+
+    @property
     def _nodes(self) -> int:
         """How many we have to do with."""
         return max(len(self._peers) + 1, len(self._members.seats))
@@ -154,7 +160,7 @@ def highest_in(frame: Frame) -> int | None:
     return None
 
 
-def _remembered(values: Mapping[str, bytes]) -> tuple[int, Roster]:
+def remembered(values: Mapping[str, bytes]) -> tuple[int, Roster]:
     """The highest ballot and the roster of earlier lives; damaged values count as none."""
     try:
         highest = int(values.get("ballot", b"0"))

@@ -13,7 +13,7 @@ from hashelld.core.events import Blocked, MembersChanged
 from hashelld.engine.mesh import recovery, roster
 from hashelld.engine.mesh.alarms import InstallOverdue, ProposeNow, RoundOverdue, WindowOver
 from hashelld.engine.mesh.cliques import wanted_members
-from hashelld.engine.mesh.codec import Install, Nack, Ordered, Promise, Propose, ViewId
+from hashelld.engine.mesh.codec import Install, Nack, Ordered, Promise, Propose, Roster, ViewId
 from hashelld.engine.mesh.linking import Linking
 from hashelld.engine.mesh.told import arbiter_lines, view_of
 from hashelld.engine.news import lines_of
@@ -317,6 +317,15 @@ class Viewing(Linking):
             # The same members, other votes: that is another view.
             self._stuck = True
             self._evaluate(now_ms, out)
+
+    def _heard_of(self, begun: Roster, out: list[Effect]) -> None:
+        """Others have begun the cluster: whoever knows of it never begins one beside it, also when those it is with
+        then know of none (one of them may have lost its folder)."""
+        members = self._members
+        if roster.is_begun(begun) and not roster.is_begun(members.roster):
+            members.roster = begun
+            members.saw(begun.version.n)
+            out.append(StoreValue(f"roster:{begun.version.n}", "roster", msgspec.msgpack.encode(begun)))
 
     def _last_man_standing(self, view: ViewId, now_ms: int, out: list[Effect]) -> None:
         """Those that were away for the whole window do not vote any more."""
