@@ -116,6 +116,19 @@ def _object(env: Env, element: Element) -> Iterator[Problem]:
         yield from _meta(element)
     if tag == "rsc_location":
         yield from _location(env, element)
+    if tag == "rsc_ticket" and element.get("loss-policy") == "fence" and not fences(env):
+        yield error(
+            "ticket-fence", f"{element.get('id')}: loss-policy=fence without fencing would mean stop",
+            "set stonith-enabled=true, or loss-policy=stop", element.get("id") or "", forcible=True,
+        )
+
+
+def fences(env: Env) -> bool:
+    """Whether the cluster may fence; it may where nothing is said."""
+    from hashell.values.booleans import parse_boolean
+
+    value = env.option("fencing-enabled") or env.option("stonith-enabled")
+    return parse_boolean(value) is not False
 
 
 def _meta(element: Element) -> Iterator[Problem]:

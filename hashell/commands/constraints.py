@@ -15,7 +15,7 @@ from hashell.commands import creation, rules
 from hashell.commands.binding import CONTAINERS, Element, find_resource, owner, select
 from hashell.commands.env import Env
 from hashell.commands.facts import knows_promoted, settle_role
-from hashell.commands.problems import error
+from hashell.commands.problems import error, warning
 from hashell.errors import BadInput, BadUsage, NotFound
 from hashell.values.scores import is_score
 
@@ -285,7 +285,7 @@ def ticket(env: Env, name: str, resource: str, role_text: str, options: Mapping[
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
         raise BadInput(f"invalid ticket name '{name}'", "use letters, digits, _, - and dots")
     check_resource(env, resource)
-    _check_loss(options)
+    _check_loss(env, options)
     word = role(env, role_text) if role_text else ""
     wanted = f"ticket-{name}-{resource}" + (f"-{word}" if word else "")
     attributes = {"id": _identity(env, clean_id(wanted), options.get("id", "")), "rsc": resource, "ticket": name}
@@ -297,12 +297,18 @@ def ticket(env: Env, name: str, resource: str, role_text: str, options: Mapping[
     _refuse_twin(env, element, ("rsc", "ticket", "rsc-role"))
 
 
-def _check_loss(options: Mapping[str, str]) -> None:
+def _check_loss(env: Env, options: Mapping[str, str]) -> None:
     policy = options.get("loss-policy", "stop")
     if policy not in ("stop", "demote", "fence", "freeze"):
         raise BadInput(
             f"invalid loss-policy value '{policy}', allowed values are: 'demote', 'fence', 'freeze', 'stop'", "name one"
         )
+    from hashell.commands.checks import fences
+
+    if policy == "fence" and not fences(env):
+        env.report(warning(
+            "ticket-fence", "loss-policy=fence without fencing would mean stop: stonith-enabled is false"
+        ))
 
 
 _SET_OPTIONS = {
@@ -341,7 +347,7 @@ def sets(env: Env, tag: str, members: list[Members], options: Mapping[str, str])
     if tag == "rsc_ticket":
         if not attributes.get("ticket"):
             raise BadInput("required option 'ticket' is missing", "give setoptions ticket=…")
-        _check_loss(attributes)
+        _check_loss(env, attributes)
     letters = "".join(name[0] + name[-1] for name in names[:3])
     identity = _identity(env, f"{tag.removeprefix('rsc_')}_set_{letters}", options.get("id", ""))
     element = etree.SubElement(env.section("constraints"), tag, {**attributes, "id": identity})

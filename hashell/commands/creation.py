@@ -15,7 +15,7 @@ from hashell.commands import agents
 from hashell.commands.binding import Element, check_id
 from hashell.commands.env import Env
 from hashell.commands.facts import knows_promoted, schema_version, settle_role
-from hashell.commands.problems import Problem, error
+from hashell.commands.problems import Problem, error, warning
 from hashell.errors import AlreadyExists, BadUsage
 from hashell.values.agent_names import AgentName
 
@@ -102,6 +102,7 @@ def create(env: Env, wanted: Wanted) -> Element:
             )
         )
     env.problems += list(check_parameters(said, agent, wanted.parameters, complete=True))
+    check_fence_action(env, agent, wanted.parameters)
     for name, value in wanted.parameters.items():
         if value == "":
             env.report(error("parameter-empty", f"{name} cannot be empty"))
@@ -192,6 +193,17 @@ def check_parameters(
         plural = "s" if len(missing) > 1 else ""
         verb = "are" if plural else "is"
         yield error("parameter-missing", f"required resource option{plural} {names} {verb} missing", forcible=True)
+
+
+def check_fence_action(env: Env, agent: AgentName, given: Mapping[str, str]) -> None:
+    """A device's own action would be taken whatever the cluster asks for. Scripts of pcs 0.9 are only told."""
+    if agent.standard != "stonith" or not given.get("action"):
+        return
+    text = (
+        "stonith option 'action' is deprecated and might be removed in a future release, therefore it should not be "
+        "used, use 'pcmk_off_action', 'pcmk_reboot_action' instead"
+    )
+    env.report(warning("fence-action", text) if is_old(env) else error("fence-action", text, forcible=True))
 
 
 def _operations(env: Env, wanted: Wanted, said: AgentMetadata | None, agent: AgentName) -> list[dict[str, str]]:

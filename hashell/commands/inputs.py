@@ -92,7 +92,7 @@ class Records:
         found = self.inputs()
         if not found:
             named = "" if text == "-1" else f" ({text})"
-            raise NotFound(f"no scheduler input is kept here{named}", "the node that was DC has them")
+            raise NotFound(f"history: no scheduler input is kept here{named}", "the node that was DC has them")
         name = PurePosixPath(text).name
         if re.fullmatch(r"-\d+", text) and 0 < int(text[1:]) <= len(found):
             return found[int(text)]

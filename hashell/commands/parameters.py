@@ -53,6 +53,7 @@ def update(
     """A primitive's parameters, meta-attributes and operations; checks are reported."""
     agent = agents.agent_name(env, primitive)
     if agent is not None and parameters:
+        creation.check_fence_action(env, agent, parameters)
         said = agents.metadata(agent)
         env.problems += list(
             creation.check_parameters(

@@ -45,10 +45,15 @@ class ProblemsFound(BadInput):
 
 
 def warning(id: str, message: str, hint: str = "", about: str = "") -> Problem:
-    return Problem(id, Severity.WARNING, message, hint, about)
+    return Problem(id, Severity.WARNING, _one_line(message), hint, about)
 
 
 def error(
     id: str, message: str, hint: str = "", about: str = "", *, forcible: bool = False, what: str = ""
 ) -> Problem:
-    return Problem(id, Severity.ERROR, message, hint, about, forcible, what)
+    return Problem(id, Severity.ERROR, _one_line(message), hint, about, forcible, what)
+
+
+def _one_line(text: str) -> str:
+    """A name may hold anything."""
+    return text.replace("\n", "\\n").replace("\t", "\\t")

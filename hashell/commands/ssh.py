@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 
-from hashell.errors import BadUsage, NotReachable, Refused
+from hashell.errors import BadUsage, HashellError, NotReachable, Refused
 
 #: Seconds to connect, and for the whole of a command.
 CONNECT_S = 5
@@ -22,6 +23,11 @@ def argv(host: str) -> list[str]:
     if ssh is None:
         raise NotReachable(f"{host}: there is no ssh here", "install openssh-client, or do it on the node itself")
     return [ssh, "-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_S}", host, "--"]
+
+
+def told(say: Callable[[str], None], what: str, host: str, error: HashellError) -> None:
+    """What was not done on a host, why, and the way out."""
+    say(f"ERROR: {what}: {error.message.removeprefix(f'{host}: ')}" + (f" ({error.hint})" if error.hint else ""))
 
 
 def run(host: str, command: str, data: bytes | None = None, timeout_s: float = TIMEOUT_S) -> tuple[int, bytes, str]:

@@ -44,6 +44,7 @@ from hashell.shell.prompt import (
     key_bindings,
     style_of,
 )
+from hashell.shell.signs import only_ascii, to_ascii
 
 if TYPE_CHECKING:
     from hashell.client.feed import Update
@@ -87,6 +88,8 @@ class Shell:
         self._proxy: StdoutProxy | None = None
         self._typing = False
         self._theme_name = ""
+        #: Whether the terminal shows nothing but ASCII.
+        self._ascii = only_ascii(session.options.display)
         self._moved_to = ""
         #: What the file looked like when it was read last: its time and size.
         self._read_file: tuple[int, int] | None = None
@@ -216,7 +219,7 @@ class Shell:
         fragments: StyleAndTextTuples = []
         for level, text in lines:
             style = "error" if level == "critical" else level if level in known else "info"
-            fragments.append((f"class:event.{style}", _printable(marks.get(level, "· ") + text)))
+            fragments.append((f"class:event.{style}", self._shown(_printable(marks.get(level, "· ") + text))))
             fragments.append(("", "\n"))
         output = get_app_session().output
         buffer = io.StringIO()
@@ -293,6 +296,7 @@ class Shell:
         """One entry; None when there is nothing to run."""
         if self._prompt is None or self._theme_name != self._look():
             self._prompt, self._theme_name = self._make_prompt(), self._look()
+        self._ascii = self.place.ascii = only_ascii(self.session.options.display)
         vi = self.session.settings["keys"] == "vi"
         self._prompt.editing_mode = EditingMode.VI if vi else EditingMode.EMACS
         # In vi Escape and Enter are two keys, pressed one after the other; Alt-Enter arrives as one.
@@ -356,7 +360,12 @@ class Shell:
         prompt = self._prompt
         columns = prompt.app.output.get_size().columns if prompt is not None else 80
         style, told = self._word_line(prompt.default_buffer) if prompt is not None else ("help", "")
-        return [(f"class:toolbar.{style}", " " + _cut(told, columns - 2)), ("", "\n"), *self._state_line(columns)]
+        said = " " + _cut(self._shown(told), columns - 2, self._shown("…"))
+        return [(f"class:toolbar.{style}", said), ("", "\n"), *self._state_line(columns)]
+
+    def _shown(self, text: str) -> str:
+        """As the terminal can show it."""
+        return to_ascii(text) if self._ascii else text
 
     def _word_line(self, buffer: Buffer) -> tuple[str, str]:
         """What Enter refused and how to mend it; else what is wrong so far; else what the word at the cursor is."""
@@ -388,7 +397,8 @@ class Shell:
             else:
                 name = "not connected" if view.why_lost else "connecting …"
             staged = "; edits staged" if self.session.staged else ""
-            return [("class:toolbar.muted", " " + _cut(f"{name}{staged}", columns - 2))]
+            said = _cut(self._shown(f"{name}{staged}"), columns - 2, self._shown("…"))
+            return [("class:toolbar.muted", f" {said}")]
         up, every = view.nodes_up
         parts: list[tuple[str, str]] = []
         if not view.connected:
@@ -409,7 +419,7 @@ class Shell:
         found: StyleAndTextTuples = [("", " ")]
         room = columns - 2
         for number, (style, text) in enumerate(parts):
-            gap = " │ " if number else ""
+            gap = self._shown(" │ ") if number else ""
             if len(gap) + len(text) > room:
                 break
             room -= len(gap) + len(text)
@@ -579,9 +589,9 @@ class Shell:
             self.place.sources.show_cib(client.cib())
 
 
-def _cut(text: str, width: int) -> str:
+def _cut(text: str, width: int, end: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+    return text if len(text) <= width else text[: max(width - len(end), 0)] + end
 
 
 def _printable(text: str) -> str:

@@ -13,16 +13,13 @@ PCS = {
     "host deauth": "nothing is kept that could be forgotten: ssh's own keys let a machine in or not",
     "pcsd": _KEY, "client": _KEY, "cluster pcsd-status": _KEY, "status pcsd": _KEY, "cluster authkey": _KEY,
     "cluster node rename-cib": "its daemon says it: `hashelld --node NAME`, then `pcs cluster node clear OLD`",
-    "cluster node rename-corosync": _COROSYNC, "cluster uidgid": _COROSYNC, "cluster config": _COROSYNC,
+    "cluster node rename-corosync": _COROSYNC, "cluster uidgid": _COROSYNC,
     "cluster kill": "end hashelld by its process id; the others take over and fence",
     "cluster destroy": "`cluster stop`, then remove the daemon's state directory",
-    "cluster edit": "`crm configure edit`, or `crm configure edit xml`",
-    "cluster remote-node": "`pcs cluster node add-guest NAME RESOURCE`, `pcs cluster node delete-guest NAME`",
     "quorum device": _QUORUM, "qdevice": _QUORUM, "status qdevice": _QUORUM,
     "booth": _GEO, "status booth": _GEO, "dr": _GEO,
     "stonith sbd": _SBD,
     "stonith update-scsi-devices": "`stonith update DEVICE devices=…`: what uses the device is started again",
-    "cib element": "`pcs resource description ID TEXT`",
 }
 #: Level and command of crm → the way; a level alone for all of it.
 CRM = {

@@ -61,6 +61,10 @@ def main(argv: list[str], open_monitor: Callable[[Options], int] | None = None) 
 
         sys.stdout.write(f"hashell {__version__}\n")
         return 0
+    if sys.stdout.isatty() or sys.stderr.isatty():
+        from hashell.shell import signs
+
+        signs.settle(options.display)
     session = Session(options, open_monitor=open_monitor)
     if sys.stdin.isatty() and sys.stderr.isatty():
         session.ask = _ask

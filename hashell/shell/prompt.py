@@ -28,6 +28,7 @@ from hashell.shell.grammar.highlight import Span, first_wrong, spans
 from hashell.shell.grammar.line import Path, is_unfinished, read_text
 from hashell.shell.grammar.sources import Sources
 from hashell.shell.grammar.words import Danger
+from hashell.shell.signs import to_ascii
 from hashell.theming import Theme
 
 #: Characters of a text that is coloured and checked; a longer paste runs all the same.
@@ -40,6 +41,8 @@ class Place:
 
     sources: Sources = field(default_factory=Sources)
     path: Path = ()
+    #: The terminal shows nothing but ASCII.
+    ascii: bool = False
     #: Up and Down look for lines that begin with what is typed, while this is set.
     prefix_search: bool = False
 
@@ -58,7 +61,10 @@ class GrammarCompleter(Completer):
             typed = before[one.start :]
             if not complete_event.completion_requested and one.text == typed:
                 continue
-            yield Completion(one.text, one.start - len(before), display=one.show, display_meta=one.help)
+            show, help = one.show, one.help
+            if self._place.ascii:
+                show, help = to_ascii(show), to_ascii(help)
+            yield Completion(one.text, one.start - len(before), display=show, display_meta=help)
 
 
 def offers(place: Place, before: str) -> list[Offer]:
@@ -135,7 +141,8 @@ class GrammarValidator(Validator):
         except Exception:  # The command itself will say what it does not understand.
             return
         if wrong is not None:
-            raise Misplaced(wrong.start, f"✖ {wrong.message}", wrong.hint)
+            message = f"✖ {wrong.message}"
+            raise Misplaced(wrong.start, to_ascii(message) if self._place.ascii else message, wrong.hint)
 
 
 class SafeSuggest(AutoSuggest):

@@ -40,7 +40,7 @@ from hashell.cib.document import Cib
 from hashell.errors import HashellError
 from hashell.shell.grammar.complete import complete
 from hashell.shell.grammar.highlight import about, first_wrong
-from hashell.shell.grammar.lexer import shell_quote
+from hashell.shell.grammar.lexer import lex, shell_quote
 from hashell.shell.grammar.line import read_line
 from hashell.shell.grammar.snapshot import snapshot_of
 from hashell.shell.grammar.sources import Sources
@@ -393,7 +393,8 @@ def judge(typed: Typed) -> list[str]:
     told = "\n".join(messages)
     broken = []
     # What verify finds is about the file's objects, not about the line.
-    if "verify" not in _canonical(typed) and not _names_a_word(told, (*typed.words, *_canonical(typed), "cib.xml")):
+    words = (*typed.words, *(token.text for token in lex(typed.line)), *_canonical(typed), "cib.xml")
+    if "verify" not in _canonical(typed) and not _names_a_word(told, words):
         broken.append("names no word of the line")
     hinted = any(line.startswith("       ") and line.strip() for line in lines)
     if not hinted and not _EXPECTED.search(told):
@@ -405,7 +406,10 @@ def judge(typed: Typed) -> list[str]:
 
 def _canonical(typed: Typed) -> Iterator[str]:
     """Names of the levels and commands that the line was understood as: `grup` is group."""
-    for piece in (("pcs " if typed.door == "pcs" else "") + typed.line).split("\n"):
+    joined = typed.line.replace("\\\n", "")
+    if typed.door != "script":
+        joined = " ".join(shell_quote(word) for word in typed.words)
+    for piece in (("pcs " if typed.door == "pcs" else "") + joined).split("\n"):
         line = read_line(piece)
         yield from line.path
         if line.command is not None:
@@ -423,7 +427,7 @@ def _names_a_word(told: str, words: Sequence[str]) -> bool:
     if not all(word.strip("\"' \t") for word in words):
         return True  # How a word of blanks would be named is anybody's taste.
     for word in words:
-        for part in (word, *re.split(r"[=:,/.\s'\"\\]", word)):
+        for part in (word, *re.split(r"[=:,/.%@\s'\"\\()\[\]{}<>|&;#!?*+~^]", word)):
             if part and (part.lower() in lower or repr(part)[1:-1].lower() in lower):
                 return True
             if len(part) > 40 and part[:30].lower() in lower:

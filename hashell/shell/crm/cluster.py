@@ -153,10 +153,10 @@ def _units(session: Session, verb: str, words: list[str]) -> int:
             else:
                 code, _, said = ssh.run(node, f"systemctl {verb} {UNIT}")
                 if code:
-                    raise Refused(f"{node}: systemctl {verb} {UNIT}: {said or f'exit code {code}'}", "see it there")
+                    raise Refused(f"systemctl {verb} {UNIT}: {said or f'exit code {code}'}", "see it there")
             session.err(f"INFO: {verb} of {UNIT} on {node} done")
         except HashellError as error:
-            session.err(f"ERROR: {error}")
+            ssh.told(session.err, f"{verb} on {node}", node, error)
             failed = error.exit_code
     return failed
 
@@ -275,9 +275,12 @@ def _bring(session: Session, nodes: list[str]) -> int:
 
     if not nodes:
         return 0
-    cluster_name, own, peers, key = setup.read_own()
+    try:
+        cluster_name, own, peers, key = setup.read_own()
+    except NotFound as error:
+        raise NotFound(f"{', '.join(nodes)} cannot be added: {error.message}", error.hint) from None
     failed = 0
-    for node in nodes:
+    for node in dict.fromkeys(nodes):
         try:
             code, there, said = ssh.run(node, "uname -n && id -u && mkdir -p -m 750 /etc/hashell")
             lines = there.decode(errors="replace").split()
@@ -290,7 +293,7 @@ def _bring(session: Session, nodes: list[str]) -> int:
             ssh.write(node, str(place / setup.SETTINGS), text.encode(), 0o600)
             session.err(f"INFO: {node} is set up as {lines[0]}; start it there: `hashell cluster start`")
         except HashellError as error:
-            session.err(f"ERROR: {error}")
+            ssh.told(session.err, f"{node} is not set up", node, error)
             failed = error.exit_code
     return failed
 
@@ -346,7 +349,7 @@ def copy(session: Session, words: list[str]) -> int:
         session.err(f"INFO: sent to {host}")
         return 0
 
-    return _each(session, _other_nodes(session, words[1:]), one)
+    return _each(session, _other_nodes(session, words[1:]), one, f"{words[0]} was not sent to")
 
 
 def diff(session: Session, words: list[str]) -> int:
@@ -371,7 +374,8 @@ def diff(session: Session, words: list[str]) -> int:
             session.out("".join(f"{line}\n" for line in lines))
         return int(theirs != mine)
 
-    return _each(session, _other_nodes(session, [word for word in words[1:] if word != "--checksum"]), one)
+    others = _other_nodes(session, [word for word in words[1:] if word != "--checksum"])
+    return _each(session, others, one, f"{words[0]} was not compared with that of")
 
 
 def run(session: Session, words: list[str]) -> int:
@@ -384,11 +388,12 @@ def run(session: Session, words: list[str]) -> int:
             session.err(wrong)
         return code
 
-    return _each(session, _other_nodes(session, words[1:]), one)
+    return _each(session, _other_nodes(session, words[1:]), one, f"{words[0]} was not run on")
 
 
-def _each(session: Session, hosts: list[str], what: Callable[[str], int]) -> int:
-    """On every host, whether or not another failed; the first bad exit code."""
+def _each(session: Session, hosts: list[str], what: Callable[[str], int], failed: str) -> int:
+    """On every host, whether or not another failed; the first bad exit code. `failed` goes before a host's name."""
+    from hashell.commands import ssh
     from hashell.errors import HashellError
 
     worst = 0
@@ -397,8 +402,7 @@ def _each(session: Session, hosts: list[str], what: Callable[[str], int]) -> int
             code = what(host)
             worst = worst or code
         except HashellError as error:
-            named = "" if host in error.message else f"{host}: "
-            session.err(f"ERROR: {named}{error}")
+            ssh.told(session.err, f"{failed} {host}", host, error)
             worst = worst or error.exit_code
     return worst
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hashell.errors import BadUsage, HashellError, TimedOut
@@ -94,6 +95,13 @@ def load(session: Session, words: list[str]) -> int:
 
 
 def edit(session: Session, words: list[str]) -> int:
+    text, is_xml, chosen = _editable(session, words)
+    name = "cib.xml" if is_xml else "configuration.crm"
+    return edited(session, text, name, lambda after: _apply_edited(session, after, is_xml, chosen))
+
+
+def edited(session: Session, text: str, name: str, apply: Callable[[str], None]) -> int:
+    """A text in the person's editor, then to `apply`, whose HashellError offers to edit it again; the exit code."""
     import os
     import shlex
     import subprocess
@@ -102,10 +110,9 @@ def edit(session: Session, words: list[str]) -> int:
 
     if not session.interactive and session.ask is None:
         raise BadUsage("an editor needs a terminal", "use load, or edit in the interactive shell")
-    text, is_xml, chosen = _editable(session, words)
     editor = session.settings["editor"] or os.environ.get("EDITOR") or os.environ.get("VISUAL") or "vi"
     with tempfile.TemporaryDirectory(prefix="hashell-") as folder:
-        path = Path(folder) / ("cib.xml" if is_xml else "configuration.crm")
+        path = Path(folder) / name
         path.write_text(text, encoding="utf-8")
         while True:
             subprocess.run([*shlex.split(editor), str(path)], check=False)
@@ -114,7 +121,7 @@ def edit(session: Session, words: list[str]) -> int:
                 session.err("INFO: nothing was changed")
                 return 0
             try:
-                _apply_edited(session, after, is_xml, chosen)
+                apply(after)
             except HashellError as error:
                 session.err(f"ERROR: {error.message}")
                 if not session.confirm("Edit again?"):

@@ -238,7 +238,7 @@ def diff(session: Session, words: list[str]) -> int:
     path = str(conf_path())
     if "--checksum" in words:
         session.out(f"{hashlib.sha256(mine.encode()).hexdigest()}  {os.uname().nodename}\n")
-    for host in _others(words):
+    for host in _others(list(dict.fromkeys(words))):
         theirs = ssh.read(host, path).decode(errors="replace")
         code |= int(theirs != mine)
         if "--checksum" in words:
@@ -262,12 +262,12 @@ def push(session: Session, words: list[str]) -> int:
     from hashell.errors import HashellError
 
     text, failed = read_text().encode(), 0
-    for host in _others(words):
+    for host in _others(list(dict.fromkeys(words))):
         try:
             ssh.write(host, str(conf_path()), text)
             session.err(f"INFO: sent to {host}")
         except HashellError as error:
-            session.err(f"ERROR: {error}")
+            ssh.told(session.err, f"push to {host}", host, error)
             failed = error.exit_code
     return failed
 

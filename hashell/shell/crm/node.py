@@ -70,7 +70,7 @@ def _here(session: Session) -> str:
     """The node that this session talks to."""
     node = session.client.info().node
     if not node:
-        raise BadUsage("the node is missing: expected NODE", "name one: a file has no node of its own")
+        raise BadUsage("node: the name is missing, expected NODE", "name one: a file has no node of its own")
     return node
 
 

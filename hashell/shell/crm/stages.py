@@ -61,7 +61,7 @@ def _reach(session: Session, nodes: list[str]) -> int:
             ssh.run(node, "true")
             session.err(f"INFO: {node} can be reached")
         except HashellError as error:
-            session.err(f"ERROR: {error}")
+            ssh.told(session.err, f"init ssh {node}", node, error)
             worst = error.exit_code
     return worst
 

@@ -635,7 +635,7 @@ def _files(sources: Sources, line: Line, word: str) -> Iterator[Candidate]:
                     return
                 folder_mark = "/" if entry.is_dir() else ""
                 yield Candidate(base + entry.name + folder_mark, open=bool(folder_mark))
-    except OSError:
+    except (OSError, ValueError):  # Unreadable, or no path at all: one with a null character.
         return
 
 

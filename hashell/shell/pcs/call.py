@@ -85,11 +85,12 @@ FLAGS = frozenset(
 
 
 class Call(msgspec.Struct, eq=False):
-    """`options` maps an option with its dashes to its value, empty for a flag."""
+    """`options` maps an option with its dashes to its value, empty for a flag; `name` is the noun and the command."""
 
     session: Session
     words: list[str]
     options: dict[str, str] = msgspec.field(default_factory=dict)
+    name: str = ""
     _env: Env | None = None
 
     @property

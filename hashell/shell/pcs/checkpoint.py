@@ -93,7 +93,7 @@ def backup(call: Call, words: list[str]) -> int:
     if not words:
         stream = getattr(sys.stdout, "buffer", None)
         if stream is None or sys.stdout.isatty():
-            raise BadUsage("a backup is nothing for a terminal", "pcs config backup FILE")
+            raise BadUsage("config backup: an archive is nothing for a terminal", "pcs config backup FILE")
         stream.write(data.getvalue())
         return 0
     path = Path(words[0])
@@ -138,7 +138,7 @@ def _from_input() -> Cib:
 
     stream = getattr(sys.stdin, "buffer", None)
     if stream is None or sys.stdin.isatty():
-        raise BadUsage("a backup cannot be typed", "pcs config restore FILE")
+        raise BadUsage("config restore: a backup cannot be typed", "pcs config restore FILE, or FILE on standard input")
     with tempfile.NamedTemporaryFile(prefix="hashell-backup-", suffix=SUFFIX) as file:
         file.write(stream.read())
         file.flush()

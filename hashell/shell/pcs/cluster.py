@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hashell.commands.binding import select, texts
 from hashell.errors import BadInput, BadUsage, NotFound
 from hashell.shell.grammar.words import Command, Danger
 from hashell.shell.pcs.call import Call, pairs
 from hashell.shell.pcs.root import need
+
+if TYPE_CHECKING:
+    from hashell.commands.env import Env
 
 _HERE = "hashell.shell.pcs.cluster"
 _SETUP = "hashell.shell.pcs.setting_up"
@@ -28,6 +33,7 @@ COMMANDS = (
     Command("status", "", "The cluster in a few lines.", "hashell.shell.pcs.status:cluster"),
     Command("cib", "[FILE] {NAME=VALUE}", "The CIB, or a part of it, as XML.", f"{_HERE}:cib"),
     Command("cib-push", "FILE {NAME=VALUE}", "Send a CIB to the cluster.", f"{_HERE}:cib_push", danger=_I),
+    Command("edit", "{NAME=VALUE}", "The CIB, or a part of it, in an editor.", f"{_HERE}:edit", danger=_I),
     Command("cib-upgrade", "", "Raise the schema.", f"{_HERE}:cib_upgrade", danger=_C),
     Command("start", "{NODE}", "Start nodes: this one, or others over ssh.", f"{_HERE}:start", danger=_C),
     Command("enable", "{NODE}", "Start the daemon with the machine.", f"{_HERE}:enable", danger=_C),
@@ -51,6 +57,7 @@ COMMANDS = (
         "Make a resource a guest node.",
         f"{_HERE}:add_guest",
         danger=_C,
+        aliases=("remote-node add",),
     ),
     Command(
         "node delete-guest",
@@ -58,7 +65,7 @@ COMMANDS = (
         "Make a guest node a plain resource again.",
         f"{_HERE}:delete_guest",
         danger=_I,
-        aliases=("node remove-guest",),
+        aliases=("node remove-guest", "remote-node remove", "remote-node delete"),
     ),
     Command("auth", "{(NODE|NAME=VALUE)}", "The older word for host auth.", f"{_SETUP}:auth"),
     Command("setup", "NEWID NODE... {(NAME=VALUE|transport|totem|quorum|TEXT)}",
@@ -68,6 +75,13 @@ COMMANDS = (
             aliases=("node remove",)),
     Command("rename", "TEXT", "Name the cluster.", f"{_SETUP}:rename", danger=_C),
     Command("report", "FILE", "A support archive, without secrets.", f"{_SETUP}:report"),
+    Command("config", "", "Name, transport, nodes and options of the cluster layer.",
+            "hashell.shell.pcs.cluster_config:show", aliases=("config show",)),
+    Command("config update", "{(transport|compression|crypto|totem) {NAME=VALUE}}",
+            "Options of corosync's cluster layer; an empty value removes one.",
+            "hashell.shell.pcs.cluster_config:update", danger=_C),
+    Command("config uuid generate", "", "A unique name for a cluster of corosync.",
+            "hashell.shell.pcs.cluster_config:generate_uuid", danger=_C),
     Command("corosync", "[NODE]", "corosync.conf of this node or of another.", f"{_SETUP}:corosync"),
     Command("sync", "[corosync]", "Send this node's corosync.conf to the others.", f"{_SETUP}:sync", danger=_C),
     Command("reload corosync", "", "Let corosync read its file again.", f"{_SETUP}:reload_corosync", danger=_C),
@@ -83,23 +97,8 @@ COMMANDS = (
 
 def cib(call: Call, words: list[str]) -> int:
     """Whole, or one section; to a file or to standard output."""
-    from lxml import etree
-
     path = next((word for word in words if not word.startswith("scope=")), "")
-    scope = next(
-        (word[6:] for word in words if word.startswith("scope=")), "configuration" if call.has("--config") else ""
-    )
-    root = call.env.cib.copy_root()
-    if scope:
-        if scope not in _SCOPES:
-            raise BadUsage(f"invalid CIB scope '{scope}'", "one of " + ", ".join(_SCOPES))
-        found = root.find("configuration") if scope == "configuration" else root.find(f"configuration/{scope}")
-        if found is None:
-            raise NotFound(f"unable to get cib: there is no section {scope}", "leave out scope=")
-        root = found
-    root.tail = None
-    etree.indent(root, "  ")
-    text = etree.tostring(root, encoding="unicode").rstrip() + "\n"
+    text = _xml(call, _scope(call, words))
     if not path:
         call.out(text)
         return 0
@@ -111,12 +110,36 @@ def cib(call: Call, words: list[str]) -> int:
     return 0
 
 
+def _scope(call: Call, words: list[str]) -> str:
+    """The section that is meant; empty for all. Raises BadUsage."""
+    scope = next(
+        (word[6:] for word in words if word.startswith("scope=")), "configuration" if call.has("--config") else ""
+    )
+    if scope and scope not in _SCOPES:
+        raise BadUsage(f"invalid CIB scope '{scope}'", "one of " + ", ".join(_SCOPES))
+    return scope
+
+
+def _xml(call: Call, scope: str) -> str:
+    """Raises NotFound for a section that is not there."""
+    from lxml import etree
+
+    root = call.env.cib.copy_root()
+    if scope:
+        found = root.find("configuration") if scope == "configuration" else root.find(f"configuration/{scope}")
+        if found is None:
+            raise NotFound(f"unable to get cib: there is no section {scope}", "leave out scope=")
+        root = found
+    root.tail = None
+    etree.indent(root, "  ")
+    return etree.tostring(root, encoding="unicode").rstrip() + "\n"
+
+
 def cib_push(call: Call, words: list[str]) -> int:
     """The file's configuration in place of the cluster's, or what changed against `diff-against`."""
-    import copy
     from pathlib import Path
 
-    from hashell.cib.document import Cib, parse_fragment
+    from hashell.cib.document import Cib
     from hashell.cib.files import load_cib
 
     path = next((word for word in words if "=" not in word), "")
@@ -134,8 +157,19 @@ def cib_push(call: Call, words: list[str]) -> int:
     data = Path(path).read_bytes() if Path(path).is_file() else b""
     if not data:
         raise NotFound(f"unable to read {path}", "name a file with a CIB")
-    root = parse_fragment(data, path)
-    scope = given.get("scope", "configuration")
+    put(env, data, path, given.get("scope", "configuration"))
+    call.finish(env)
+    call.session.err("CIB updated")
+    return 0
+
+
+def put(env: Env, data: bytes, name: str, scope: str) -> None:
+    """A configuration, or one section of it, in place of the present one. Raises BadInput."""
+    import copy
+
+    from hashell.cib.document import parse_fragment
+
+    root = parse_fragment(data, name)
     source = (
         root
         if root.tag == scope
@@ -144,18 +178,30 @@ def cib_push(call: Call, words: list[str]) -> int:
         else root.find(f"configuration/{scope}")
     )
     if source is None:
-        raise BadInput(f"{path} holds no <{scope}>", "choose another scope")
+        raise BadInput(f"{name} holds no <{scope}>", "choose another scope")
     if scope == "configuration":
         env.root.replace(env.configuration(), copy.deepcopy(source))
-        for name in ("validate-with", "crm_feature_set"):
-            if root.tag == "cib" and root.get(name):
-                env.root.set(name, root.get(name) or "")
+        for attribute in ("validate-with", "crm_feature_set"):
+            if root.tag == "cib" and root.get(attribute):
+                env.root.set(attribute, root.get(attribute) or "")
     else:
         env.configuration().replace(env.section(scope), copy.deepcopy(source))
     env.forget_ids()
-    call.finish(env)
-    call.session.err("CIB updated")
-    return 0
+
+
+def edit(call: Call, words: list[str]) -> int:
+    """In $EDITOR; what is refused can be edited again."""
+    from hashell.shell.crm.configure_change import edited
+
+    scope = _scope(call, words) or "configuration"
+
+    def apply(text: str) -> None:
+        env = call.env
+        put(env, text.encode(), "the edited text", scope)
+        call.finish(env)
+        call.session.err("CIB updated")
+
+    return edited(call.session, _xml(call, scope), "cib.xml", apply)
 
 
 def cib_upgrade(call: Call, words: list[str]) -> int:

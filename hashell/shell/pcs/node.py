@@ -74,7 +74,7 @@ def _chosen(call: Call, words: list[str]) -> list[str]:
         return list(call.env.node_names())
     node = words or [call.session.client.info().node]
     if not node[0]:
-        raise BadUsage("the node is missing: expected NODE", "name one, or give --all")
+        raise BadUsage(f"{call.name}: the node is missing, expected NODE", "name one, or give --all")
     return node
 
 

@@ -37,7 +37,7 @@ def status(call: Call, words: list[str]) -> int:
     return call.lines(list(status_lines(call.session.client.info())))
 
 
-def _conf(call: Call) -> Path | None:
+def conf_of(call: Call) -> Path | None:
     """The corosync.conf that says it, if one does."""
     if "--corosync_conf" in call.options:
         return Path(call.options["--corosync_conf"])
@@ -64,7 +64,7 @@ def _config_lines(call: Call) -> Iterator[str]:
     from hashell.shell.pcs.setting_up import QUORUM
     from hashell.values import corosync_edit
 
-    path = _conf(call)
+    path = conf_of(call)
     if path is not None:
         text = _read(path)
         values = {name: (*corosync_edit.values(text, f"quorum.{name}"), "")[0] for name in QUORUM}
@@ -88,7 +88,7 @@ def update(call: Call, words: list[str]) -> int:
     if not given:
         raise BadUsage("usage: pcs quorum update NAME=VALUE…", "give name=value")
     check_quorum(given)
-    path = _conf(call)
+    path = conf_of(call)
     if path is None:
         if call.session.client.kind == "file":
             raise Refused(
@@ -127,7 +127,7 @@ def expected_votes(call: Call, words: list[str]) -> int:
 def unblock(call: Call, words: list[str]) -> int:
     question = "If nodes that are waited for still run, data may be damaged. Are they off?"
     if not (call.has("--yes") or call.force) and not call.session.confirm(question):
-        raise Refused("the cluster still waits", "answer yes, or give --yes")
+        raise Refused("quorum unblock: the cluster still waits", "answer yes, or give --yes")
     return _tell_corosync(
         call, "corosync-cmapctl", "-s", "quorum.cancel_wait_for_all", "u8", "1",
         way="vouch for each node that is off: `pcs stonith confirm NODE`",
@@ -139,7 +139,7 @@ def _tell_corosync(call: Call, *words: str, way: str) -> int:
     import shutil
     import subprocess
 
-    if _conf(call) is None:
+    if conf_of(call) is None:
         raise Refused("votes of this cluster are counted by its own layer, which is told by its settings", way)
     program = shutil.which(words[0])
     if program is None:

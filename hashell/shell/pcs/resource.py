@@ -172,7 +172,9 @@ def config(call: Call, words: list[str], *, stonith: bool = False) -> int:
     elements = show_resources.choose(env, words, stonith=stonith)
     form = call.options.get("--output-format", "text")
     if form == "cmd":
-        call.out(show_resources.as_commands(env, elements))
+        from hashell.shell.pcs.rebuild import as_commands
+
+        call.out(as_commands(env, elements))
     elif form == "json":
         call.out(show_resources.as_json(env, elements))
     elif is_old(env):

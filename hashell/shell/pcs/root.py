@@ -28,6 +28,7 @@ NOUNS = {
     "alert": "Programs that hear of events.",
     "acl": "Who may read and write what.",
     "quorum": "Votes and quorum.",
+    "cib": "Descriptions of what the configuration holds.",
     "host": "Whether other machines can be reached.",
 }
 
@@ -85,14 +86,14 @@ def _run(session: Session, words: list[str]) -> int:
         session.out(noun_usage(noun))
         return 0
     command, arguments = find(noun, rest)
-    if command is None or (command.name == "" and arguments and not command.usage):
+    if command is None or (arguments and not command.usage):
         _refuse_elsewhere(plain)
         raise no_command(noun, rest)
     if command.danger is not Danger.READS and session.options.read_only:
         raise Refused(
             f"pcs {noun} {command.name} would change the cluster, and this session only reads", "leave out --read-only"
         )
-    call = Call(session, arguments, options)
+    call = Call(session, arguments, options, f"{noun} {command.name}".rstrip())
     try:
         result = command.handler()(call, arguments)  # type: ignore[arg-type]
     except BadUsage as error:

@@ -67,8 +67,8 @@ def auth(call: Call, words: list[str]) -> int:
                     raise Refused(f"{host.name}: {said or f'exit code {code}'}", "see it there")
             call.out(f"{host.name}: Authorized\n")
         except HashellError as error:
-            named = "" if error.message.startswith(f"{host.address}") else f"{host.name}: "
-            call.session.err(f"Error: {named}{error.message}")
+            said = error.message.removeprefix(f"{host.address}: ")
+            call.session.err(f"Error: {host.name}: Not authorized: {said}")
             if error.hint:
                 call.session.err(f"       {error.hint}")
             failed = 1
@@ -88,7 +88,10 @@ def setup(call: Call, words: list[str]) -> int:
         raise BadUsage("usage: pcs cluster setup NAME NODE [addr=ADDRESS] …", "name the cluster and its nodes")
     hosts, here = _hosts(named[1:]), cluster.own_name()
     if here not in (one.name for one in hosts):
-        raise BadUsage(f"this machine, {here}, is not among the nodes", f"run it on one of them, or name {here} too")
+        named_nodes = ", ".join(one.name for one in hosts)
+        raise BadUsage(
+            f"this machine, {here}, is not among the nodes {named_nodes}", f"run it on one of them, or name {here} too"
+        )
     quorum = _quorum_words(rest)
     ignored = [word for word in rest if word in _COROSYNC_PARTS]
     if ignored:

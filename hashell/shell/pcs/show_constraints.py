@@ -284,7 +284,7 @@ def old_lines(env: Env, kinds: tuple[str, ...], *, full: bool) -> Iterator[str]:
 
 
 def _commands(env: Env, kind: str) -> Iterator[str]:
-    from hashell.shell.grammar.lexer import shell_quote
+    from shlex import quote
 
     for one in _all(env, kind):
         identity = one.get("id") or ""
@@ -294,11 +294,11 @@ def _commands(env: Env, kind: str) -> Iterator[str]:
             subject = f"resource%{one.get('rsc')}" if one.get("rsc") is not None else f"regexp%{one.get('rsc-pattern')}"
             discovery = f" resource-discovery={one.get('resource-discovery')}" if one.get("resource-discovery") else ""
             if one.get("node") is not None:
-                yield f"pcs -- constraint location add {identity} {shell_quote(subject)} {one.get('node')} score={one.get('score')}{discovery}"  # noqa: E501
+                yield f"pcs -- constraint location add {identity} {quote(subject)} {one.get('node')} score={one.get('score')}{discovery}"  # noqa: E501
                 continue
             for place, rule in enumerate(one.findall("rule")):
                 head = (
-                    f"constraint location {shell_quote(subject)} rule"
+                    f"constraint location {quote(subject)} rule"
                     if not place
                     else f"constraint rule add {identity}"
                 )

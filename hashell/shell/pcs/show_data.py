@@ -39,11 +39,11 @@ def _joined(commands: Iterable[str]) -> list[str]:
 
 
 def _pairs(holder: Element | None) -> str:
-    from hashell.shell.grammar.lexer import shell_quote
+    from shlex import quote
 
     pairs = holder.findall("nvpair") if holder is not None else []
     found = sorted((pair.get("name") or "", pair.get("value") or "") for pair in pairs)
-    return " ".join(shell_quote(f"{name}={value}") for name, value in found)
+    return " ".join(quote(f"{name}={value}") for name, value in found)
 
 
 def set_data(holder: Element) -> Data:
@@ -73,12 +73,12 @@ def properties(env: Env, form: str) -> list[str]:
     sets = env.root.findall("configuration/crm_config/cluster_property_set")
     if form == "json":
         return _json({"nvsets": [set_data(one) for one in sets]}, indent=None)
-    from hashell.shell.grammar.lexer import shell_quote
+    from shlex import quote
 
     pairs = [pair for one in sets[:1] for pair in one.findall("nvpair")]
     found = sorted((pair.get("name") or "", pair.get("value") or "") for pair in pairs)
     readonly = ("cluster-infrastructure", "cluster-name", "dc-version", "have-watchdog", "last-lrm-refresh")
-    lines = [f" {shell_quote(f'{name}={value}')}" for name, value in found if name not in readonly]
+    lines = [f" {quote(f'{name}={value}')}" for name, value in found if name not in readonly]
     return " \\\n".join(["pcs property set --force --", *lines]).split("\n") if lines else []
 
 
@@ -157,23 +157,23 @@ def alerts(env: Env, form: str) -> list[str]:
 
 
 def _alert_commands(alert: Element) -> Iterator[str]:
-    from hashell.shell.grammar.lexer import shell_quote
+    from shlex import quote
 
     yield " ".join([
-        "pcs -- alert create", shell_quote(f"path={alert.get('path')}"), f"id={alert.get('id')}", *_about(alert)
+        "pcs -- alert create", quote(f"path={alert.get('path')}"), f"id={alert.get('id')}", *_about(alert)
     ])
     for one in alert.findall("recipient"):
         yield " ".join([
-            f"pcs -- alert recipient add {alert.get('id')}", shell_quote(f"value={one.get('value')}"),
+            f"pcs -- alert recipient add {alert.get('id')}", quote(f"value={one.get('value')}"),
             f"id={one.get('id')}", *_about(one),
         ])
 
 
 def _about(element: Element) -> Iterator[str]:
-    from hashell.shell.grammar.lexer import shell_quote
+    from shlex import quote
 
     if element.get("description"):
-        yield shell_quote(f"description={element.get('description')}")
+        yield quote(f"description={element.get('description')}")
     for tag, word in (("instance_attributes", "options"), ("meta_attributes", "meta")):
         pairs = _pairs(element.find(tag))
         if pairs:

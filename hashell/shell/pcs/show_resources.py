@@ -11,35 +11,62 @@ from hashell.commands.env import Env
 from hashell.errors import NotFound
 
 _SETS = (("instance_attributes", "Attributes"), ("meta_attributes", "Meta Attributes"), ("utilization", "Utilization"))
-_CONTAINERS = ("docker", "podman", "rkt")
+CONTAINERS = ("docker", "podman", "rkt")
+#: Attributes of a bundle's parts, in pcs's order.
+CONTAINER = ("image", "replicas", "replicas-per-host", "promoted-max", "run-command", "network", "options")
+NETWORK = ("ip-range-start", "control-port", "host-interface", "host-netmask", "add-host")
+PORT = ("port", "internal-port", "range")
+STORAGE = ("source-dir", "source-dir-root", "target-dir", "options")
+_NUMBERS = frozenset({"replicas", "replicas-per-host", "promoted-max", "control-port", "host-netmask", "port",
+                      "internal-port"})
+#: What is shown, in the order of its kinds.
+_SHOWN = ("primitive", "group", "clone", "bundle", "master")
 
 
 def choose(env: Env, names: list[str], *, stonith: bool) -> list[Element]:
-    """The resources that were named, else all at the top: fence devices or all others. Primitives come first."""
-    if names:
-        found = []
-        for name in names:
-            one = find_resource(env.root, name)
-            if one is None:
-                raise NotFound(f"unable to find resource '{name}'", "see resource status")
+    """The resources that were named, else all at the top: fence devices or all others.
+
+    A name that is none of the kind is told. Raises NotFound when none is.
+    """
+    if not names:
+        section = env.root.find("configuration/resources")
+        tops = [one for one in (section if section is not None else ()) if one.tag in _SHOWN]
+        return [one for one in tops if (one.get("class") == "stonith") == stonith]
+    what = "stonith device" if stonith else "resource"
+    found = []
+    for name in sorted(set(names)):
+        one = find_resource(env.root, name)
+        if one is None or one.tag not in _SHOWN or not _is_of(one, stonith=stonith):
+            env.warn(f"Unable to find {what} '{name}'")
+        else:
             found.append(one)
-        return found
-    section = env.root.find("configuration/resources")
-    tops = [one for one in (section if section is not None else ()) if one.tag in RESOURCES and one.tag != "template"]
-    return [one for one in tops if (one.get("class") == "stonith") == stonith]
+    if not found:
+        raise NotFound(f"No {what} found", f"see {'stonith' if stonith else 'resource'} status")
+    return sorted(found, key=_rank)
+
+
+def _rank(one: Element) -> int:
+    """Primitives come first."""
+    return _SHOWN.index(str(one.tag).replace("master", "clone"))
+
+
+def _is_of(one: Element, *, stonith: bool) -> bool:
+    """A fence device inside a group or clone, which the cluster does not support, is found as either."""
+    fencing = one.get("class") == "stonith"
+    return fencing == stonith or (fencing and owner(one).tag != "resources")
 
 
 def _quoted(text: str) -> str:
     return f'"{text}"' if " " in text or not text else text
 
 
-def _pairs(holder: Element) -> Iterator[tuple[str, str]]:
+def pairs_of(holder: Element) -> Iterator[tuple[str, str]]:
     for pair in sorted(holder.findall("nvpair"), key=lambda one: one.get("name") or ""):
         yield pair.get("name") or "", pair.get("value") or ""
 
 
 def lines(elements: Iterable[Element]) -> Iterator[str]:
-    for one in elements:
+    for one in sorted(elements, key=_rank):
         yield from _one(one)
 
 
@@ -51,7 +78,7 @@ def _sets(element: Element) -> Iterator[str]:
             if not len(holder.findall("nvpair")):
                 continue
             yield f"{word}: {holder.get('id')}"
-            for name, value in _pairs(holder):
+            for name, value in pairs_of(holder):
                 yield f"  {name}={_quoted(value)}"
 
 
@@ -73,10 +100,7 @@ def _one(element: Element) -> Iterator[str]:
             yield "  Operations:"
         for one in sorted(operations, key=lambda op: op.get("name") or ""):
             yield f"    {one.get('name')}: {one.get('id')}"
-            shown = [f"{key}={one.get(key)}" for key in _OP_ORDER if one.get(key)]
-            shown += [
-                f"{key}={value}" for holder in one.findall("instance_attributes") for key, value in _pairs(holder)
-            ]
+            shown = [f"{key}={_quoted(value)}" for key, value in operation_pairs(one)]
             if shown:
                 yield "      " + " ".join(shown)
         return
@@ -104,35 +128,54 @@ _OP_ORDER = (
 )
 
 
+def operation_pairs(one: Element) -> list[tuple[str, str]]:
+    """What an operation is given, as pcs writes it: booleans are 0 and 1."""
+    from hashell.values.booleans import parse_boolean
+
+    found = []
+    for key in _OP_ORDER:
+        value = one.get(key)
+        truth = parse_boolean(value) if key in ("enabled", "record-pending") else None
+        if value:
+            found.append((key, value if truth is None else str(int(truth))))
+    return [*found, *(pair for holder in one.findall("instance_attributes") for pair in pairs_of(holder))]
+
+
+def told(one: Element, names: Iterable[str]) -> list[tuple[str, str]]:
+    """Those of the attributes that there are; booleans are 0 and 1."""
+    from hashell.values.booleans import parse_boolean
+
+    given = attributes(one)
+    found = [(name, given[name]) for name in names if given.get(name)]
+    return [
+        (name, value if name != "add-host" or (truth := parse_boolean(value)) is None else str(int(truth)))
+        for name, value in found
+    ]
+
+
 def _bundle(element: Element) -> Iterator[str]:
     for child in element:
-        if child.tag in _CONTAINERS:
-            yield f"  {str(child.tag).capitalize()}: " + " ".join(
-                f"{key}={_quoted(str(value))}" for key, value in attributes(child).items()
-            )
+        if child.tag in CONTAINERS:
+            yield f"  {str(child.tag).capitalize()}: {_shown(child, CONTAINER)}"
         elif child.tag == "network":
             if child.attrib:
-                yield "  Network: " + " ".join(
-                    f"{key}={_quoted(str(value))}" for key, value in attributes(child).items()
-                )
+                yield f"  Network: {_shown(child, NETWORK)}"
             if len(child):
                 yield "  Port Mapping:"
-                yield from _mappings(child)
+                yield from (f"    {_shown(one, PORT)} ({one.get('id')})" for one in child)
         elif child.tag == "storage" and len(child):
             yield "  Storage Mapping:"
-            yield from _mappings(child)
+            yield from (f"    {_shown(one, STORAGE)} ({one.get('id')})" for one in child)
 
 
-def _mappings(holder: Element) -> Iterator[str]:
-    for one in holder:
-        shown = " ".join(f"{key}={_quoted(str(value))}" for key, value in attributes(one).items() if key != "id")
-        yield f"    {shown} ({one.get('id')})"
+def _shown(one: Element, names: Iterable[str]) -> str:
+    return " ".join(f"{name}={_quoted(value)}" for name, value in told(one, names))
 
 
 def utilization_lines(env: Env, name: str) -> Iterator[str]:
     yield "Resource Utilization:"
     for primitive in env.root.iterfind("configuration/resources//primitive"):
-        pairs = [f"{key}={value}" for holder in primitive.findall("utilization") for key, value in _pairs(holder)]
+        pairs = [f"{key}={value}" for holder in primitive.findall("utilization") for key, value in pairs_of(holder)]
         if pairs and name in ("", primitive.get("id")):
             yield f" {primitive.get('id')}: {' '.join(pairs)}"
 
@@ -167,103 +210,6 @@ def old_lines(elements: Iterable[Element], indent: int = 0) -> Iterator[str]:
         yield from old_lines([child for child in one if child.tag in RESOURCES], indent + 1)
 
 
-# --- commands ------------------------------------------------------------------------------------------
-
-
-def as_commands(env: Env, elements: list[Element]) -> str:
-    """pcs lines that would make the same: primitives, then groups, clones and bundles."""
-    found: list[str] = []
-    everything = [one for element in elements for one in element.iter(*RESOURCES)]
-    for one in everything:
-        if one.tag == "primitive":
-            holder = owner(one)
-            found.append(_create_command(one, holder if holder.tag == "bundle" else None))
-    for one in everything:
-        if one.tag == "group":
-            members = " ".join(child.get("id") or "" for child in one.findall("primitive"))
-            found.append(f"pcs resource group add {one.get('id')} \\\n  {members}")
-            meta = _meta(one)
-            if meta:
-                found.append(f"pcs resource meta {one.get('id')} \\\n  {meta}")
-    for one in everything:
-        if one.tag in ("clone", "master"):
-            inner = next(child for child in one if child.tag in RESOURCES)
-            meta = _meta(one)
-            found.append(
-                f"pcs resource clone {inner.get('id')} {one.get('id')}" + (f" \\\n  meta {meta}" if meta else "")
-            )
-    for one in everything:
-        if one.tag == "bundle":
-            container = next(child for child in one if child.tag in _CONTAINERS)
-            parts = [
-                f"pcs resource bundle create {one.get('id')}",
-                f"  container {container.tag} " + _attributes(container),
-            ]
-            network, storage = one.find("network"), one.find("storage")
-            if network is not None and network.attrib:
-                parts.append("  network " + _attributes(network))
-            parts += [f"  port-map {_attributes(child)}" for child in (network if network is not None else ())]
-            parts += [f"  storage-map {_attributes(child)}" for child in (storage if storage is not None else ())]
-            meta = _meta(one)
-            if meta:
-                parts.append(f"  meta {meta}")
-            found.insert(0, " \\\n".join(parts))
-    return ";\n".join(found) + "\n" if found else ""
-
-
-def _attributes(element: Element) -> str:
-    from hashell.shell.grammar.lexer import shell_quote
-
-    return " ".join(shell_quote(f"{key}={value}") for key, value in attributes(element).items())
-
-
-def _meta(element: Element) -> str:
-    from hashell.shell.grammar.lexer import shell_quote
-
-    return " ".join(
-        shell_quote(f"{name}={value}")
-        for holder in element.findall("meta_attributes")
-        for name, value in _pairs(holder)
-    )
-
-
-def _create_command(one: Element, bundle: Element | None) -> str:
-    from hashell.shell.grammar.lexer import shell_quote
-
-    fencing = one.get("class") == "stonith"
-    agent = (
-        one.get("type") if fencing else ":".join(filter(None, (one.get("class"), one.get("provider"), one.get("type"))))
-    )
-    noun = "stonith" if fencing else "resource"
-    options = "--force" if fencing else "--no-default-ops --force"
-    parts = [f"pcs {noun} create {options} -- {one.get('id')} {agent}"]
-    given = " ".join(
-        shell_quote(f"{name}={value}")
-        for holder in one.findall("instance_attributes")
-        for name, value in _pairs(holder)
-    )
-    if given:
-        parts.append(f"  {given}")
-    operations = one.findall("operations/op")
-    if operations:
-        parts.append("  op")
-    for operation in operations:
-        keys = ["interval", "id", *(key for key in _OP_ORDER if key != "interval")]
-        shown = [shell_quote(f"{key}={operation.get(key)}") for key in keys if operation.get(key)]
-        shown += [
-            shell_quote(f"{key}={value}")
-            for holder in operation.findall("instance_attributes")
-            for key, value in _pairs(holder)
-        ]
-        parts.append(f"    {operation.get('name')} {' '.join(shown)}")
-    meta = _meta(one)
-    if meta:
-        parts.append(f"  meta {meta}")
-    if bundle is not None:
-        parts.append(f"  bundle {bundle.get('id')}")
-    return " \\\n".join(parts)
-
-
 # --- JSON ----------------------------------------------------------------------------------------------
 
 
@@ -285,11 +231,26 @@ def _set_data(element: Element, tag: str) -> list[dict[str, Any]]:
             "rule": next(map(rule_data, holder.iterfind("rule")), None),
             "nvpairs": [
                 {"id": pair.get("id"), "name": pair.get("name"), "value": pair.get("value")}
-                for pair in holder.findall("nvpair")
+                for pair in sorted(holder.findall("nvpair"), key=lambda one: one.get("id") or "")
             ],
         }
         for holder in element.findall(tag)
     ]
+
+
+def _part(one: Element | None, names: Iterable[str], *more: str) -> dict[str, Any] | None:
+    """A part of a bundle; numbers and booleans are such, what is not there is null."""
+    from hashell.values.booleans import parse_boolean
+
+    if one is None:
+        return None
+    found: dict[str, Any] = {}
+    for name in (*more, *names):
+        value: Any = one.get(name)
+        if name in _NUMBERS and value is not None and value.isdigit():
+            value = int(value)
+        found[name.replace("-", "_")] = parse_boolean(value) if name == "add-host" else value
+    return found
 
 
 def _data(one: Element, found: dict[str, list[Any]]) -> None:
@@ -346,16 +307,16 @@ def _data(one: Element, found: dict[str, list[Any]]) -> None:
             }
         )
     elif one.tag == "bundle":
-        container = next((child for child in one if child.tag in _CONTAINERS), None)
+        container = next((child for child in one if child.tag in CONTAINERS), None)
         found["bundles"].append(
             {
                 **common,
                 "member_id": inner[0] if inner else None,
                 "container_type": container.tag if container is not None else None,
-                "container_options": dict(container.attrib) if container is not None else {},
-                "network": next(map(attributes, one.iterfind("network")), None),
-                "port_mappings": [dict(child.attrib) for child in one.iterfind("network/port-mapping")],
-                "storage_mappings": [dict(child.attrib) for child in one.iterfind("storage/storage-mapping")],
+                "container_options": _part(container, CONTAINER),
+                "network": _part(one.find("network"), NETWORK),
+                "port_mappings": [_part(child, PORT, "id") for child in one.iterfind("network/port-mapping")],
+                "storage_mappings": [_part(child, STORAGE, "id") for child in one.iterfind("storage/storage-mapping")],
                 "meta_attributes": meta,
                 "instance_attributes": _set_data(one, "instance_attributes"),
             }
