@@ -43,13 +43,20 @@ BOOKKEEPING = frozenset({
 _WALKED = frozenset({"status", "lrm", "lrm_resources"})
 
 
+#: Children for each of which others with its id are looked for; of more all are counted at once.
+_SCANNED_MAX = 4
+
+
 class Hint(Protocol):
-    """Elements of the new tree that got or lost an attribute or child, and such as are new within."""
+    """Elements of the new tree that got or lost an attribute or child, and such as are new within. `grown`: children
+    came to the end of their parents, and none went or was put elsewhere."""
 
     @property
     def parts(self) -> set[etree._Element]: ...
     @property
     def wholes(self) -> set[etree._Element]: ...
+    @property
+    def grown(self) -> bool: ...
 
 
 def make_patch(before: Cib, after: Cib, hint: Hint | None = None) -> etree._Element:
@@ -133,6 +140,7 @@ class _Changes:
         self._near_in: dict[etree._Element, list[etree._Element]] = {}
         self._parts: set[etree._Element] = set()
         self._wholes: set[etree._Element] = set()
+        self._grown = hint is not None and hint.grown
         if hint is not None:
             self._near = set()
             self._parts, self._wholes = hint.parts, hint.wholes
@@ -163,12 +171,17 @@ class _Changes:
     def _compare(self, old: etree._Element, new: etree._Element, path: str) -> None:
         if old.attrib.items() != new.attrib.items():
             self.others.append(_modification(old, new, path))
-        if self._near is not None and new not in self._parts:
-            # By far the most common case, and one in which siblings cost nothing: nothing came, went or moved here.
-            within = self._near_in.get(new, ())
-            if all(_found_by_path(new, child) for child in within):
-                for at, child in sorted(((new.index(child), child) for child in within), key=itemgetter(0)):
+        if self._near is not None and (self._grown or new not in self._parts):
+            # By far the most common case, and one in which siblings cost little: none went or moved here.
+            within = sorted(((new.index(child), child) for child in self._near_in.get(new, ())), key=itemgetter(0))
+            count = len(old)
+            stays = [(at, child) for at, child in within if at < count]
+            if _found_by_path(new, [child for _, child in stays]):
+                for at, child in stays:
                     self.compare(old[at], child, path + step_to(child))
+                if new in self._parts:
+                    for at in range(count, len(new)):
+                        self._create(new[at], path, at)
                 return
         olds, news = list(old), list(new)
         old_keys, new_keys = _keys(olds), _keys(news)
@@ -269,16 +282,23 @@ def _unique(keys: list[_Key]) -> dict[_Key, int]:
     return {key: at for at, key in enumerate(keys) if counts[key] == 1}
 
 
-def _found_by_path(parent: etree._Element, child: etree._Element) -> bool:
-    """Whether the path to a child leads to no other."""
-    if not is_element(child):
+def _found_by_path(parent: etree._Element, children: list[etree._Element]) -> bool:
+    """Whether the path to each of some children leads to no other."""
+    if not all(is_element(child) and _PLAIN_ID.fullmatch(child.get("id", "-")) for child in children):
         return False
-    wanted = child.get("id")
-    if wanted is None:
-        return sum(1 for _ in parent.iterchildren(child.tag)) == 1
-    if not _PLAIN_ID.fullmatch(wanted):
-        return False
-    return sum(1 for other in parent.iterchildren(child.tag) if other.get("id") == wanted) == 1
+    if len(children) > _SCANNED_MAX:
+        counts = Counter((one.tag, one.get("id")) for one in parent.iterchildren())
+        tags = Counter(one.tag for one in parent.iterchildren()) if any(c.get("id") is None for c in children) else {}
+        return all(
+            (counts[child.tag, wanted] if (wanted := child.get("id")) is not None else tags[child.tag]) == 1
+            for child in children
+        )
+    for child in children:
+        wanted = child.get("id")
+        same = (one for one in parent.iterchildren(child.tag) if wanted is None or one.get("id") == wanted)
+        if sum(1 for _ in same) != 1:
+            return False
+    return True
 
 
 def _addressable(keys: list[_Key], at: int) -> bool:

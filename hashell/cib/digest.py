@@ -41,6 +41,11 @@ def tree_digest(root: etree._Element) -> str:
     return _md5(_FILTERED.sub(b"", _dump(root)))
 
 
+def parts_digest(parts: Iterable[etree._Element]) -> str:
+    """The same for elements of a CIB, one after the other."""
+    return _md5(_FILTERED.sub(b"", b"".join(_dump(part) for part in parts)))
+
+
 def digest_matches(root: etree._Element, digest: str) -> bool:
     """Whether a CIB has a digest that a peer or a patch names.
 

@@ -112,7 +112,7 @@ class Cib:
     with `copy_root`.
     """
 
-    __slots__ = ("root",)
+    __slots__ = ("__weakref__", "root")
 
     def __init__(self, root: etree._Element) -> None:
         self.root = root

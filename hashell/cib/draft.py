@@ -20,6 +20,7 @@ from msgspec import Struct
 from hashell.cib.diff import make_patch
 from hashell.cib.document import Cib
 from hashell.cib.edit import Touched
+from hashell.cib.spare import Spare, Step, redo, set_due
 from hashell.cib.transaction import Operation, carry_out, commit
 from hashell.errors import HashellError
 
@@ -55,17 +56,19 @@ class Drafted(Struct, frozen=True):
 
 
 class Draft:
-    """Transactions after `before`, which stays as it is. `finish` ends it. Without a `judge` anything goes."""
+    """Transactions after `before`, which stays as it is. `finish` ends it. Without a `judge` anything goes; with a
+    `spare`, the same for one draft after the other, most of them copy no tree."""
 
-    def __init__(self, before: Cib, judge: Judge | None = None) -> None:
+    def __init__(self, before: Cib, judge: Judge | None = None, spare: Spare | None = None) -> None:
         self.before = before
+        self._spare = spare or Spare()
         self._judge = judge
         if judge is not None:
             judge.begin(before.root)
         self.version = before.version
         self.configuration_changed = False
         self.closed = False
-        self._done: list[tuple[Sequence[Operation], Mapping[str, str]]] = []
+        self._done: list[Step] = []
         self._alone: Drafted | None = None
         self._histories: set[etree._Element] = set()
         self._touched = Touched()
@@ -83,7 +86,7 @@ class Draft:
         if not all(operation.kind in _EXACT for operation in operations):
             return self._commit(operations, stamp)
         if self._root is None:
-            self._root = self.before.copy_root()
+            self._root = self._spare.copy_of(self.before.root)
         if any(operation.path.startswith("/") for operation in operations):
             self._set_due()
         touched = Touched()
@@ -116,6 +119,10 @@ class Draft:
         """The document with all of it, and one patch that leads there. The draft is of no use afterwards."""
         self.closed = True
         found = self._finished()
+        if found.changed:
+            self._spare.led(self.before.root, found.after.root, self._done)
+        elif self._root is not None:
+            self._spare.led(self._root, self.before.root, ())
         if self._judge is not None:
             self._judge.end(found.after.root)
         return found
@@ -140,6 +147,7 @@ class Draft:
             self.closed = True
             self.version, self.configuration_changed = found.after.version, found.configuration_changed
             self._alone = Drafted(found.after, found.patch, True, found.configuration_changed)
+            self._done = [Step(operations, stamp, self.version)]
         return True
 
     def _keep(
@@ -150,37 +158,26 @@ class Draft:
         self._due.update(stamp)
         self.configuration_changed = self.configuration_changed or places.configuration
         self.closed = places.alone
-        self._done.append((operations, stamp))
+        self._done.append(Step(operations, stamp, self.version))
         self._histories |= places.histories
         self._touched.parts |= touched.parts
         self._touched.wholes |= touched.wholes
+        self._touched.grown = self._touched.grown and touched.grown
 
     def _set_due(self) -> None:
         assert self._root is not None, "there is a copy"
         if self._done:
-            self.version.write_to(self._root)
-        for name, value in self._due.items():
-            self._root.set(name, value)
-        self._due.clear()
+            set_due(self._root, self.version, self._due)
 
     def _rebuild(self) -> None:
         """As before the last transaction: all that went well once more, on a new copy."""
-        done = self._done
-        self._root = self.before.copy_root() if done else None
-        self.version = self.before.version
-        self._done = []
-        self._histories = set()
-        self._touched = Touched()
-        self._due.clear()
-        self.configuration_changed = False
-        for operations, stamp in done:
-            assert self._root is not None, "it was copied above"
-            touched = Touched()
-            if any(operation.path.startswith("/") for operation in operations):
-                self._set_due()
-            carry_out(self._root, operations, touched)
-            deletes = any(operation.kind == "delete" for operation in operations)
-            self._keep(operations, stamp, touched, _Places(self._root, touched, deletes))
+        self._root = None
+        if self._done:
+            self._root = self.before.copy_root()
+            self._touched = Touched()
+            redo(self._root, self._done, self._touched)
+            self._due.clear()
+            self._histories = _Places(self._root, self._touched, deletes=False).histories
 
 
 class _Places:

@@ -47,6 +47,11 @@ HOME = {
 }
 
 
+#: Children of an update for each of which the same one is looked for among all that are there; for more they are listed
+#: first.
+SCANNED_MAX = 4
+
+
 class BadEdit(BadInput):
     id = "cib-edit-bad"
 
@@ -59,14 +64,16 @@ class Touched:
     """Which elements operations changed, so that nobody need look for it in the whole document.
 
     `parts` got or lost an attribute or a child; of `wholes` anything may be new. Both may hold elements
-    that a later operation removed.
+    that a later operation removed. `grown`: children came to the end of their parents, and none was
+    taken out, or put elsewhere.
     """
 
-    __slots__ = ("parts", "wholes")
+    __slots__ = ("grown", "parts", "wholes")
 
     def __init__(self) -> None:
         self.parts: set[etree._Element] = set()
         self.wholes: set[etree._Element] = set()
+        self.grown = True
 
     def add(self, parent: etree._Element, child: etree._Element) -> etree._Element:
         """Append a child. It counts as a whole: it may take the place of one that was removed."""
@@ -85,6 +92,7 @@ def apply_operation(
     when they are higher. A patch's versions are not compared here.
     """
     touched = touched if touched is not None else Touched()
+    touched.grown = touched.grown and kind in ("modify", "create")
     if kind == "delete":
         _delete(root, xml, path, touched)
         return
@@ -105,33 +113,52 @@ def apply_operation(
 
 
 def merge(
-    target: etree._Element, update: etree._Element, touched: Touched | None = None
+    target: etree._Element, update: etree._Element, touched: Touched | None = None, *, taken: bool = False
 ) -> None:
     """Set the attributes of `update` on `target`, and merge or add its children by tag and id (or
-    id-ref).
+    id-ref). With `taken` the update is of no use afterwards: what is new moves over.
     """
     changed = False
     for name, value in update.attrib.items():
         if target.get(name) != value:
             target.set(name, value)
             changed = True
-    for part in update:
+    # Of many children each is looked up, not looked for.
+    known = _by_id(target, update) if len(update) > SCANNED_MAX else None
+    for part in list(update):
         if not is_element(part):
             if not any(not is_element(c) and c.text == part.text for c in target):
                 target.append(copy.deepcopy(part))
                 changed = True
             continue
-        found = _counterpart(target, part)
+        wanted = part.get("id")
+        if known is None or wanted is None:
+            found = _counterpart(target, part)
+        else:
+            found = known.get((part.tag, wanted))
         if found is None:
-            made = _plain_copy(part)
+            made = part if taken and _is_plain(part) else _plain_copy(part)
             target.append(made)
             changed = True
+            if known is not None and wanted is not None:
+                known[part.tag, wanted] = made
             if touched is not None:
                 touched.wholes.add(made)
         else:
-            merge(found, part, touched)
+            merge(found, part, touched, taken=taken)
     if changed and touched is not None:
         touched.parts.add(target)
+
+
+def _by_id(parent: etree._Element, update: etree._Element) -> dict[tuple[object, str], etree._Element]:
+    """Of the children whose ids an update's children have, the first of each tag and id."""
+    wanted = {part.get("id") for part in update} - {None}
+    found: dict[tuple[object, str], etree._Element] = {}
+    for one in parent.iterchildren():
+        name = one.get("id")
+        if name in wanted and name is not None:
+            found.setdefault((one.tag, name), one)
+    return found
 
 
 def _counterpart(target: etree._Element, part: etree._Element) -> etree._Element | None:
@@ -144,6 +171,15 @@ def _counterpart(target: etree._Element, part: etree._Element) -> etree._Element
                     return candidate
             return None
     return next(target.iterchildren(part.tag), None)
+
+
+def _is_plain(element: etree._Element) -> bool:
+    """Whether surely no child is repeated, at any depth: merged into nothing it is as it is."""
+    if len(element) > 1:
+        names = {(one.tag, one.get("id")) for one in element}
+        if len(names) < len(element) or any(name is None for _, name in names):
+            return False
+    return all(_is_plain(one) for one in element)
 
 
 def _plain_copy(element: etree._Element) -> etree._Element:
@@ -171,11 +207,11 @@ def _modify(
         place = _section_for(root, update, path, touched)
     found = _match(place, update)
     if found is not None:
-        merge(found, update, touched)
+        merge(found, update, touched, taken=True)
         return
     if update.tag == "cib":
         raise BadEdit(f"a whole CIB cannot stand in <{place.tag}>", "leave out the path")
-    touched.add(place, _plain_copy(update))
+    touched.add(place, update if _is_plain(update) else _plain_copy(update))
 
 
 def _match(place: etree._Element, update: etree._Element) -> etree._Element | None:
@@ -207,6 +243,7 @@ def _section_for(
     if configuration is None:
         configuration = etree.Element("configuration")
         root.insert(0, configuration)
+        touched.grown = False
         touched.parts.add(root)
         touched.wholes.add(configuration)
     return touched.add(configuration, etree.Element(name))

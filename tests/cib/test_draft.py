@@ -1,4 +1,5 @@
-"""Drafts: however transactions are parted, each gets the version, the error and the document that it gets alone."""
+"""Drafts: however transactions are parted, each gets the version, the error and the document that it gets alone.
+With a spare tree they lead to the same, and whoever looks at a version keeps it as it is."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from lxml import etree
 from hashell.cib.document import Cib
 from hashell.cib.draft import Draft
 from hashell.cib.patch import apply_patch
+from hashell.cib.spare import Spare
 from hashell.cib.transaction import commit
 from hashell.errors import HashellError
 
@@ -145,3 +147,97 @@ def test_what_fails_leaves_what_went_before_as_it_was():
 
     assert after.root.xpath("//nvpair/@value") == ["1", "1"]
     assert str(after.version) == "0.6.0"
+
+
+# --- with a spare tree
+
+
+def drafted(before: Cib, spare: Spare | None, *transactions) -> tuple[Cib, list[str]]:
+    """The version after some transactions, at most as many as go together, and what each was answered."""
+    draft = Draft(before, spare=spare)
+    answers = []
+    for number, transaction in enumerate(transactions):
+        if draft.closed:
+            break
+        try:
+            if not draft.apply(transaction, {"update-user": str(number)}):
+                break
+        except HashellError as error:
+            answers.append(str(error))
+        else:
+            answers.append(str(draft.version))
+    return draft.finish().after, answers
+
+
+def copy_of(cib: Cib) -> Cib:
+    return Cib(cib.copy_root())
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.lists(st.lists(OPERATIONS, min_size=1, max_size=3), max_size=4), st.booleans())))
+def test_versions_are_the_same_with_a_spare_and_what_somebody_holds_stays_as_it_was(rounds):
+    spare = Spare()
+    with_spare = copy_of(BEFORE)
+    without = BEFORE
+    held = []
+    for transactions, keep in rounds:
+        if keep:
+            element = with_spare.root[-1] if len(with_spare.root) else with_spare.root
+            held.append((element, with_spare.to_bytes()))
+        with_spare, answers = drafted(with_spare, spare, *transactions)
+        without, expected = drafted(without, None, *transactions)
+
+        assert answers == expected
+        assert with_spare.to_bytes() == without.to_bytes()
+        for element, text in held:
+            assert Cib(element.getroottree().getroot()).to_bytes() == text
+
+
+def test_the_tree_of_the_version_before_the_last_is_used_again():
+    spare = Spare()
+    first = copy_of(BEFORE)
+    address = id(first.root)
+    second, _ = drafted(first, spare, [nvpair(1, 1)])
+    del first
+    third, _ = drafted(second, spare, [history("a", 5)])
+
+    assert id(third.root) == address
+    assert third.root.xpath("//nvpair/@value") == ["1"], "the change before came with it"
+
+
+def test_a_tree_is_not_used_again_while_anything_of_it_is_held():
+    for hold in (
+        lambda cib: cib, lambda cib: cib.root, lambda cib: cib.root[0][0], lambda cib: cib.root.attrib,
+        lambda cib: cib.root.iter(), lambda cib: cib.root.getroottree(), lambda cib: cib.root.xpath("//primitive/@id"),
+        lambda cib: iter(cib.root[0]), lambda cib: cib.root[0].attrib,
+    ):
+        spare = Spare()
+        first = copy_of(BEFORE)
+        held = hold(first)
+        address = id(first.root)
+        root = first.root
+        second, _ = drafted(first, spare, [nvpair(1, 1)])
+        del first, root
+        third, _ = drafted(second, spare, [nvpair(2, 2)])
+        assert id(third.root) != address, held
+
+
+def test_the_spare_tree_of_another_document_is_not_used():
+    spare = Spare()
+    first = copy_of(BEFORE)
+    drafted(first, spare, [nvpair(1, 1)])
+    other, _ = drafted(copy_of(BEFORE), spare, [nvpair(1, 2)])
+    assert other.root.xpath("//nvpair/@value") == ["2"]
+
+
+def test_what_changed_nothing_gives_the_copy_back():
+    spare = Spare()
+    first = copy_of(BEFORE)
+    second, _ = drafted(first, spare, [nvpair(1, 1)])
+    address = id(first.root)
+    del first
+    same, _ = drafted(second, spare, [nvpair(1, 1)])
+    assert same is second
+    third, _ = drafted(second, spare, [nvpair(1, 3)])
+    assert id(third.root) == address
+    assert third.root.xpath("//nvpair/@value") == ["3"]

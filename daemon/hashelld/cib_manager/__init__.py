@@ -7,7 +7,7 @@ To change: what nodes say to one another: messages.py; whose CIB wins when parti
      and what was applied: ledger.py; who of the view holds it: agreement.py; what this node's journal has of it, and in
      which form: durability.py, records.py; what this node asked for, and how it goes out: asked.py, outbox.py; what no
      majority ordered, and its way to the archive: branch.py; whole copies in pieces: copies.py; how often a large CIB
-     is copied: pace.py; comparing members: digests.py; the state machine that puts these together: core.py.
+     has a new version: pace.py; comparing members: digests.py; the state machine that puts these together: core.py.
 
 How a change goes: the asking node multicasts it; every member appends it to its ledger ("holds" it, a configuration
 change once its journal is synced) and tells the first of the view; when a majority holds it (in a view that is no

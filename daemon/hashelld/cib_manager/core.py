@@ -78,8 +78,8 @@ from hashelld.core.events import (
     View,
 )
 
-#: Entries applied in one go, and versions told of in it: 20 trees of a CIB of 1 MB are what a node has to spare, and
-#: other events get their turn.
+#: Entries applied in one go, and versions told of in it, so that other events get their turn; of a large CIB one: who
+#: is told of a version holds its tree, and another must be copied.
 APPLY_MAX, TOLD_MAX = 128, 20
 #: Milliseconds after which a copy is asked for again.
 FETCH_MS = 2_000
@@ -452,7 +452,8 @@ class CibManager:
         elif event.topic == messages.DIGEST:
             digest = decoded(event.payload, Digest)
             if digest and self._is_of_view(digest.view, digest.proposer):
-                self._compare(event.origin, digest, out)
+                self._digests.said(digest.index, digest.digest)
+                self._compare(event.origin, digest.index, out)
 
     def _append(self, write: Write | None, raise_to: tuple[int, int, int] = (0, 0, 0)) -> Entry | None:
         """Hold a write; the entry if it must be on disk for that."""
@@ -497,7 +498,8 @@ class CibManager:
 
     def _commit(self, index: int, out: list[Effect], most: int = APPLY_MAX) -> None:
         self._committed = max(self._committed, index)
-        told = max(TOLD_MAX, most // APPLY_MAX * TOLD_MAX)
+        # What is told of later, as one change, is held by nobody.
+        told = most if self._untold else 1 if self._pace.large else TOLD_MAX
         while most > 0 and told > 0:
             entries = self.ledger.upto(self._committed, most)
             if not entries:
@@ -512,6 +514,8 @@ class CibManager:
             told -= 1
             if self.ledger.applied.index % DIGEST_EVERY == 0:
                 self._remember_digest(self.ledger.applied.index, out)
+                if self.phase == "fetching":
+                    break
         if self.ledger.held and self.ledger.held[0].position.index <= self._committed:
             out.append(StartTimer("apply", 0, ApplyMore()))
 
@@ -659,9 +663,11 @@ class CibManager:
             out.append(Multicast(messages.DIGEST, encode(
                 Digest(view.number, view.proposer, index, digest)
             )))
+        elif self.phase == "ready":
+            self._compare(view.dc, index, out)
 
-    def _compare(self, origin: str, digest: Digest, out: list[Effect]) -> None:
-        if origin == self.node or not self._digests.differs(digest.index, digest.digest):
+    def _compare(self, origin: str, index: int, out: list[Effect]) -> None:
+        if origin == self.node or not self._digests.differs(index):
             return
         text = f"the CIB of {self.node} differs from that of {origin} at the same entry"
         out.append(Archive(f"{self.node}-differs", self.cib.to_bytes(), b"", {"from": origin}))

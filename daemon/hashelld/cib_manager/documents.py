@@ -11,15 +11,20 @@ from typing import Any
 
 from lxml import etree
 
-from hashell.cib.digest import document_digest
+from hashell.cib.digest import document_digest, parts_digest
 from hashell.cib.document import Cib
 from hashell.cib.draft import Draft
+from hashell.cib.query import is_element
+from hashell.cib.spare import Spare
 from hashell.errors import HashellError
 from hashell.schema.changes import Judge
 from hashelld.cib_manager.asked import check_epochs, check_view, stamp
 from hashelld.cib_manager.messages import Entry, Result
 
 _ELEMENTS = etree.XPath("count(//*)")
+_HISTORIES = etree.XPath("status/node_state/lrm/lrm_resources")
+#: Histories of resources up to which a digest is one of the whole document.
+WHOLE_MAX = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +39,17 @@ class Done:
 
 
 class Documents:
-    """Nothing is remembered here but which ids the last document has, for the judge of what comes next."""
+    """Nothing is remembered here but which ids the last document has, for the judge of what comes next, and the tree
+    of the one before it."""
 
     def __init__(self) -> None:
         self._judge = Judge()
+        self._spare = Spare()
 
     def apply(self, before: Cib, entries: Sequence[Entry]) -> Done:
         """As many of the first as can be told as one change, at least one. Each has its own version, the same on every
         node however they are parted; one that does not fit has its error and changes nothing."""
-        draft = Draft(before, self._judge)
+        draft = Draft(before, self._judge, self._spare)
         results: list[Result] = []
         for entry in entries:
             write = entry.write
@@ -70,6 +77,24 @@ class Documents:
 
     def digest(self, cib: Cib) -> str:
         return document_digest(cib)
+
+    def sample(self, cib: Cib, turn: int) -> str:
+        """A digest of a large document in turns: of all but the status section each time, of each node's state in one
+        of as many turns as keep them short. It tells of the whole which states there are, and how much is in each."""
+        held: Any = _HISTORIES(cib.root)
+        turns = sum(map(len, held)) // WHOLE_MAX + 1
+        if turns == 1:
+            return self.digest(cib)
+        parts = [_bare(cib.root)]
+        for section in cib.root:
+            if section.tag != "status":
+                parts.append(section)
+                continue
+            turns = min(turns, len(section))
+            for at, state in enumerate(section):
+                parts.append(state if at % turns == turn % turns or not is_element(state) else _bare(state))
+        sizes = etree.Element("sizes", {f"n{at}": str(len(one)) for at, one in enumerate(held)})
+        return parts_digest((*parts, sizes))
 
     def whole(self, cib: Cib) -> bytes:
         """As it goes to another node."""

@@ -1,4 +1,4 @@
-"""Pace: how long committed changes wait for more, so that a large CIB is copied seldom. Pure."""
+"""Pace: how long committed changes wait for more, so that a large CIB has few versions. Pure."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from hashelld.cib_manager.messages import Entry
 from hashelld.core.effects import Effect, StartTimer
 from hashelld.core.events import Event
 
-#: Elements of a CIB for each of which a version more costs a node some microseconds: changes of the status section are
-#: applied at most every so many milliseconds for so many elements, and then all of them together.
-PACED_FROM, ELEMENTS_A_MS, PACE_MAX_MS = 2_000, 40, 1_000
+#: Every version costs each node something, the more the more stands beside what was changed: of a CIB of so many
+#: elements changes of the status section are applied at most every so many milliseconds for so many elements, and then
+#: all of them together.
+PACED_FROM, ELEMENTS_A_MS, PACE_MAX_MS = 2_000, 160, 400
 #: And at most once in so many times what the last one took with all that came of it: where nodes share a machine, or it
-#: has other work, copies of a large CIB must not take all of its time.
+#: has other work, versions of a large CIB must not take all of its time.
 PACE_SHARE, PACE_BUSY_MAX_MS = 6, 3_000
-#: Versions, and bytes of changes in them, for which one count of the elements holds: counting those of a large CIB
-#: takes a fifth as long as copying it.
-COUNTED_VERSIONS, COUNTED_BYTES = 16, 16 * 1024
+#: Versions, bytes of changes in them, and bytes for each element, for which one count of the elements holds: counting
+#: those of a large CIB takes as long as changing it.
+COUNTED_VERSIONS, COUNTED_BYTES, COUNTED_ELEMENT = 64, 16 * 1024, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,11 @@ class Pace:
         self._applied_ms = 0
         self._took_ms = 0
 
+    @property
+    def large(self) -> bool:
+        """Whether what holds a version longer than it must costs something."""
+        return self._elements >= PACED_FROM
+
     def recount(self) -> None:
         """It is another CIB now."""
         self._versions = 0
@@ -46,9 +52,10 @@ class Pace:
         self._bytes -= size
         if self._versions < 0 or self._bytes < 0:
             self._elements = count()
-            self._versions, self._bytes = COUNTED_VERSIONS, COUNTED_BYTES
+            self._versions = COUNTED_VERSIONS
+            self._bytes = max(COUNTED_BYTES, COUNTED_ELEMENT * self._elements)
         self._applied_ms = now_ms
-        if self._elements >= PACED_FROM:
+        if self.large:
             out.append(StartTimer("applied", 0, ApplyOver(now_ms)))
 
     def over(self, event: ApplyOver, now_ms: int) -> None:
@@ -56,7 +63,7 @@ class Pace:
 
     def wait_ms(self, now_ms: int, held: Iterable[Entry], committed: int) -> int:
         """How long those of `held` entries that are committed wait; 0 where one of them is more than status."""
-        if self._elements < PACED_FROM:
+        if not self.large:
             return 0
         pace_ms = max(
             min(PACE_MAX_MS, self._elements // ELEMENTS_A_MS), min(PACE_BUSY_MAX_MS, PACE_SHARE * self._took_ms)

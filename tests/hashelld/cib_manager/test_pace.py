@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashelld.cib_manager.messages import Entry, Position, Write
 from hashelld.cib_manager.pace import (
     COUNTED_BYTES,
+    COUNTED_ELEMENT,
     COUNTED_VERSIONS,
     ELEMENTS_A_MS,
     PACE_BUSY_MAX_MS,
@@ -58,7 +59,7 @@ def test_elements_are_counted_again_after_many_versions_or_bytes_and_for_another
     assert len(counted) == 1
     pace.applied(1, 0, count, [])
     assert len(counted) == 2
-    pace.applied(COUNTED_BYTES + 1, 0, count, [])
+    pace.applied(max(COUNTED_BYTES, COUNTED_ELEMENT * PACED_FROM) + 1, 0, count, [])
     assert len(counted) == 3
     pace.recount()
     pace.applied(1, 0, count, [])
