@@ -38,6 +38,19 @@ EMPTY = (
 _ELEMENT = re.compile(rb"<[A-Za-z_]")
 
 
+def _parser() -> etree.XMLParser:
+    return etree.XMLParser(
+        resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False,
+        dtd_validation=False, remove_blank_text=True, remove_pis=True,
+    )
+
+
+#: Making a parser takes longer than most documents do. Threads wait for one another at a parser, so it has none to read
+#: for which that would be long. Bytes.
+SMALL_MAX = 16 * 1024
+_FOR_SMALL = _parser()
+
+
 class BadXml(BadInput):
     id = "xml-bad"
 
@@ -55,12 +68,8 @@ def parse_xml(data: bytes | str, what: str = "XML") -> etree._Element:
         raise BadXml(f"{what} has {len(data)} bytes", f"at most {SIZE_MAX} are read")
     if b"<!DOCTYPE" in _prolog(data):
         raise BadXml(f"{what} declares a document type", "remove the DOCTYPE and its entities")
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False,
-        dtd_validation=False, remove_blank_text=True, remove_pis=True,
-    )
     try:
-        root = etree.fromstring(data, parser)
+        root = etree.fromstring(data, _FOR_SMALL if len(data) <= SMALL_MAX else _parser())
     except etree.XMLSyntaxError as error:
         place = f" at line {error.lineno}" if error.lineno else ""
         raise BadXml(f"{what} is not well-formed{place}: {error.msg}", "mend the XML") from None
