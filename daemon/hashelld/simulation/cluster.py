@@ -60,7 +60,7 @@ from hashelld.engine.mesh.state import remembered
 from hashelld.executor.core import Executor
 from hashelld.fencer.core import Fencer
 from hashelld.node import HEARD_BY
-from hashelld.settings import make
+from hashelld.settings import Settings, make
 from hashelld.simulation.disk import Disk
 from hashelld.simulation.documents import SharedDocuments
 from hashelld.simulation.heart import Heart
@@ -129,6 +129,8 @@ class Node:
         self.dispatcher: Dispatcher | None = None
         self.heart: Heart | None = None
         self._watchdog_ms = 0
+        #: Those of the last life, with the options that they were made of.
+        self._settings: tuple[dict[str, object], Settings] | None = None
         #: That of this life; of the last one while the node is down.
         self.cib_manager: CibManager
 
@@ -159,14 +161,7 @@ class Node:
         disk, cluster = self.disk, self.cluster
         disk.boot += 1
         self.up, self.life, self.crash_in = True, self.life + 1, -1
-        settings = make({
-            "cluster": "sim", "node": self.name, "state_dir": _HERE, "run_dir": _HERE, "key": _HERE,
-            "peers": tuple((name, 1) for name in cluster.names if name != self.name),
-            "expect": len(cluster.names), "zeroconf": False, "port": 1,
-            # Lives are short: who flaps waits, but not for minutes.
-            "flap_delay_max_ms": 1000, "arbiter": self.name in cluster.arbiters, **cluster.options,
-            **self.options,
-        })
+        settings = self._settings_now()
         records = disk.records
         ballot = disk.values.get("ballot", b"0")
         applied = disk.lineage.get("applied") or [0]
@@ -197,6 +192,19 @@ class Node:
                 ident, disk.boot, HEARTBEAT_KEYS, settings.heartbeat_ms, settings.detect_ms, settings.jitter_cap_ms,
                 settings.stall_limit_ms, settings.stall_action == "kill",
             ))
+
+    def _settings_now(self) -> Settings:
+        cluster = self.cluster
+        if self._settings is None or self._settings[0] != self.options:
+            self._settings = dict(self.options), make({
+                "cluster": "sim", "node": self.name, "state_dir": _HERE, "run_dir": _HERE, "key": _HERE,
+                "peers": tuple((name, 1) for name in cluster.names if name != self.name),
+                "expect": len(cluster.names), "zeroconf": False, "port": 1,
+                # Lives are short: who flaps waits, but not for minutes.
+                "flap_delay_max_ms": 1000, "arbiter": self.name in cluster.arbiters, **cluster.options,
+                **self.options,
+            })
+        return self._settings[1]
 
     def _begin_to_beat(self, configure: pulse.Configure) -> None:
         cluster, life = self.cluster, self.life

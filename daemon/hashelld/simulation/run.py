@@ -72,14 +72,14 @@ def tasks(first: int, last: int, nodes: Sequence[int]) -> Iterator[Task]:
 
 
 def _one(task: Task) -> Outcome:
-    """What lives leave behind is collected now and then; what was there before them is not looked at again."""
+    """What a life leaves behind is collected before the next, which then finds its memory still in the caches; what was
+    there before them is not looked at again."""
     if gc.isenabled():
         gc.collect()
         gc.freeze()
         gc.disable()
     outcome = live(*task)
-    if task[0] % 16 == 0:
-        gc.collect()
+    gc.collect()
     return outcome
 
 

@@ -50,7 +50,7 @@ class World:
             act, arguments = due
             # So that cancelling what is done already is no mistake.
             due.clear()
-            self.now_ms = max(self.now_ms, at_ms)
+            self.now_ms = at_ms
             self.events += 1
             if self.events > EVENTS_MAX:
                 raise Runaway(f"seed {self.seed}: more than {EVENTS_MAX} events")

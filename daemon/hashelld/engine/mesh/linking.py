@@ -94,7 +94,7 @@ class Linking(State):
 
     def _beat_frame(self, often: bool, ask: int, answers: int, *, tells: bool = False) -> Beat:
         members = self._members
-        reach = tuple(sorted(self._reached().items()))
+        reach = tuple(self._reached().items())
         return Beat(members.view, members.highest, reach, often, ask, answers, members.roster if tells else None)
 
     def _tells(self, peer: Peer) -> bool:
@@ -222,6 +222,7 @@ class Linking(State):
         hosts = tuple(dict.fromkeys((known.address[0], *hello.addresses[:ADDRESSES_MAX])))
         for host in hosts[1:]:
             self._discovery.linked((host, hello.port), hello.name, now_ms)
+        self._reaching = None
         peer = self._peers[hello.name] = Peer(
             hello.name, link, hello.uuid, hello.boot, address, known.dialed, hello.feature_set,
             Session(link, hello.session), since_ms=now_ms,
@@ -412,6 +413,7 @@ class Linking(State):
         """It is no peer any more."""
         out.append(Log("info", "link ended", {"peer": peer.name, "reason": reason}))
         del self._peers[peer.name]
+        self._reaching = None
         self._show_links(now_ms, out)
         if peer.torn_ms:
             out.append(CancelTimer(f"resume:{peer.name}"))

@@ -68,6 +68,8 @@ class State:
         #: Connections by number; the nodes at whose other end we know.
         self._links: dict[int, Link] = {}
         self._peers: dict[str, Peer] = {}
+        #: Names of both and ourselves with their lives, in the order of the names; None when a peer came or went.
+        self._reaching: dict[str, int] | None = None
         self._hearing = Hearing(settings, me, self._peers)
         #: The connections that the view lives on: those that it began with, or that took over from them.
         self._view_links: dict[str, int] = {}
@@ -119,7 +121,11 @@ class State:
         out.append(Tell(links_of(self._peers, names, shown, limit_ms, now_ms)))
 
     def _reached(self) -> dict[str, int]:
-        return {self._me.name: self._me.boot, **{p.name: p.boot for p in self._peers.values()}}
+        """Whom we reach, ourselves too, and in which life; nobody changes it."""
+        if self._reaching is None:
+            lives = [(self._me.name, self._me.boot), *((peer.name, peer.boot) for peer in self._peers.values())]
+            self._reaching = dict(sorted(lives))
+        return self._reaching
 
     @property
     def is_begun(self) -> bool:

@@ -48,6 +48,12 @@ class Viewing(Linking):
     def _wanted(self, now_ms: int) -> frozenset[str]:
         """Whom we would have in a view now, ourselves among them."""
         reached, members = self._reached(), self._members.names
+        if not self._unwilling and all(
+            peer.reach == reached and (peer.name in members or not self._flaps.waits_ms(peer.name, now_ms))
+            for peer in self._peers.values()
+        ):
+            # Nearly always all reach one another.
+            return frozenset(reached)
         everybody = set(reached)
         reach: dict[str, set[str]] = {self._me.name: everybody}
         for peer in self._peers.values():
