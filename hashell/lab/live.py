@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 from hashell.errors import BadUsage, HashellError
 from hashell.lab.live_audit import Usage, growth
-from hashell.lab.live_faults import BY_NAME, FAULTS, MARKED, Fault
+from hashell.lab.live_faults import BY_NAME, FAULTS, MARKED, Fault, of_engine
 from hashell.lab.live_peer import PATIENCE_S as PEER_PATIENCE_S
 from hashell.lab.live_peer import PeerRig
 from hashell.lab.live_rig import PATIENCE_S, HashellRig, Rig, wait_until
@@ -188,6 +188,11 @@ def run(
     ours, as the machine's speed drifts. Raises HashellError when a cluster cannot be built."""
     found: list[Round] = []
     overall: list[str] = []
+    kept = of_engine(faults, engine)
+    for fault in faults:
+        if fault.name not in {one.name for one in kept}:
+            say(f"{fault.name} is left out: nodes on {engine} have nothing that it could be done to")
+    faults = kept
     peer = PeerRig(keep=keep) if peer_rounds and any(fault.peer for fault in faults) else None
     try:
         for on_machines in _rigs_needed(faults, machines):

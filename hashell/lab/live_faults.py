@@ -18,8 +18,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hashell.lab.live_rig import HashellRig
@@ -34,7 +34,8 @@ LASTS_S = 4.0
 class Fault:
     """`victim` is owner (of the service), dc or other (neither serves nor, if possible, coordinates); `machines` needs
     nodes in namespaces; `peer` can be done to a Pacemaker too; `mark_s` is what the worst outage should keep to;
-    `mute`: the service itself is out of reach meanwhile, so the client's outage says nothing."""
+    `mute`: the service itself is out of reach meanwhile, so the client's outage says nothing; `on_corosync`: what comes
+    instead where our nodes stand on a real corosync, "none": there is nothing that it could be done to."""
 
     name: str
     about: str
@@ -47,6 +48,7 @@ class Fault:
     mark_s: float = 0.0
     lasts_s: float = LASTS_S
     mute: bool = False
+    on_corosync: str = ""
 
 
 def _nothing(rig: Any, node: str) -> None:
@@ -302,7 +304,8 @@ FAULTS: tuple[Fault, ...] = (
           _start_all, mark_s=4.0),
     Fault("wipe", "the node is killed and comes back with an empty state folder", "lost", _wipe, _return_empty),
     Fault("crash_two", "two of three nodes are killed at once: no quorum", "rests", _crash_two, _revive_all),
-    Fault("heart_dies", "kill -9 of the heartbeat process", "quiet", _heart_dies, _nothing),
+    Fault("heart_dies", "kill -9 of the heartbeat process", "quiet", _heart_dies, _nothing,
+          on_corosync="none"),
     Fault("power", "the machine is switched off without a word", "lost", _power, _revive, machines=True, peer=True,
           mark_s=1.5),
     Fault("partition", "both cables of the node are pulled", "lost", _partition, _plug_and_revive, machines=True,
@@ -311,9 +314,11 @@ FAULTS: tuple[Fault, ...] = (
     Fault("one_way", "the node hears nobody, all hear it", "lost", _one_way, _no_rules, machines=True, mark_s=1.5),
     Fault("reset", "the kernel tears the node's connections (ss -K)", "quiet", _reset, _nothing, machines=True,
           victim="other"),
-    Fault("wall", "a firewall lets no datagrams of the node pass, TCP goes", "quiet", _wall, _no_rules, machines=True),
+    # Datagrams are all that corosync has: to it these are a node that is cut off.
+    Fault("wall", "a firewall lets no datagrams of the node pass, TCP goes", "quiet", _wall, _no_rules, machines=True,
+          on_corosync="rests"),
     Fault("wall_one_way", "no datagrams pass to the node, those from it do", "quiet", _wall_one_way, _no_rules,
-          machines=True),
+          machines=True, on_corosync="rests"),
     Fault("first_link", "the first cable is pulled, the second takes over", "quiet", _first_link, _plug,
           machines=True, victim="other"),
     Fault("second_link", "the second cable is pulled", "quiet", _second_link, _plug, machines=True),
@@ -332,6 +337,16 @@ FAULTS: tuple[Fault, ...] = (
           victim="other"),
 )
 BY_NAME = {fault.name: fault for fault in FAULTS}
+
+
+def of_engine(faults: Sequence[Fault], engine: str) -> list[Fault]:
+    """Those that can be done to nodes on this engine, with what comes there."""
+    if engine != "corosync":
+        return list(faults)
+    kept = [fault for fault in faults if fault.on_corosync != "none"]
+    return [replace(fault, comes=fault.on_corosync or fault.comes) for fault in kept]
+
+
 #: What --live measures when it is not told: the faults for which there are marks.
 MARKED = (
     "service_dies", "kill", "pause", "power", "partition", "crash_in_transition", "standby", "cold_start",

@@ -11,7 +11,7 @@ from hashell.lab import chaos, live
 from hashell.lab.cable import Badness
 from hashell.lab.live import Round, show, table
 from hashell.lab.live_audit import Usage, growth
-from hashell.lab.live_faults import BY_NAME, FAULTS, MARKED
+from hashell.lab.live_faults import BY_NAME, FAULTS, MARKED, of_engine
 from hashell.lab.live_rig import configuration
 from hashelld.simulation.faults import KINDS
 
@@ -40,6 +40,17 @@ def test_each_fault_has_one_name_and_says_what_must_come_of_it():
     assert {fault.comes for fault in FAULTS} <= {"lost", "moves", "recovers", "quiet", "rests", "cold"}
     assert all(BY_NAME[name] for name in MARKED)
     assert all(fault.do is not fault.undo for fault in FAULTS)
+
+
+def test_on_corosync_what_only_our_heartbeats_survive_may_cost_a_member_and_no_heartbeat_process_is_killed():
+    mesh, corosync = (
+        {fault.name: fault.comes for fault in of_engine(FAULTS, engine)}
+        for engine in ("", "corosync")
+    )
+
+    assert mesh["heart_dies"] == mesh["wall"] == mesh["wall_one_way"] == "quiet"
+    assert corosync["wall"] == corosync["wall_one_way"] == "rests"
+    assert mesh.keys() - corosync.keys() == {"heart_dies"}
 
 
 def test_the_table_has_middle_worst_mark_and_how_many_times_longer_the_peer_took():
