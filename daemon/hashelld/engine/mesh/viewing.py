@@ -328,9 +328,11 @@ class Viewing(Linking):
         """Others have begun the cluster: whoever knows of it never begins one beside it, also when those it is with
         then know of none (one of them may have lost its folder)."""
         members = self._members
+        members.saw(begun.version.n)
+        if begun.version.n > members.highest:
+            return
         if roster.is_begun(begun) and not roster.is_begun(members.roster):
             members.roster = begun
-            members.saw(begun.version.n)
             out.append(StoreValue(f"roster:{begun.version.n}", "roster", msgspec.msgpack.encode(begun)))
 
     def _last_man_standing(self, view: ViewId, now_ms: int, out: list[Effect]) -> None:
