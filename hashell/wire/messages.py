@@ -113,9 +113,12 @@ class Info(Message, frozen=True):
 
 
 class GetEvents(Message, frozen=True):
-    """The last events of this node, oldest first. Reply: Events."""
+    """The last events of `node` (empty: of the one that is asked), oldest first, of those with a number above `after`.
+    Another node is asked by this one, which hands on a bounded number. Reply: Events."""
 
     limit: int = 200
+    node: str = ""
+    after: int = 0
 
 
 class EventInfo(msgspec.Struct, frozen=True):
@@ -130,7 +133,11 @@ class EventInfo(msgspec.Struct, frozen=True):
 
 
 class Events(Message, frozen=True):
+    """`when_s` is the clock of the node whose events they are (1970) when it answered; 0: it did not say."""
+
     events: tuple[EventInfo, ...]
+    node: str = ""
+    when_s: float = 0.0
 
 
 class GetDivergences(Message, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from hashell.cib.document import Cib
 from hashell.testing.fake_node import a_view
 from hashell.wire import messages
-from hashelld.core.effects import Multicast, Notify, ReadHistory, Reply, Tell
+from hashelld.core.effects import Multicast, Notify, ReadHistory, Reply, Send, Tell
 from hashelld.core.events import (
     ActionsChanged,
     AttributeWanted,
@@ -21,13 +22,14 @@ from hashelld.core.events import (
     ClientAsked,
     Happened,
     MembersChanged,
+    MessageDirect,
     MessageOrdered,
     ShutdownWanted,
     Started,
     TransitionEnded,
     TransitionStarted,
 )
-from hashelld.ipc.core import CHANGES_MAX, EVENTS_KEPT, SOCKET_TOPIC, Ipc, RequestArrived
+from hashelld.ipc.core import CHANGES_MAX, EVENTS_KEPT, EVENTS_TOLD, EVENTS_TOPIC, SOCKET_TOPIC, Ipc, RequestArrived
 from hashelld.settings import Settings
 
 SETTINGS = Settings(
@@ -226,3 +228,43 @@ def test_who_comes_late_is_told_of_the_last_transition(ipc):
     assert answer(ask(ipc, ask_it)).notices[-1].phase == "ended"
     ipc.receive(TransitionStarted(5, "node1", b"<g/>", "s"), 0, 1.0)
     assert [n.number for n in answer(ask(ipc, ask_it)).notices] == [5]
+
+
+def two_nodes(ipc) -> Ipc:
+    """`ipc` and a second node that share a view; the second is given back."""
+    other = Ipc(dataclasses.replace(SETTINGS, node="node2"), machine="m2")
+    for one in (ipc, other):
+        one.receive(MembersChanged(a_view("node1", "node2")), 0, 100.0)
+    return other
+
+
+def deliver(effects: list, origin: str, to: Ipc, wall_s: float) -> list:
+    (message,) = [effect for effect in effects if isinstance(effect, Send)]
+    return list(to.receive(MessageDirect(1, origin, message.topic, message.payload), 0, wall_s))
+
+
+def test_events_of_another_node_are_asked_of_it_and_told_with_its_clock(ipc):
+    other = two_nodes(ipc)
+    for number in range(EVENTS_TOLD + 5):
+        other.receive(Happened("fault", "error", f"it broke {number}"), 0, 200.0)
+    asked = deliver(ask(ipc, messages.GetEvents(10_000, "node2", 2)), "node1", other, 205.5)
+    told = answer(deliver(asked, "node2", ipc, 100.0))
+    assert (told.node, told.when_s, len(told.events)) == ("node2", 205.5, EVENTS_TOLD)
+    assert told.events[-1].text == f"it broke {EVENTS_TOLD + 4}"
+    assert deliver(asked, "node2", ipc, 100.0) == []  # a second answer finds nobody who waits
+    few = answer(deliver(deliver(ask(ipc, messages.GetEvents(50, "node2", EVENTS_TOLD + 3)), "node1", other, 206.0),
+                         "node2", ipc, 100.0))
+    assert [event.number for event in few.events] == [EVENTS_TOLD + 4, EVENTS_TOLD + 5]
+
+
+def test_a_node_that_goes_before_it_told_its_events_is_an_answer(ipc):
+    two_nodes(ipc)
+    assert [type(effect) for effect in ask(ipc, messages.GetEvents(5, "node2"))] == [Send]
+    gone = list(ipc.receive(MembersChanged(a_view("node1", number=2, lost=("node2",))), 0, 150.0))
+    assert answer(gone).id == "not-reachable"
+    assert answer(ask(ipc, messages.GetEvents(5, "node2"))).id == "not-found"
+
+
+def test_spoiled_words_about_events_are_passed_over(ipc):
+    two_nodes(ipc)
+    assert list(ipc.receive(MessageDirect(1, "node2", EVENTS_TOPIC, b"\xc1"), 0, 1.0)) == []
