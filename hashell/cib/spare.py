@@ -22,8 +22,10 @@ from hashell.cib.edit import Touched
 from hashell.cib.transaction import Operation, carry_out
 from hashell.cib.versions import Version
 
-#: Bytes of operations that are done once more; for more the tree is copied.
-REPLAYED_MAX = 2 * 1024 * 1024
+#: What doing it once more costs, in bytes of operations, for any change and for each operation; and what copying an
+#: element costs. Small documents are copied.
+AGAIN_BYTES, OPERATION_BYTES, ELEMENT_BYTES = 1_500, 600, 40
+_ELEMENTS = etree.XPath("count(//*)")
 
 
 class Step(Struct, frozen=True):
@@ -41,6 +43,8 @@ class Spare:
         self._root: etree._Element | None = None
         self._newer: etree._Element | None = None
         self._steps: Sequence[Step] = ()
+        #: Of the document when it was copied last.
+        self._elements = 0
 
     def copy_of(self, root: etree._Element) -> etree._Element:
         """A tree like that of `root`, for the caller to change."""
@@ -48,6 +52,7 @@ class Spare:
         spare = self._root if self._newer is root and _references(self) == _LONE else None
         self.forget()
         if spare is None:
+            self._elements = int(float(str(_ELEMENTS(root))))
             return copy.deepcopy(root)
         redo(spare, steps)
         _take_attributes(spare, root)
@@ -55,8 +60,9 @@ class Spare:
 
     def led(self, before: etree._Element, after: etree._Element, steps: Sequence[Step]) -> None:
         """These steps led from one tree to the other."""
-        size = sum(len(operation.xml) + len(operation.path) for step in steps for operation in step.operations)
-        if before is after or size > REPLAYED_MAX:
+        operations = [operation for step in steps for operation in step.operations]
+        cost = AGAIN_BYTES + sum(OPERATION_BYTES + len(one.xml) + len(one.path) for one in operations)
+        if before is after or cost > ELEMENT_BYTES * self._elements:
             self.forget()
         else:
             self._root, self._newer, self._steps = before, after, steps
@@ -75,9 +81,8 @@ def _references(spare: Spare) -> tuple[int, int]:
 def _lone() -> tuple[int, int]:
     """The same for a tree that nobody else knows; (-1, -1) where that cannot be told from any other."""
     spare, root = Spare(), etree.Element("cib")
-    etree.SubElement(root, "status")
-    spare.led(root, etree.Element("cib"), ())
-    held = root[0]
+    spare._root = root
+    held = etree.SubElement(root, "status")
     if _references(spare)[0] <= 0:
         return -1, -1
     del root

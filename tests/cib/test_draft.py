@@ -169,6 +169,12 @@ def drafted(before: Cib, spare: Spare | None, *transactions) -> tuple[Cib, list[
     return draft.finish().after, answers
 
 
+#: Small documents are copied.
+LARGE = Cib.parse(BEFORE.to_bytes().replace(b"<nodes/>", b"<nodes>" + b"".join(
+    b'<node id="%d" uname="n%d"/>' % (number, number) for number in range(400)
+) + b"</nodes>"))
+
+
 def copy_of(cib: Cib) -> Cib:
     return Cib(cib.copy_root())
 
@@ -177,8 +183,8 @@ def copy_of(cib: Cib) -> Cib:
 @given(st.lists(st.tuples(st.lists(st.lists(OPERATIONS, min_size=1, max_size=3), max_size=4), st.booleans())))
 def test_versions_are_the_same_with_a_spare_and_what_somebody_holds_stays_as_it_was(rounds):
     spare = Spare()
-    with_spare = copy_of(BEFORE)
-    without = BEFORE
+    with_spare = copy_of(LARGE)
+    without = LARGE
     held = []
     for transactions, keep in rounds:
         if keep:
@@ -195,7 +201,7 @@ def test_versions_are_the_same_with_a_spare_and_what_somebody_holds_stays_as_it_
 
 def test_the_tree_of_the_version_before_the_last_is_used_again():
     spare = Spare()
-    first = copy_of(BEFORE)
+    first = copy_of(LARGE)
     address = id(first.root)
     second, _ = drafted(first, spare, [nvpair(1, 1)])
     del first
@@ -212,7 +218,7 @@ def test_a_tree_is_not_used_again_while_anything_of_it_is_held():
         lambda cib: iter(cib.root[0]), lambda cib: cib.root[0].attrib,
     ):
         spare = Spare()
-        first = copy_of(BEFORE)
+        first = copy_of(LARGE)
         held = hold(first)
         address = id(first.root)
         root = first.root
@@ -224,15 +230,15 @@ def test_a_tree_is_not_used_again_while_anything_of_it_is_held():
 
 def test_the_spare_tree_of_another_document_is_not_used():
     spare = Spare()
-    first = copy_of(BEFORE)
+    first = copy_of(LARGE)
     drafted(first, spare, [nvpair(1, 1)])
-    other, _ = drafted(copy_of(BEFORE), spare, [nvpair(1, 2)])
+    other, _ = drafted(copy_of(LARGE), spare, [nvpair(1, 2)])
     assert other.root.xpath("//nvpair/@value") == ["2"]
 
 
 def test_what_changed_nothing_gives_the_copy_back():
     spare = Spare()
-    first = copy_of(BEFORE)
+    first = copy_of(LARGE)
     second, _ = drafted(first, spare, [nvpair(1, 1)])
     address = id(first.root)
     del first
