@@ -85,7 +85,7 @@ class Driver:
 
     def __init__(
         self, dispatcher: Dispatcher, edges: Iterable[Edge],
-        keep_input: Callable[[bytes], asyncio.Future[str] | object] | None = None, agents: Path | None = None, *,
+        keep_input: Callable[[bytes], str] | None = None, agents: Path | None = None, *,
         warm: bool = True,
     ) -> None:
         """`agents`: a folder where those that run are noted, for the daemon that comes after this one. `warm`: have the

@@ -173,12 +173,14 @@ class Stored(Event):
 @dataclass(frozen=True, slots=True)
 class StoreValue(Effect):
     """Keep a small named state (roster, promises, fencing history) durably; `Stored` follows. `secret`: what it was
-    before is not kept beside it."""
+    before is not kept beside it. `before_entries`: no record that is asked for later is in the journal before it is
+    durable; of other values nothing waits for the disk."""
 
     token: str
     name: str
     data: bytes
     secret: bool = False
+    before_entries: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import struct
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 import structlog
@@ -31,15 +30,15 @@ WARM_UP_MS = 60_000
 
 
 class SchedulerProcess:
-    """Answers go to `ready(component, GraphReady)`."""
+    """Answers go to `ready(component, GraphReady)`. `keep_input` has what was asked kept, and tells its name at once."""
 
     def __init__(
         self, ready: Callable[[str, GraphReady], None],
-        keep_input: Callable[[bytes], Any] | None = None,
+        keep_input: Callable[[bytes], str] | None = None,
         command: tuple[str, ...] = (),
     ) -> None:
         self._ready = ready
-        self._keep_input: Callable[[bytes], Awaitable[str]] | None = keep_input
+        self._keep_input = keep_input
         self._command = command or (sys.executable, "-m", "hashelld.core.worker")
         self._process: asyncio.subprocess.Process | None = None
         self._waiting: asyncio.Queue[tuple[str, AskScheduler]] = asyncio.Queue(WAITING_MAX)
@@ -78,7 +77,7 @@ class SchedulerProcess:
     async def _answer(self, effect: AskScheduler, *, keep: bool) -> GraphReady:
         name = ""
         if self._keep_input and keep:
-            name = await self._keep_input(effect.cib)
+            name = self._keep_input(effect.cib)
         try:
             async with asyncio.timeout(effect.timeout_ms / 1000):
                 return await self._exchange(effect, name)

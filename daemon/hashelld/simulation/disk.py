@@ -20,6 +20,7 @@ from hashelld.storage.journal import framed, split
 SYNC_MS = (0.3, 4.0)
 STALL_MS = 300.0
 STALLS = 0.01
+LANES = ("entries", "values")
 
 
 @dataclass(slots=True)
@@ -37,7 +38,8 @@ class Disk:
     full: bool = False
     _before: Mapping[str, Any] = field(default_factory=dict)
     _waiting: list[Effect] = field(default_factory=list)
-    _ready_ms: float = 0.0
+    #: When each lane of the disk is done: `entries` are in order, other values go beside them.
+    _ready_ms: dict[str, float] = field(default_factory=dict)
     _life: int = 0
 
     @property
@@ -50,7 +52,8 @@ class Disk:
 
     def stall(self, duration_ms: float) -> None:
         """No sync ends for so long."""
-        self._ready_ms = max(self._ready_ms, self.world.now_ms) + duration_ms
+        for lane in LANES:
+            self._ready_ms[lane] = max(self._ready_ms.get(lane, 0.0), self.world.now_ms) + duration_ms
 
     def wipe(self) -> None:
         """Somebody removes the state folder of a node that is down; its name stays, its identity is another."""
@@ -61,14 +64,15 @@ class Disk:
         self.cib, self.lineage, self._before = EMPTY, {}, {}
 
     def perform(self, effect: Effect, answer: Callable[[Stored], None]) -> None:
-        """Write it; `answer` comes when it is durable, in the order of asking."""
+        """Write it; `answer` comes when it is durable, in the order of asking within its lane."""
         self._waiting.append(effect)
         chance = self.world.chance
         took = chance.uniform(*SYNC_MS)
         if chance.random() < STALLS:
             took += chance.uniform(10.0, STALL_MS)
         # What waits together is synced together.
-        self._ready_ms = max(self._ready_ms, self.world.now_ms + took)
+        lane = "values" if isinstance(effect, StoreValue) and not effect.before_entries else "entries"
+        self._ready_ms[lane] = max(self._ready_ms.get(lane, 0.0), self.world.now_ms + took)
         life = self._life
 
         def done() -> None:
@@ -81,7 +85,7 @@ class Disk:
             if isinstance(effect, Store | StoreValue | JournalAppend):
                 answer(Stored(effect.token, error))
 
-        self.world.after(self._ready_ms - self.world.now_ms, done)
+        self.world.after(self._ready_ms[lane] - self.world.now_ms, done)
 
     def crash(self) -> None:
         """Of the journal's last bytes a part reached the disk; each file that waits is the old one or the new one."""
@@ -95,13 +99,13 @@ class Disk:
         self.journal += tail[: chance.randint(0, len(tail))]
         self._waiting.clear()
         self._life += 1
-        self._ready_ms = 0.0
+        self._ready_ms.clear()
 
     def _write(self, effect: Effect) -> None:
         match effect:
             case JournalAppend(_, records):
                 self.journal += b"".join(framed(record) for record in records)
-            case StoreValue(_, name, data):
+            case StoreValue(name=name, data=data):
                 self.values[name] = data
             case Store():
                 self._before = self.lineage

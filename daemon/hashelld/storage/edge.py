@@ -1,8 +1,9 @@
 """The edge to the disk: performs stores off the loop, in order, and says when each is durable.
 
-Two threads: the *quick* one for what somebody waits for (journal, named values), the *slow* one for what
-follows at leisure (cib.xml, history, archive, scheduler inputs). What waits together is written together: journal
-records in one sync, of several CIBs only the newest as cib.xml; each version goes into the history.
+Three threads: the *quick* one for what somebody waits for (the journal, and values that must be there before it), one
+for the other *values*, the *slow* one for what follows at leisure (cib.xml, history, archive, scheduler inputs). What
+waits together is written together: journal records in one sync, of several CIBs only the newest as cib.xml; each
+version goes into the history. Where the disk stands still for a while, a recovery waits for one sync of the journal.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ WAITING_MAX = 20_000
 #: Seconds for which a CIB waits for newer ones (what the journal has is safe already), and seconds between two where
 #: they come without end: each costs four syncs that the journal's own would have to wait for.
 GATHER_S, BETWEEN_S = 0.1, 1.0
+#: Scheduler inputs that may wait for a slow disk; more are not kept.
+INPUTS_WAITING_MAX = 8
 
 Feed = Callable[[str, Event], None]
 Perform = Callable[[str, Effect], None]
@@ -174,9 +177,10 @@ class StorageEdge:
         keeps: Callable[[bytes, Mapping[str, Any]], bool],
     ) -> None:
         self._quick = _Quick("journal", self._write_quickly)
+        self._patient = _Quick("values", self._write_values)
         self._slow = _Slow("storage", self._write_slowly)
         self.performs: dict[type[Effect], Perform] = {
-            JournalAppend: self._quick.put, StoreValue: self._quick.put,
+            JournalAppend: self._quick.put, StoreValue: self._queue_value,
             Store: self._queue_store, Archive: self._slow.put, ReadHistory: self._slow.put,
             UseArchive: self._slow.put,
         }
@@ -188,6 +192,7 @@ class StorageEdge:
         self._keeps = keeps
         self._divergences = Divergences(state_dir / "archive")
         self._inputs = Inputs(state_dir / "pengine")
+        self._inputs_waiting = 0
         self._history: History | None = None
         self._lineages: list[Mapping[str, Any]] = []
         self._failing: dict[str, str] = {}
@@ -200,25 +205,43 @@ class StorageEdge:
         if names:
             feed("", DivergencesKept(names))
         self._quick.start(feed)
+        self._patient.start(feed)
         self._slow.start(feed)
 
     async def stop(self) -> None:
         """All that was asked for is written first."""
         await self._quick.stop()
+        await self._patient.stop()
         await self._slow.stop()
         self._journal.close()
         if self._history is not None:
             self._history.close()
             self._history = None
 
-    async def keep_input(self, cib: bytes) -> str:
-        """A scheduler input's file name, empty when it could not be kept."""
-        try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._slow.thread, self._inputs.keep, cib
-            )
-        except (HashellError, RuntimeError, OSError):
+    def keep_input(self, cib: bytes) -> str:
+        """A scheduler input's file name, empty when it cannot be kept. The file comes when the disk has time: a
+        decision does not wait for it."""
+        if self._inputs_waiting >= INPUTS_WAITING_MAX:
             return ""
+        name, write = self._inputs.name(cib)
+        if write is not None:
+            try:
+                self._slow.thread.submit(self._try, "scheduler inputs", write).add_done_callback(self._input_kept)
+            except RuntimeError:  # The edge has ended.
+                return ""
+            self._inputs_waiting += 1
+        return name
+
+    def _input_kept(self, _: object) -> None:
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._one_input_less)
+
+    def _one_input_less(self) -> None:
+        self._inputs_waiting -= 1
+
+    def _queue_value(self, component: str, effect: Effect) -> None:
+        assert isinstance(effect, StoreValue)
+        (self._quick if effect.before_entries else self._patient).put(component, effect)
 
     def _queue_store(self, component: str, effect: Effect) -> None:
         assert isinstance(effect, Store)
@@ -227,12 +250,20 @@ class StorageEdge:
     # --- in the quick thread --------------------------------------------------------------------
 
     def _write_quickly(self, batch: Work) -> Answers:
-        answers: Answers = []
+        answers = self._write_values(batch)
         appends = [(c, e) for c, e in batch if isinstance(e, JournalAppend)]
         if appends:
             records = [record for _, e in appends for record in e.records]
             error = self._try("journal", lambda: self._journal.append(records))
             answers += [(c, Stored(e.token, error)) for c, e in appends]
+        if any(isinstance(e, _Trim) for _, e in batch):
+            self._trim()
+        return answers + self._news()
+
+    # --- in the quick thread and in that of the values --------------------------------------------
+
+    def _write_values(self, batch: Work) -> Answers:
+        answers: Answers = []
         # Of several values of one name only the last is of use, and it is written after those that came before it.
         values: dict[str, StoreValue] = {}
         for _, one in batch:
@@ -245,8 +276,6 @@ class StorageEdge:
                 (c, Stored(e.token, error))
                 for c, e in batch if isinstance(e, StoreValue) and e.name == name
             ]
-        if any(isinstance(e, _Trim) for _, e in batch):
-            self._trim()
         return answers + self._news()
 
     def _value_writer(self, value: StoreValue) -> Callable[[], None]:

@@ -50,15 +50,22 @@ class Values:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        #: What this process has made durable of each: the same once more takes no sync.
+        self._durable: dict[str, bytes] = {}
 
     def write(self, name: str, data: bytes, *, secret: bool = False) -> None:
         """Keep a value, durably; the one before it stays beside it, unless it is `secret`. Raises StorageFailed."""
+        digest = _digest(data)
+        if self._durable.pop(name, b"") == digest:
+            self._durable[name] = digest
+            return
         path = self._folder / f"{name}{NOW}"
         if not secret:
             with suppress(OSError):
                 # Whatever hinders this, the new value is what counts.
                 path.replace(path.with_suffix(BEFORE))
         write_whole(path, pack(data))
+        self._durable[name] = digest
 
     def load(self) -> tuple[dict[str, bytes], tuple[str, ...]]:
         """All values, and what people should know of damage. Raises StorageFailed when there can be no folder."""

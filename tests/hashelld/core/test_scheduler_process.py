@@ -23,7 +23,7 @@ while head := sys.stdin.buffer.read(4):
 async def test_answers_come_back_and_a_process_that_hangs_or_dies_is_replaced():
     answers: asyncio.Queue = asyncio.Queue()
 
-    async def keep(cib):
+    def keep(cib):
         return "pe-input-1.bz2"
 
     process = SchedulerProcess(

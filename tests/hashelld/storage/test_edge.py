@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import bz2
 import json
 import os
+import threading
 
 from hashell.cib.document import Cib
 from hashell.wire import messages
 from hashelld.core.effects import Archive, JournalAppend, ReadHistory, Reply, Store, Stored, StoreValue
 from hashelld.core.events import Happened
 from hashelld.storage import values
-from hashelld.storage.edge import StorageEdge
+from hashelld.storage.edge import INPUTS_WAITING_MAX, StorageEdge
 from hashelld.storage.restore import restore
 
 
@@ -45,7 +47,7 @@ class Disk:
 async def test_what_was_said_to_be_stored_is_there_at_the_next_start(tmp_path):
     async with Disk(tmp_path / "s") as disk:
         disk.do(JournalAppend("a", (b"one",)), JournalAppend("b", (b"two",)), StoreValue("v", "roster", b"names"))
-        assert [(await disk.hear())[1] for _ in range(3)] == [Stored("a"), Stored("b"), Stored("v")]
+        assert {(await disk.hear())[1].token for _ in range(3)} == {"a", "b", "v"}
         disk.do(Store("c", "0.4.0", cib(4), "root", lineage={"base": 2}, urgent=True))
         assert (await disk.hear())[1] == Stored("c")
     restored, _, journal = restore(tmp_path / "s", "node1")
@@ -106,10 +108,43 @@ async def test_a_lost_branch_is_kept_where_a_person_finds_it(tmp_path):
     assert b"node2" in (kept / "about.json").read_bytes()
 
 
-async def test_scheduler_inputs_are_kept_by_name(tmp_path):
+async def test_scheduler_inputs_have_a_name_at_once_and_are_kept_when_the_disk_has_time(tmp_path, monkeypatch):
+    busy = threading.Event()
     async with Disk(tmp_path / "s") as disk:
-        assert await disk.edge.keep_input(cib(1)) == "pe-input-0.bz2"
-        assert await disk.edge.keep_input(cib(2)) == "pe-input-1.bz2"
+        monkeypatch.setattr(os, "fsync", lambda handle: busy.wait(20))
+        disk.do(Store("c", "0.4.0", cib(4), "root", urgent=True))
+        assert [disk.edge.keep_input(cib(number)) for number in (1, 2, 2)] == [
+            "pe-input-0.bz2", "pe-input-1.bz2", "pe-input-1.bz2",
+        ]
+        names = [disk.edge.keep_input(cib(number)) for number in range(3, 3 + INPUTS_WAITING_MAX)]
+        busy.set()
+        assert (await disk.hear())[1] == Stored("c")
+    assert names[-2:] == ["", ""] and all(names[:-2])
+    assert bz2.decompress((tmp_path / "s" / "pengine" / "pe-input-1.bz2").read_bytes()) == cib(2)
+
+
+async def test_entries_wait_for_values_that_must_be_there_before_them_and_for_no_others(tmp_path, monkeypatch):
+    written, go_on = [], threading.Event()
+    write = values.Values.write
+
+    def slowly(self, name, data, **more):
+        if name == "ballot":
+            go_on.wait(20)
+        write(self, name, data, **more)
+        written.append(name)
+
+    monkeypatch.setattr(values.Values, "write", slowly)
+    async with Disk(tmp_path / "s") as disk:
+        disk.do(
+            StoreValue("1", "ballot", b"7"), JournalAppend("a", (b"one",)),
+            StoreValue("2", "roster", b"names", before_entries=True), JournalAppend("b", (b"two",)),
+        )
+        before = [(await disk.hear())[1].token for _ in range(3)]
+        known = list(written)
+        go_on.set()
+        assert (await disk.hear())[1] == Stored("1")
+    assert set(before) == {"a", "b", "2"} and before.index("2") < before.index("b")
+    assert known == ["roster"]
 
 
 async def test_nothing_is_lost_between_two_starts_however_often(tmp_path):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hashelld.storage.files import StorageFailed
 from hashelld.storage.values import MARK, Damaged, Values, pack, unpack
 
 
@@ -54,6 +57,27 @@ def test_of_a_secret_value_nothing_stays_of_what_it_was_before(tmp_path):
 
     assert all(b"old-secret" not in path.read_bytes() for path in tmp_path.iterdir())
     assert values.load()[0] == {"secrets": b"new-secret"}
+
+
+def test_what_is_durable_already_takes_no_sync_and_a_write_that_failed_does_not_count(tmp_path, monkeypatch):
+    values, synced = Values(tmp_path), []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (synced.append(handle), sync(handle)))
+    for data in (b"names", b"names", b"other", b"names"):
+        values.write("roster", data)
+    assert len(synced) == 3 * 2
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageFailed):
+        values.write("roster", b"more")
+    with pytest.raises(StorageFailed):
+        values.write("roster", b"more")
+    monkeypatch.undo()
+    values.write("roster", b"names")
+    assert values.load()[0] == {"roster": b"names"}
 
 
 def test_a_file_of_the_first_version_is_read_as_it_is(tmp_path):

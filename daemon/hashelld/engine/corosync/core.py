@@ -437,7 +437,7 @@ class CorosyncEngine:
 
     def _not_fresh(self, out: list[Effect]) -> None:
         self._fresh = False
-        out.append(StoreValue("caught-up", "caught-up", self._me.uuid.encode()))
+        out.append(StoreValue("caught-up", "caught-up", self._me.uuid.encode(), before_entries=True))
 
     # --- who runs
 

@@ -198,7 +198,8 @@ class Viewing(Linking):
         if self._proposing_ms:
             self._proposing_ms = 0
             out.append(CancelTimer("propose"))
-        # Written before any entry of that view is: ballots rise for ever, also through a restart of all.
+        # Ballots rise for ever, also through a restart of all. Nothing waits for this: every entry of the view tells of
+        # it, too, so whichever is on disk will do.
         out.append(StoreValue(f"ballot:{ballot.n}", "ballot", str(ballot.n).encode()))
         # The proposer knows how long it takes: were its members less patient, each of them would end its round.
         wait_ms = max(min(propose.wait_ms, WAIT_MAX_MS), self._patience.wait_ms(len(propose.members)))
@@ -278,14 +279,14 @@ class Viewing(Linking):
             window_ms = self._options.last_man_standing_window_ms
             out.append(StartTimer("window", window_ms, WindowOver(install.ballot)))
         out.append(StoreValue(
-            f"roster:{install.ballot.n}", "roster", msgspec.msgpack.encode(install.roster)
+            f"roster:{install.ballot.n}", "roster", msgspec.msgpack.encode(install.roster), before_entries=True
         ))
         own = next((entry for entry in install.roster.entries if entry.name == self._me.name), None)
         if self._fresh and own is not None and own.votes and install.unique:
             # Founded with a majority: nobody had a past, so there is nothing to catch up with, and a founder that dies
             # in the first moments comes back with its vote. (Who was alone so far is as new as those that come now.)
             self._fresh = False
-            out.append(StoreValue("caught-up", "caught-up", self._me.uuid.encode()))
+            out.append(StoreValue("caught-up", "caught-up", self._me.uuid.encode(), before_entries=True))
         view = view_of(install, before, self._goodbyes)
         self._quorate = view.quorate
         out.append(Log("info", "view", {
@@ -317,7 +318,7 @@ class Viewing(Linking):
             return
         if mine and self._fresh:
             self._fresh = False
-            out.append(StoreValue("caught-up", "caught-up", self._me.uuid.encode()))
+            out.append(StoreValue("caught-up", "caught-up", self._me.uuid.encode(), before_entries=True))
         entry = next((one for one in self._members.roster.entries if one.name == name), None)
         if entry is not None and (entry.votes != self._settings.votes if mine else not entry.votes):
             # The same members, other votes: that is another view.
@@ -348,7 +349,7 @@ class Viewing(Linking):
             return
         members.roster = roster.without(members.roster, name, members.view)
         out.append(StoreValue(
-            f"roster:{members.view.n}", "roster", msgspec.msgpack.encode(members.roster)
+            f"roster:{members.view.n}", "roster", msgspec.msgpack.encode(members.roster), before_entries=True
         ))
         self._happened("member", "notice", f"{name} does not belong to the cluster any more", out, name)
         if self._ordering.leader == self._me.name:
