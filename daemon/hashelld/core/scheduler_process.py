@@ -30,7 +30,7 @@ WARM_UP_MS = 60_000
 
 
 class SchedulerProcess:
-    """Answers go to `ready(component, GraphReady)`. `keep_input` has what was asked kept, and tells its name at once."""
+    """Answers go to `ready(component, GraphReady)`. `keep_input` has a question kept, and tells its name at once."""
 
     def __init__(
         self, ready: Callable[[str, GraphReady], None],

@@ -166,8 +166,8 @@ class Executor:
                 return [] if event.patch else self._repair()
             case ChangeAnswered(request, _, error_id):
                 return self._outbox.answered(request, error_id, now_ms)
-            case Unanswered(request):
-                return self._outbox.unanswered(request)
+            case Unanswered():
+                return self._outbox.unanswered()
             case Gathered():
                 self._outbox.gathered()
             case ServicesKilled():

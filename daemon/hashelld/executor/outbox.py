@@ -1,6 +1,7 @@
 """Outbox: what is to be written into the status section, gathered so that a thousand results cost few writes.
 
-There is one write at a time: while it is on its way more gathers.
+While a write is on its way more gathers. Where little is done nothing waits for company: the result of one operation is
+what the next one waits for.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ PATIENCE_MS, PATIENCE_MAX_MS = 1.5, 2_000
 #: Right after a write more is likely to come: the next one waits this long for company, and longer
 #: (half of what the last one took) where writes are slow.
 GATHER_MS, GATHER_MAX_MS = 5, 100
+#: A write of so few results is followed by another at once, also while it is on its way: so many may be then, in a
+#: cluster of so many members (in a larger one each costs more than the wait).
+FEW, UNDER_WAY_MAX, SMALL = 2, 2, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +38,7 @@ class Gathered(Event):
 
 @dataclass(frozen=True, slots=True)
 class Unanswered(Event):
-    """A write got no answer; what it said is compared with the CIB."""
-
-    request: str
+    """Writes got no answer; what they said is compared with the CIB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,11 @@ class Outbox:
     def __init__(self) -> None:
         self._waiting: list[CibOperation | etree._Element] = []
         self._requests = 0
-        self._in_flight = ""
-        self._sent_ms, self._answered_ms = 0, -GATHER_MS
+        #: Requests of the writes on their way, in their order, and when each was sent.
+        self._under_way: dict[str, int] = {}
+        #: Results in the last write.
+        self._last = 0
+        self._answered_ms = -GATHER_MS
         self._gather_ms = GATHER_MS
         self._gathering = False
         self.members = 1
@@ -62,7 +67,7 @@ class Outbox:
 
     @property
     def idle(self) -> bool:
-        return not self._in_flight and not self._waiting
+        return not self._under_way and not self._waiting
 
     def put(self, one: CibOperation | etree._Element, *, patient: bool = False) -> None:
         """An operation, or the lrm_resource element of new entries. `patient`: nobody misses it for a moment."""
@@ -76,14 +81,17 @@ class Outbox:
 
     def forget(self) -> list[Effect]:
         """Whoever was to answer is gone."""
-        self._in_flight = ""
+        self._under_way.clear()
         return [CancelTimer("unanswered")]
 
     def send(self, now_ms: int, node_id: str, node: str, *, remote: bool, more: bool = False) -> list[Effect]:
         """Send what waits, if it is time. `more`: other probes are under way here."""
-        if self._in_flight or not self._waiting:
+        if not self._waiting:
             return []
-        wait_ms = self._answered_ms + self._gather_ms - now_ms
+        few = self._last <= FEW and len(self._waiting) <= FEW and self.members <= SMALL
+        if self._under_way and not (few and self._eager and len(self._under_way) < UNDER_WAY_MAX):
+            return []
+        wait_ms = 0 if few else self._answered_ms + self._gather_ms - now_ms
         if more and not self._eager:
             if self._since_ms < 0:
                 self._since_ms = now_ms
@@ -94,7 +102,7 @@ class Outbox:
                 return []
             self._gathering, self._until_ms = True, now_ms + wait_ms
             return [StartTimer("gather", wait_ms, Gathered())]
-        self._sent_ms, self._since_ms, self._eager, self._waited = now_ms, -1, False, False
+        self._since_ms, self._eager, self._waited = -1, False, False
         operations: list[CibOperation] = []
         for is_element, group in itertools.groupby(self._waiting, lambda one: not isinstance(one, CibOperation)):
             if is_element:
@@ -104,30 +112,34 @@ class Outbox:
                 )))
             else:
                 operations += [one for one in group if isinstance(one, CibOperation)]
+        self._last = len(self._waiting)
         self._waiting.clear()
         self._requests += 1
-        self._in_flight = f"executor:{self._requests}"
+        request = f"executor:{self._requests}"
+        self._under_way[request] = now_ms
         author = Author("hashelld", node, "executor")
         return [
-            Tell(ChangeWanted(tuple(operations), author, self._in_flight)),
-            StartTimer("unanswered", UNANSWERED_MS, Unanswered(self._in_flight)),
+            Tell(ChangeWanted(tuple(operations), author, request)),
+            StartTimer("unanswered", UNANSWERED_MS, Unanswered()),
         ]
 
     def gathered(self) -> None:
         self._gathering, self._waited = False, True
 
     def answered(self, request: str, error_id: str, now_ms: int) -> list[Effect]:
-        if request != self._in_flight:
+        sent_ms = self._under_way.pop(request, None)
+        if sent_ms is None:
             return []
-        self._in_flight, self._answered_ms = "", now_ms
-        self._gather_ms = min(max(GATHER_MS, (now_ms - self._sent_ms) // 2), GATHER_MAX_MS)
-        effects: list[Effect] = [CancelTimer("unanswered")]
+        self._answered_ms = now_ms
+        self._gather_ms = min(max(GATHER_MS, (now_ms - sent_ms) // 2), GATHER_MAX_MS)
+        effects: list[Effect] = [] if self._under_way else [CancelTimer("unanswered")]
         if error_id:
             effects.append(StartTimer("look", REPAIR_MS, LookAgain()))
         return effects
 
-    def unanswered(self, request: str) -> list[Effect]:
-        if request != self._in_flight:
+    def unanswered(self) -> list[Effect]:
+        """The last one has waited so long, and those before it longer."""
+        if not self._under_way:
             return []
-        self._in_flight = ""
+        self._under_way.clear()
         return [StartTimer("look", REPAIR_MS, LookAgain())]

@@ -376,9 +376,8 @@ def test_a_refused_write_is_made_up_for_later(bench):
     bench.answers = False
     bench.want("start")
     bench.end(0)
-    bench.send(ChangeAnswered(bench.asked.pop().request, error_id="no-quorum", error="x"))
-    bench.send(bench.timers.pop("gather").event)
-    bench.send(ChangeAnswered(bench.asked.pop().request, error_id="no-quorum", error="x"))
+    for asked in bench.asked:
+        bench.send(ChangeAnswered(asked.request, error_id="no-quorum", error="x"))
     bench.now_ms += 1000
     bench.answers = True
     assert bench.timers["look"].delay_ms > 0
@@ -392,21 +391,36 @@ def test_results_gather_while_a_write_is_on_its_way(bench):
     for number in range(20):
         bench.want("start", f"r{number}")
         bench.end(0)
-    assert len(bench.asked) == 1
+    assert len(bench.asked) == 2
     bench.answers = True
     bench.send(ChangeAnswered("somebody:1", "1"))
     bench.send(bench.timers.pop("gather").event)
-    assert bench.writes == 3  # joining, the first, all others
+    assert bench.writes == 4  # joining, the first, its result, all others
     assert all(bench.entry(f"r{number}_last_0")["rc-code"] == "0" for number in range(20))
 
 
-def test_a_write_that_is_never_answered_does_not_hold_up_the_next(bench):
+def test_in_a_small_cluster_the_result_of_one_operation_waits_for_nothing(bench):
+    bench.answers = False
+    bench.want("stop")
+    bench.end(0)
+    assert [b'rc-code="0"' in change.operations[0].xml for change in bench.asked] == [False, True]
+    for change in bench.asked:
+        bench.send(ChangeAnswered(change.request, "1"))
+    bench.want("start", "other")
+    assert len(bench.asked) == 3 and "gather" not in bench.timers
+
+
+def test_writes_that_are_never_answered_do_not_hold_up_the_next_and_are_made_up_for(bench):
     bench.answers = False
     bench.want("start")
     bench.end(0)
+    bench.want("start", "other")
     bench.asked.clear()
     bench.answers = True
     bench.send(bench.timers.pop("unanswered").event)
+    assert bench.entry("other_last_0")["op-status"] == "-1"
+    bench.send(CibChanged(bench.cib, bench.cib, b"<diff/>", None, False))
+    bench.send(bench.timers.pop("look").event)
     assert bench.entry("web_last_0")["rc-code"] == "0"
 
 
