@@ -88,13 +88,21 @@ class Disk:
         self.world.after(self._ready_ms[lane] - self.world.now_ms, done)
 
     def crash(self) -> None:
-        """Of the journal's last bytes a part reached the disk; each file that waits is the old one or the new one."""
+        """Of the journal's last bytes a part reached the disk; each file that waits is the old one or the new one. What
+        goes into the archive is written before the CIB that takes its place."""
         chance = self.world.chance
         tail = bytearray()
+        archives: list[Effect] = []
         for effect in self._waiting:
             if isinstance(effect, JournalAppend):
                 tail += b"".join(framed(record) for record in effect.records)
+            elif isinstance(effect, Archive):
+                archives.append(effect)
             elif chance.random() < 0.5:
+                for earlier in archives if isinstance(effect, Store) else ():
+                    self._write(earlier)
+                if isinstance(effect, Store):
+                    archives.clear()
                 self._write(effect)
         self.journal += tail[: chance.randint(0, len(tail))]
         self._waiting.clear()

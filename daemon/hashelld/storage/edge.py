@@ -293,20 +293,22 @@ class StorageEdge:
     def _write_slowly(self, batch: Work) -> Answers:
         stores = [(c, e) for c, e in batch if isinstance(e, Store)]
         answers: Answers = []
+        # What lost before what won: a crash between the two must not leave the copy without what it took the place of.
+        for _, effect in batch:
+            if isinstance(effect, Archive):
+                self._try("archive", self._archiver(effect))
+                answers.append(("", DivergencesKept(self._divergences.names)))
         if stores:
             last = stores[-1][1]
             error = self._try("cib.xml", lambda: self._generations.save(last.cib, last.lineage))
-            answers = [(c, Stored(e.token, error)) for c, e in stores]
+            answers += [(c, Stored(e.token, error)) for c, e in stores]
             if not error:
                 self._lineages = [*self._lineages[-1:], last.lineage]
                 if self._journal.size > TRIM_ABOVE and len(self._lineages) == 2:
                     self._quick.put("", _Trim())
             self._try("history", lambda: self._record([e for _, e in stores]))
         for component, effect in batch:
-            if isinstance(effect, Archive):
-                self._try("archive", self._archiver(effect))
-                answers.append(("", DivergencesKept(self._divergences.names)))
-            elif isinstance(effect, UseArchive):
+            if isinstance(effect, UseArchive):
                 self._loop.call_soon_threadsafe(self.reply, component, Reply(effect.client, self._use_archive(effect)))
                 if effect.drop:
                     answers.append(("", DivergencesKept(self._divergences.names)))
