@@ -123,6 +123,8 @@ class Coordinator:
         self._wait_number = 0
         self._guarded = False
         self._loads: dict[str, throttle.Told] = {}
+        #: The configuration for which this node's scheduler process is warm.
+        self._tried = (-1, -1)
 
     @property
     def is_dc(self) -> bool:

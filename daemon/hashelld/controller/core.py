@@ -72,6 +72,7 @@ from hashelld.core.events import (
     OperationWanted,
     ShutdownWanted,
     Started,
+    TransitionEnded,
     TransitionStarted,
     View,
     WatchdogReady,
@@ -79,6 +80,9 @@ from hashelld.core.events import (
 
 #: Members that have a scheduler's process ready: the DC, and who comes after it.
 NEXT_DCS = 3
+#: They try their hands at a cluster of at most so many resources (groups and clones count once) when its configuration
+#: has changed and all is at rest: a first decision there takes ten times as long as the next.
+TRY_MAX = 200
 
 
 class Controller(Coordinator):
@@ -100,7 +104,7 @@ class Controller(Coordinator):
             case MessageDirect():
                 return self._message(event, now_ms, wall_s)
             case MessageOrdered():
-                return self._ordered(event)
+                return [*self._ordered(event), *self._try_hand(event)]
             case OperationDone():
                 return self._operation_done(event)
             case ActionLate(transition, number):
@@ -486,6 +490,21 @@ class Controller(Coordinator):
             if not self.is_dc and isinstance(notice, TransitionStarted):
                 self.transition = notice.number
         return [Tell(notice) for notice in notices]
+
+    def _try_hand(self, event: MessageOrdered) -> list[Effect]:
+        """All is at rest: have the scheduler's process of who may have to decide next warm for this configuration."""
+        if event.topic != "controller.transition" or self.is_dc or self._view is None:
+            return []
+        version, resources = self._cib.version, self._cib.section("resources")
+        tried, epoch = self._tried, (version.admin_epoch, version.epoch)
+        if tried == epoch or resources is None or not 0 < len(resources) <= TRY_MAX:
+            return []
+        if self._me() not in self._view.members[:NEXT_DCS] or not any(
+            isinstance(notice, TransitionEnded) and notice.idle for notice in requests.decode_notices(event.payload)
+        ):
+            return []
+        self._tried = epoch
+        return [ReadyScheduler(self._cib.to_bytes())]
 
     # --- leaving --------------------------------------------------------------------------------------
 

@@ -105,7 +105,7 @@ class Driver:
             StartTimer: self._start_timer, CancelTimer: self._cancel_timer,
             RunAgent: self._run_agent, KillAgent: self._kill_agent,
             AskScheduler: self._ask_scheduler,
-            ReadyScheduler: lambda name, effect: self._scheduler.warm_up(), Log: self._write_log, Exit: self._exit,
+            ReadyScheduler: self._ready_scheduler, Log: self._write_log, Exit: self._exit,
         }
         for edge in self._edges:
             self._perform.update(edge.performs)
@@ -251,6 +251,10 @@ class Driver:
     def _ask_scheduler(self, name: str, effect: Effect) -> None:
         assert isinstance(effect, AskScheduler)
         self._scheduler.ask(name, effect)
+
+    def _ready_scheduler(self, name: str, effect: Effect) -> None:
+        assert isinstance(effect, ReadyScheduler)
+        self._scheduler.warm_up(effect.cib, time.time())
 
     def _graph_ready(self, component: str, event: GraphReady) -> None:
         self.feed(component, event)

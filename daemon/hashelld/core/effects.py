@@ -105,7 +105,10 @@ class AskScheduler(Effect):
 
 @dataclass(frozen=True, slots=True)
 class ReadyScheduler(Effect):
-    """This node may have to decide before long: have the scheduler's process started."""
+    """This node may have to decide before long: have the scheduler's process started, and (with a `cib`) have it decide
+    something like what it will be asked: its first answer takes several times as long as those after it."""
+
+    cib: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

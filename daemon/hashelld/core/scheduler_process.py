@@ -43,14 +43,17 @@ class SchedulerProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._waiting: asyncio.Queue[tuple[str, AskScheduler]] = asyncio.Queue(WAITING_MAX)
         self._task: asyncio.Task[None] | None = None
+        #: Whether a question is being answered.
+        self._asked = False
         self._log = structlog.get_logger("hashelld")
 
-    def warm_up(self) -> None:
-        """Start the process and have it answer a question of no interest: its imports take longer than a decision."""
-        if self._process is not None or (self._task is not None and not self._task.done()):
+    def warm_up(self, cib: bytes = b"", now_s: float = 0.0) -> None:
+        """Start the process and have it answer a question of no interest: its imports take longer than a decision, and
+        so does the first decision with resources in it. A process that runs and has something to do is warm."""
+        runs = self._process is not None or (self._task is not None and not self._task.done())
+        if runs and (not cib or self._asked or not self._waiting.empty()):
             return
-        nobody = AskScheduler(0, 0, EMPTY, 0.0, WARM_UP_MS)
-        self.ask("", nobody)
+        self.ask("", AskScheduler(0, 0, cib or EMPTY, now_s, WARM_UP_MS))
 
     def ask(self, component: str, effect: AskScheduler) -> None:
         if self._task is None or self._task.done():
@@ -70,7 +73,9 @@ class SchedulerProcess:
     async def _run(self) -> None:
         while True:
             component, effect = await self._waiting.get()
+            self._asked = True
             answer = await self._answer(effect, keep=bool(component))
+            self._asked = False
             if component:
                 self._ready(component, answer)
 

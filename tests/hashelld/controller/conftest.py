@@ -129,6 +129,8 @@ class Cluster:
         self.told: list[tuple[str, Event]] = []
         self.replies: list[tuple[int, Any]] = []
         self.summaries: list[str] = []
+        #: Nodes whose scheduler process is warm for a configuration (its epochs).
+        self.tried: list[tuple[str, str]] = []
         self.view = View(0, ())
         self.refuse_writes = False
         self._heap: list[tuple[int, int, str, str, Event]] = []
@@ -234,8 +236,11 @@ class Cluster:
                 self._cut(link, node.name)
             case Exit():
                 self.kill(node.name)
-            case ReadyScheduler() | NameKnown():
+            case NameKnown():
                 pass
+            case ReadyScheduler(cib):
+                if cib:
+                    self.tried.append((node.name, str(Cib.parse(cib).version).rpartition(".")[0]))
             case AskScheduler():
                 self._later(20, node.name, component, self.scheduler(self, effect))
             case StoreValue():

@@ -53,6 +53,16 @@ def test_standby_moves_the_resource_and_the_monitor_with_it(make_cluster):
     assert {c[0] for c in cluster.calls[before:]} == {now}
 
 
+def test_who_may_coordinate_next_is_warm_for_the_configuration_once_all_is_at_rest(make_cluster):
+    cluster = make_cluster(DUMMY)
+    (home,) = cluster.where("web")
+    cluster.change("modify", STANDBY.format(home[-1], "on"), "nodes")
+    cluster.run(30)
+    version = str(cluster.cib.version).rpartition(".")[0]
+    assert sorted(name for name, of in cluster.tried if of == version) == ["node2", "node3"]
+    assert len(set(cluster.tried)) == len(cluster.tried)
+
+
 def test_a_stream_of_changes_that_matter_to_nobody_is_decided_about_ten_times_a_second(make_cluster):
     cluster = make_cluster(DUMMY)
     asked = len(cluster.summaries)

@@ -41,3 +41,21 @@ async def test_answers_come_back_and_a_process_that_hangs_or_dies_is_replaced():
     assert "process ended" in got[3][1].error
     assert got[0][1].recheck_at_s == 7
     assert got[0][1].input_name == "pe-input-1.bz2"
+
+
+async def test_a_process_is_warm_for_a_cib_unless_it_has_something_to_do(tmp_path):
+    answers: asyncio.Queue = asyncio.Queue()
+    log = tmp_path / "asked"
+    noting = ECHO.replace("    if cib", f"    open({str(log)!r}, 'a').write(cib.decode() + ' ')\n    if cib", 1)
+    process = SchedulerProcess(
+        lambda component, event: answers.put_nowait((component, event)), None, (sys.executable, "-c", noting),
+    )
+    process.ask("controller", AskScheduler(1, 1, b"real", 1.0, 20_000))
+    process.warm_up(b"too-busy")
+    await asyncio.wait_for(answers.get(), 60)
+    process.warm_up()
+    process.warm_up(b"other")
+    process.ask("controller", AskScheduler(2, 1, b"next", 1.0, 20_000))
+    await asyncio.wait_for(answers.get(), 60)
+    await process.stop()
+    assert log.read_text() == "real other next "
