@@ -334,7 +334,9 @@ class Viewing(Linking):
             return
         if roster.is_begun(begun) and not roster.is_begun(members.roster):
             members.roster = begun
-            out.append(StoreValue(f"roster:{begun.version.n}", "roster", msgspec.msgpack.encode(begun)))
+            out.append(StoreValue(
+                f"roster:{begun.version.n}", "roster", msgspec.msgpack.encode(begun), before_entries=True
+            ))
 
     def _last_man_standing(self, view: ViewId, now_ms: int, out: list[Effect]) -> None:
         """Those that were away for the whole window do not vote any more."""
