@@ -58,6 +58,7 @@ def hashell() -> int:
     # A short command makes little garbage in cycles, and looking for it took a sixth of its time: while it starts, and
     # once more over everything when it ends.
     gc.set_threshold(GARBAGE_MIN)
+    _load_msgspec()
     try:
         code = run(sys.argv[1:])
     except Exception as error:
@@ -66,6 +67,19 @@ def hashell() -> int:
         code = _unforeseen(error)
     gc.freeze()
     return code
+
+
+def _load_msgspec() -> None:
+    """msgspec asks for typing_extensions where it is installed, which nothing here needs, and which costs a tenth of a
+    short command: it loads half of the interpreter's own tools. What needs it later finds it."""
+    name = "typing_extensions"
+    if name in sys.modules or sys.version_info < (3, 11):
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # An import fails, as where it is not installed.
+    try:
+        import msgspec  # noqa: F401
+    finally:
+        del sys.modules[name]
 
 
 def _unforeseen(error: Exception) -> int:

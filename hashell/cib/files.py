@@ -42,19 +42,25 @@ def load_cib(path: str | Path) -> Cib:
         name = "standard input"
         return Cib.parse(_unpack(sys.stdin.buffer.read(SIZE_MAX + 1), name), name)
     data = _read(path)
-    if data.startswith(_PACKED) or data[257:262] == b"ustar":
+    if _holds_archive(data):
         from hashell.cib import archive
 
-        if archive.is_archive(data):
-            return archive.load_archived(path)
+        return archive.load_archived(path)
     return Cib.parse(_unpack(data, str(path)), str(path))
 
 
 def is_archive(path: str | Path) -> bool:
     """Whether the file is a report or a backup with a CIB in it, which can only be read."""
+    return _holds_archive(_read(path))
+
+
+def _holds_archive(data: bytes) -> bool:
+    """What unpacks archives is loaded only for what may be one: it costs a start more than the reading."""
+    if not data.startswith(_PACKED) and data[257:262] != b"ustar":
+        return False
     from hashell.cib import archive
 
-    return archive.is_archive(_read(path))
+    return archive.is_archive(data)
 
 
 def _read(path: str | Path) -> bytes:

@@ -34,6 +34,7 @@ from hashell.shell.grammar.highlight import about, trouble
 from hashell.shell.grammar.lexer import split_words
 from hashell.shell.grammar.line import pieces, spelled_out
 from hashell.shell.live import ClusterView, Follower
+from hashell.shell.news import News
 from hashell.shell.prompt import (
     GrammarCompleter,
     GrammarLexer,
@@ -88,6 +89,9 @@ class Shell:
         self._proxy: StdoutProxy | None = None
         self._typing = False
         self._theme_name = ""
+        self._news = News(session.live)
+        if session.live is not None:
+            session.live = self._news.live
         #: Whether the terminal shows nothing but ASCII.
         self._ascii = only_ascii(session.options.display)
         self._moved_to = ""
@@ -206,8 +210,11 @@ class Shell:
             buffer.start_completion(select_first=False)
 
     def _show(self, lines: list[tuple[str, str]]) -> None:
-        """Lines above the prompt; the text that is being typed stays."""
+        """Lines above the prompt, where the text that is being typed stays, or above a command's live line."""
         if self._proxy is None or not self.session.settings.is_on("events"):
+            return
+        if not self._typing:
+            self._news.write(self._painted(lines))
             return
         self._proxy.write(self._painted(lines))
         self._proxy.flush()
