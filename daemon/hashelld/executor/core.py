@@ -10,38 +10,30 @@ is soft: whenever it lacks or contradicts what is known here, it is written agai
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from hashell.agents import find
 from hashell.agents.call import (
     Answer,
     Place,
-    UnknownStandard,
-    build_call,
     read_answer,
 )
 from hashell.agents.metadata import AgentMetadata
 from hashell.cib.document import Cib
-from hashell.errors import BadInput, NotFound
+from hashell.errors import BadInput
 from hashell.values.agent_names import AgentName
 from hashell.values.outcomes import ExecStatus, OcfCode
-from hashell.wire.messages import Done, GetSecret, SecretIs, SetSecret
+from hashell.wire.messages import GetSecret, SetSecret
 from hashelld.core.effects import (
     AgentEnded,
     CancelTimer,
     Effect,
     KillAgent,
     Log,
-    Multicast,
-    Reply,
-    RunAgent,
     StartTimer,
-    StoreValue,
     Tell,
 )
 from hashelld.core.events import (
@@ -63,24 +55,23 @@ from hashelld.core.events import (
     ServicesEnded,
     ServicesKilled,
     Started,
-    View,
 )
 from hashelld.executor import ending, history, republish
+from hashelld.executor.answers import Answers
 from hashelld.executor.descriptions import Descriptions
 from hashelld.executor.history import PENDING, Operation, Outcome
 from hashelld.executor.orders import read_order
 from hashelld.executor.outbox import REPAIR_MS, Gathered, LookAgain, Outbox, Unanswered
 from hashelld.executor.probes import Probes
+from hashelld.executor.programs import Programs, device_answer, real_agent
 from hashelld.executor.resources import Recurring, RecurringDue, Resource, Waiting
-from hashelld.executor.secrets import KEPT, Change, MissingSecret, Secrets
+from hashelld.executor.shared_secrets import SharedSecrets
 
 if TYPE_CHECKING:
     from hashelld.settings import Settings
 
 #: Operations of one resource that may wait; more means that something asks without end.
 QUEUE_MAX = 32
-#: Operations by transition key whose result is kept, should it be asked for again.
-ANSWERS_MAX = 1_000
 #: A recurring operation that starts later than this is confirmed at once, as Pacemaker does.
 DELAY_FAKED_MS = 5 * 60 * 1000
 #: What a resource that connects to a remote node claims to be run by.
@@ -90,11 +81,8 @@ REMOTE = AgentName("ocf", "pacemaker", "remote")
 _PENDING = frozenset({
     "start", "stop", "promote", "demote", "migrate_to", "migrate_from", "reload", "reload-agent",
 })
-#: After these a resource runs with the parameters that they were given.
-_RUNS_WITH = frozenset({"start", "migrate_from", "reload", "reload-agent"})
 #: What they begin is over when they are.
 _LEAVES_NOTHING = frozenset({"monitor", "stop", "notify", "demote", "migrate_to"})
-_REAL = {"reload-agent", "reload"}
 
 
 class Executor:
@@ -105,10 +93,6 @@ class Executor:
     def __init__(
         self, settings: Settings, resolve: Callable[[AgentName], str] = find.resolve, secrets: bytes = b"",
     ) -> None:
-        self.place = Place(
-            settings.node, settings.cluster, str(settings.state_dir), str(settings.run_dir),
-            ocf_root=find.ocf_root(),
-        )
         self._resolve = resolve
         self._node = settings.node
         self._node_id = ""
@@ -122,12 +106,14 @@ class Executor:
         self._calls = 0
         self._outbox = Outbox()
         self._probes = Probes()
-        self._secrets = Secrets(secrets)
-        self._secrets_asked: deque[int] = deque()
-        self._names: tuple[str, ...] = ()
+        self._secrets = SharedSecrets(secrets)
         self._stopping: set[str] | None = None
-        self._answers: OrderedDict[tuple[str, str, str, int], OperationDone | None] = OrderedDict()
+        self._answers = Answers()
         self._about = Descriptions(resolve)
+        place = Place(
+            settings.node, settings.cluster, str(settings.state_dir), str(settings.run_dir), ocf_root=find.ocf_root(),
+        )
+        self._programs = Programs(place, resolve, self._about, self._secrets.values)
         self._published = False
 
     # --- events ---------------------------------------------------------------------------------
@@ -150,16 +136,11 @@ class Executor:
             case RecurringDue(resource, key):
                 return self._due(resource, key, now_ms, wall_s)
             case MembersChanged(view):
-                return [*self._tell_secrets(view), *self._members(view.dc, view.members)]
+                return [*self._secrets.view(view, self._node), *self._members(view.dc, view.members)]
             case MessageOrdered(topic="executor.secret" | "executor.secrets"):
-                return self._secret_told(event)
-            case ClientAsked(client, _, SetSecret(resource, name, value)):
-                # Answered when it comes back: then it is known here, and on its way everywhere.
-                self._secrets_asked.append(client)
-                told = msgspec.msgpack.encode((Change(resource, name, value),))
-                return [Multicast("executor.secret", told)]
-            case ClientAsked(client, _, GetSecret(resource, name)):
-                return [Reply(client, SecretIs(self._secrets.get(resource, name)))]
+                return self._secrets.told(event, self._node)
+            case ClientAsked(client, _, SetSecret() | GetSecret() as asked):
+                return self._secrets.asked(client, asked)
             case CibChanged():
                 self._cib = event.after
                 # Only a whole transfer can have lost what this node wrote.
@@ -198,15 +179,9 @@ class Executor:
         if dc != self._dc or self._stopping is not None:
             why = f"{dc} does not coordinate" if dc != self._dc else "this node is ending itself"
             return [Log("warning", f"{operation.key} refused: {why}")]
-        name = (operation.transition_key, operation.resource, operation.task, operation.interval_ms)
-        if again and name in self._answers:
-            # Asked for again in a new view: it is done once, and what came of it may have been lost on its way.
-            done = self._answers[name]
+        if not self._answers.begin(operation, again=again):
+            done = self._answers.of(operation)
             return [Tell(done)] if done is not None else []
-        if operation.transition_key:
-            self._answers[name] = None
-            while len(self._answers) > ANSWERS_MAX:
-                self._answers.popitem(last=False)
         match operation.task:
             case "cancel":
                 return self._cancel(operation)
@@ -232,7 +207,7 @@ class Executor:
                 f"{QUEUE_MAX} operations wait already", when_s=int(wall_s),
             )
             return effects + self._record(operation, busy, None)
-        effects += self._about.ask(self.place, operation)
+        effects += self._about.ask(self._programs.place, operation)
         if operation.task in _PENDING:
             effects += self._record(operation, replace(PENDING, when_s=int(wall_s)), None)
         if operation.interval_ms:
@@ -272,9 +247,7 @@ class Executor:
         waiting = resource.running = resource.queue.popleft()
         resource.began_ms = now_ms
         operation = waiting.operation
-        known = None
-        if operation.agent.standard == "stonith":
-            known = self._device_answer(operation, resource)
+        known = device_answer(operation, resource)
         if known is not None:
             return self._finish(name, known, now_ms, wall_s)
         token = f"op:{waiting.call_id}:{now_ms}"
@@ -285,25 +258,12 @@ class Executor:
                 token, operation.resource, operation.task, operation.interval_ms, operation.timeout_ms,
                 operation.parameters,
             ))]
-        try:
-            effect = self._call(operation, resource, token)
-        except NotFound as error:
-            missing = OcfCode.NOT_INSTALLED
-            return self._finish(
-                name, Answer(missing, ExecStatus.NOT_INSTALLED, error.message), now_ms, wall_s
-            )
-        except MissingSecret as error:
-            return self._finish(
-                name, Answer(OcfCode.INSUFFICIENT_PRIV, ExecStatus.NO_SECRETS, str(error)), now_ms, wall_s
-            )
-        except UnknownStandard as error:
-            return self._finish(
-                name, Answer(OcfCode.UNKNOWN_ERROR, ExecStatus.ERROR_FATAL, error.message),
-                now_ms, wall_s,
-            )
+        program = self._programs.program(operation, resource, token)
+        if isinstance(program, Answer):
+            return self._finish(name, program, now_ms, wall_s)
         self._tokens[token] = name
         self._probing += operation.is_probe
-        return [effect]
+        return [program]
 
     def _next_probes(self, now_ms: int, wall_s: float) -> list[Effect]:
         """A program has ended: what waited for its turn may begin."""
@@ -324,45 +284,6 @@ class Executor:
                 if answer:
                     effects += self._tell_done(one.operation, Outcome(OcfCode.UNKNOWN, ExecStatus.CANCELLED, 0))
         return effects
-
-    def _call(self, operation: Operation, resource: Resource, token: str) -> RunAgent:
-        parameters = dict(operation.parameters)
-        if operation.task in _RUNS_WITH or (operation.task == "monitor" and resource.start_parameters is None):
-            # A probe after this daemon's restart finds what runs with the parameters of now, as far as anybody knows.
-            resource.start_parameters = parameters
-        elif operation.task == "stop" and resource.start_parameters is not None:
-            # What was started with old parameters is stopped with them, meta ones apart.
-            parameters = {
-                **{k: v for k, v in resource.start_parameters.items() if not k.startswith("CRM_")},
-                **{k: v for k, v in parameters.items() if k.startswith("CRM_")},
-            }
-        task = operation.task
-        if task in _REAL:
-            task = self._about.reload_word(operation.agent)
-        agent = operation.agent
-        if agent.standard == "service":
-            agent = AgentName(find.standard_of(agent), "", agent.type)
-        if agent.standard == "stonith" and task == "start":
-            task = "monitor"
-        call = build_call(
-            self.place, agent, self._resolve(agent), task, operation.resource,
-            self._secrets.put_in(operation.resource, parameters), operation.timeout_ms,
-        )
-        return RunAgent(
-            token, call.program, call.arguments, call.environment, call.timeout_ms, call.stdin
-        )
-
-    @staticmethod
-    def _device_answer(operation: Operation, resource: Resource) -> Answer | None:
-        """Fence devices are not processes: they are started where the cluster said so."""
-        if operation.task == "stop":
-            return Answer(OcfCode.OK, ExecStatus.DONE)
-        if operation.is_probe:
-            rc = OcfCode.OK if resource.started else OcfCode.NOT_RUNNING
-            return Answer(rc, ExecStatus.DONE)
-        if operation.task == "monitor" and not resource.started:
-            return Answer(OcfCode.NOT_RUNNING, ExecStatus.DONE)
-        return None
 
     def _connection_answered(self, event: ConnectionAnswered, now_ms: int, wall_s: float) -> list[Effect]:
         name = self._tokens.pop(event.token, "")
@@ -397,7 +318,7 @@ class Executor:
         """This is a remote node, and somebody connected to it: what the one before took along may be lost."""
         self._remote = True
         self._node, self._node_id, self._dc = event.node, event.node_id, event.dc
-        self.place = replace(self.place, node=event.node, cluster=event.cluster)
+        self._programs.place = replace(self._programs.place, node=event.node, cluster=event.cluster)
         if not event.publish:
             return []
         self._published = True
@@ -429,9 +350,7 @@ class Executor:
     ) -> list[Effect]:
         assert resource.running is not None, "an answer belongs to what runs"
         operation = resource.running.operation
-        agent = operation.agent
-        if agent.standard == "service":
-            agent = AgentName(find.standard_of(agent), "", agent.type)
+        agent = real_agent(operation.agent)
         if event.killed:
             answer = Answer(OcfCode.UNKNOWN_ERROR, ExecStatus.CANCELLED, "cancelled")
         else:
@@ -477,12 +396,7 @@ class Executor:
         if recurring is None or recurring.call_id != call_id:
             return []
         pause = recurring.pause_ms()
-        effects: list[Effect] = [
-            StartTimer(
-                _timer(name, operation.key), pause,
-                RecurringDue(name, operation.key),
-            )
-        ]
+        effects: list[Effect] = [StartTimer(_timer(name, operation.key), pause, RecurringDue(name, operation.key))]
         last, recurring.last = recurring.last, outcome
         if last is None or (last.rc, last.status) != (outcome.rc, outcome.status):
             effects += self._record(operation, outcome, self._about.of(operation.agent))
@@ -597,9 +511,7 @@ class Executor:
             operation.resource, operation.task, operation.interval_ms, int(outcome.rc),
             int(outcome.status), operation.transition_key, outcome.reason, outcome.exec_ms, unrecorded=unrecorded,
         )
-        name = (operation.transition_key, operation.resource, operation.task, operation.interval_ms)
-        if name in self._answers:
-            self._answers[name] = done
+        self._answers.keep(operation, done)
         return [Tell(done)]
 
     def _history_path(self, resource: str) -> str:
@@ -660,33 +572,11 @@ class Executor:
             effects += self._answered(name, resource, held, now_ms, wall_s)
         return effects
 
-    # --- secrets --------------------------------------------------------------------------------
-
-    def _tell_secrets(self, view: View) -> list[Effect]:
-        before, self._names = self._names, view.names
-        came_along = [one for one in view.names if one in before]
-        told = self._secrets.as_changes()
-        if not told or not view.joined or (came_along or [self._node])[0] != self._node:
-            return []
-        return [Multicast("executor.secrets", told)]
-
-    def _secret_told(self, event: MessageOrdered) -> list[Effect]:
-        effects: list[Effect] = []
-        if event.origin == self._node and event.topic == "executor.secret" and self._secrets_asked:
-            effects.append(Reply(self._secrets_asked.popleft(), Done()))
-        try:
-            if self._secrets.apply(event.payload):
-                effects.append(StoreValue(KEPT, KEPT, self._secrets.encode(), secret=True))
-        except msgspec.MsgspecError:
-            # The error would show a part of what cannot be read.
-            effects.append(Log("error", f"a secret of {event.origin} cannot be read"))
-        return effects
-
     # --- the end --------------------------------------------------------------------------------
 
     def _stop_all(self) -> list[Effect]:
         """This node ends itself. Nobody is told what comes of it: whatever this node says, it is not to be believed."""
-        found = ending.stops(self.place, self._resources, self._resolve, self._secrets)
+        found = ending.stops(self._programs.place, self._resources, self._resolve, self._secrets.values)
         effects: list[Effect] = [KillAgent(token) for token in (*self._tokens, *self._about.tokens)]
         for name, resource in self._resources.items():
             effects += self._stop_recurring(name, resource)
