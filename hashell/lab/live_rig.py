@@ -148,7 +148,7 @@ class Owners:
         found = []
         for node, table in self._tables().items():
             with contextlib.suppress(OSError):
-                found += [node] * listeners(table.read_text(encoding="ascii", errors="replace"), *self._where)
+                found += [node] * listeners(table, *self._where)
         return tuple(found)
 
     def _run(self) -> None:

@@ -37,7 +37,9 @@ UNANSWERED_GAP = 5
 GAPS_MAX = 10_000
 #: Bytes of one answer.
 ANSWER_MAX = 4096
-_LISTEN = "0A"
+_LISTEN = b"0A"
+#: Bytes of the kernel's table that are read at a time.
+_TABLE_CHUNK = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +117,20 @@ class Tally:
         del self.doubles[:-GAPS_MAX]
 
 
-def listeners(table: str, address: str, port: int) -> int:
-    """Sockets that listen at an IPv4 address and port in the kernel's table (/proc/net/tcp, proc(5))."""
-    wanted = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}:{port:04X}"
+def listeners(table: Path, address: str, port: int) -> int:
+    """Sockets that listen at an IPv4 address and port by the kernel's table (/proc/net/tcp, proc(5)). Raises OSError.
+
+    Those that listen come first; what follows may be thousands of connections that have ended, and the kernel makes its
+    lines while it is read."""
+    wanted = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}:{port:04X}".encode()
     count = 0
-    for line in table.splitlines()[1:]:
-        fields = line.split()
-        count += len(fields) > 3 and fields[1] == wanted and fields[3] == _LISTEN
+    with table.open("rb", buffering=_TABLE_CHUNK) as lines:
+        next(lines, b"")
+        for line in lines:
+            fields = line.split()
+            if len(fields) < 4 or fields[3] != _LISTEN:
+                break
+            count += fields[1] == wanted
     return count
 
 
@@ -242,8 +251,7 @@ def main(argv: list[str]) -> int:
         done_s = time.monotonic()
         if done_s - looked_s > OWNERS_S:
             looked_s = done_s
-            table = Path("/proc/net/tcp").read_text(encoding="ascii", errors="replace")
-            owners = listeners(table, address, port)
+            owners = listeners(Path("/proc/net/tcp"), address, port)
             tally.listening(owners)
         gaps, doubles = tally.gaps[told_gaps:], tally.doubles[told_doubles:]
         if news or gaps or doubles or done_s - spoke_s > STILL_S:

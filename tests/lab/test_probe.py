@@ -66,13 +66,17 @@ def test_the_kernels_table_shows_who_listens():
         port = one.getsockname()[1]
 
         def count() -> int:
-            return probe.listeners(Path("/proc/net/tcp").read_text(), "127.0.0.1", port)
+            return probe.listeners(Path("/proc/net/tcp"), "127.0.0.1", port)
 
         assert count() == 0
         one.listen()
         assert count() == 1
         two.bind(("127.0.0.1", port))
         two.listen()
+        assert count() == 2
+        # Connections, and what is left of them, are no listeners.
+        with socket.create_connection(("127.0.0.1", port)):
+            assert count() == 2
         assert count() == 2
 
 

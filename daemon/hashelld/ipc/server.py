@@ -118,6 +118,7 @@ class IpcServer:
         self._asked: dict[int, _Asked] = {}
         self._subscriptions = Subscriptions()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ending = False
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._inode: tuple[int, int] | None = None
@@ -152,7 +153,7 @@ class IpcServer:
         self._inode = (found.st_dev, found.st_ino)
         # From Python 3.13 on asyncio takes the socket's file away by itself; `stop` does, and knows whether it is ours.
         keep: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
-        self._server = await asyncio.start_unix_server(self._serve, sock=listener, backlog=128, **keep)
+        self._server = await asyncio.start_unix_server(self._came, sock=listener, backlog=128, **keep)
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
     def rename(self, node: str) -> None:
@@ -201,8 +202,9 @@ class IpcServer:
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
+        self._ending = True
         for connection in list(self._connections.values()):
-            self._part(connection, Refused(f"{self._node} is going down", "ask another node"))
+            self._part(connection, self._going_down())
         waiting = [task for task in self._tasks if not task.done()]
         if waiting:
             await asyncio.wait(waiting, timeout=0.5)
@@ -214,6 +216,9 @@ class IpcServer:
             if (found.st_dev, found.st_ino) == self._inode:
                 self._path.unlink()
 
+    def _going_down(self) -> Refused:
+        return Refused(f"{self._node} is going down", "ask another node")
+
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
@@ -221,18 +226,24 @@ class IpcServer:
 
     # --- one connection
 
+    def _came(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # No coroutine for asyncio's own task: Python 3.11 writes a traceback when that is cancelled.
+        self._spawn(self._serve(reader, writer))
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
         try:
             caller = await asyncio.to_thread(caller_of, writer.get_extra_info("socket"))
         except OSError:
             writer.close()
             return
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
         connection = _Connection(next(self._connection_numbers), caller, writer)
         self._spawn(self._write(connection))
+        if self._ending:
+            self._part(connection, self._going_down())
+            return
         if len(self._connections) >= self._connections_max:
             self._part(connection, TooMany(f"{self._node} serves {self._connections_max} clients already"))
             return

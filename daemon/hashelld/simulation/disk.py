@@ -38,6 +38,8 @@ class Disk:
     full: bool = False
     _before: Mapping[str, Any] = field(default_factory=dict)
     _waiting: list[Effect] = field(default_factory=list)
+    #: For the archive, and refused by a full disk: tried again before any CIB is stored.
+    _owed: list[Archive] = field(default_factory=list)
     #: When each lane of the disk is done: `entries` are in order, other values go beside them.
     _ready_ms: dict[str, float] = field(default_factory=dict)
     _life: int = 0
@@ -80,8 +82,12 @@ class Disk:
                 return
             self._waiting.remove(effect)
             error = "no space left on the disk" if self.full else ""
+            if isinstance(effect, Archive):
+                self._owed.append(effect)
             if not error:
-                self._write(effect)
+                self._write_owed()
+                if not isinstance(effect, Archive):
+                    self._write(effect)
             if isinstance(effect, Store | StoreValue | JournalAppend):
                 answer(Stored(effect.token, error))
 
@@ -92,22 +98,25 @@ class Disk:
         goes into the archive is written before the CIB that takes its place."""
         chance = self.world.chance
         tail = bytearray()
-        archives: list[Effect] = []
         for effect in self._waiting:
             if isinstance(effect, JournalAppend):
                 tail += b"".join(framed(record) for record in effect.records)
             elif isinstance(effect, Archive):
-                archives.append(effect)
+                self._owed.append(effect)
             elif chance.random() < 0.5:
-                for earlier in archives if isinstance(effect, Store) else ():
-                    self._write(earlier)
                 if isinstance(effect, Store):
-                    archives.clear()
+                    self._write_owed()
                 self._write(effect)
         self.journal += tail[: chance.randint(0, len(tail))]
         self._waiting.clear()
+        self._owed.clear()
         self._life += 1
         self._ready_ms.clear()
+
+    def _write_owed(self) -> None:
+        for effect in self._owed:
+            self._write(effect)
+        self._owed.clear()
 
     def _write(self, effect: Effect) -> None:
         match effect:

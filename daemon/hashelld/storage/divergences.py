@@ -21,6 +21,8 @@ from hashelld.storage.files import make_folder, sync_folder, write_whole
 
 #: Divergences kept, and their bytes together; beyond either the oldest go.
 KEPT_MAX, BYTES_MAX = 50, 256 * 1024 * 1024
+#: Where one is written before it has its name.
+_UNFINISHED = ".unfinished"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
 
 
@@ -35,23 +37,28 @@ class Divergences:
         """Oldest first."""
         if not self.folder.is_dir():
             return ()
-        return tuple(sorted(path.name for path in self.folder.iterdir() if path.is_dir()))
+        return tuple(sorted(
+            path.name for path in self.folder.iterdir() if path.is_dir() and path.name != _UNFINISHED
+        ))
 
     def keep(self, archive: Archive) -> str:
-        """Write it whole, and make room. The name under which it is kept. Raises StorageFailed."""
+        """Write it whole or not at all, and make room. Its name in the archive. Raises StorageFailed, OSError."""
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         name = f"{stamp}-{archive.name}"
         number = 1
         while (self.folder / name).exists():
             number += 1
             name = f"{stamp}-{archive.name}-{number}"
-        folder = self.folder / name
+        folder = self.folder / _UNFINISHED
+        shutil.rmtree(folder, ignore_errors=True)
         make_folder(folder)
         write_whole(folder / "cib.xml", archive.cib)
         if archive.patch:
             write_whole(folder / "difference.xml", archive.patch)
         about = {"when_s": int(time.time()), **archive.about}
         write_whole(folder / "about.json", json.dumps(about, indent=1, sort_keys=True).encode())
+        folder.rename(self.folder / name)
+        sync_folder(self.folder)
         self._make_room()
         return name
 

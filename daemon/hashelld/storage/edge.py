@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -40,7 +41,7 @@ from hashelld.core.effects import (
     UseArchive,
 )
 from hashelld.core.events import DivergencesKept, Event, Happened
-from hashelld.storage.divergences import Divergences
+from hashelld.storage.divergences import KEPT_MAX, Divergences
 from hashelld.storage.files import StorageFailed
 from hashelld.storage.generations import Generations
 from hashelld.storage.inputs import Inputs
@@ -191,6 +192,8 @@ class StorageEdge:
         self._journal = journal
         self._keeps = keeps
         self._divergences = Divergences(state_dir / "archive")
+        #: What the disk has not taken yet; no CIB is stored before it.
+        self._owed: deque[Archive] = deque(maxlen=KEPT_MAX)
         self._inputs = Inputs(state_dir / "pengine")
         self._inputs_waiting = 0
         self._history: History | None = None
@@ -293,12 +296,13 @@ class StorageEdge:
     def _write_slowly(self, batch: Work) -> Answers:
         stores = [(c, e) for c, e in batch if isinstance(e, Store)]
         answers: Answers = []
-        # What lost before what won: a crash between the two must not leave the copy without what it took the place of.
-        for _, effect in batch:
-            if isinstance(effect, Archive):
-                self._try("archive", self._archiver(effect))
-                answers.append(("", DivergencesKept(self._divergences.names)))
-        if stores:
+        # What lost before what won: neither a crash between the two nor a full disk must leave the copy without what it
+        # took the place of.
+        self._owed.extend(effect for _, effect in batch if isinstance(effect, Archive))
+        owed = self._keep_owed(answers)
+        if stores and owed:
+            answers += [(c, Stored(e.token, owed)) for c, e in stores]
+        elif stores:
             last = stores[-1][1]
             error = self._try("cib.xml", lambda: self._generations.save(last.cib, last.lineage))
             answers += [(c, Stored(e.token, error)) for c, e in stores]
@@ -316,6 +320,16 @@ class StorageEdge:
                 reply = Reply(effect.client, self._read_history(effect))
                 self._loop.call_soon_threadsafe(self.reply, component, reply)
         return answers + self._news()
+
+    def _keep_owed(self, answers: Answers) -> str:
+        """Write all that is owed to the archive. Empty, or why some of it could not be."""
+        error = ""
+        while self._owed and not error:
+            error = self._try("archive", self._archiver(self._owed[0]))
+            if not error:
+                self._owed.popleft()
+                answers.append(("", DivergencesKept(self._divergences.names)))
+        return error
 
     def _open_history(self) -> History:
         if self._history is None:

@@ -7,6 +7,7 @@ import socket
 import stat
 import struct
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hashell.client.daemon import DaemonClient
 from hashell.errors import HashellError, NotReachable, Refused, TimedOut
 from hashell.testing.fake_node import FakeNode
 from hashell.wire import codec, messages
-from hashelld.ipc import users
+from hashelld.ipc import server, users
 from hashelld.ipc.server import IN_FLIGHT_MAX, PATH_MAX, SocketTaken
 
 
@@ -259,6 +260,44 @@ def test_going_down_is_told_to_those_who_are_connected(folder):
         client.greet()
     assert "going down" in client.last_words().message
     client.socket.close()
+
+
+def test_who_connects_while_the_daemon_goes_down_is_told_and_nothing_complains(folder, monkeypatch, caplog):
+    entered, go_on = threading.Event(), threading.Event()
+    caller_of = server.caller_of
+
+    def slow(given):
+        entered.set()
+        go_on.wait(60)
+        return caller_of(given)
+
+    monkeypatch.setattr(server, "caller_of", slow)
+    with FakeNode(folder) as node:
+        client = Raw(node.path)
+        assert entered.wait(60)
+        # After the end has begun, and before the connection is given up.
+        threading.Timer(0.1, go_on.set).start()
+    assert "going down" in client.last_words().message
+    client.socket.close()
+    assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
+def test_a_connection_that_outlives_the_end_of_the_daemon_leaves_no_traceback(folder, monkeypatch, caplog):
+    entered, go_on = threading.Event(), threading.Event()
+    caller_of = server.caller_of
+
+    def slow(given):
+        entered.set()
+        go_on.wait(60)
+        return caller_of(given)
+
+    monkeypatch.setattr(server, "caller_of", slow)
+    with FakeNode(folder) as node:
+        client = Raw(node.path)
+        assert entered.wait(60)
+        threading.Timer(1.0, go_on.set).start()
+    client.socket.close()
+    assert not [record for record in caplog.records if record.name == "asyncio"]
 
 
 def test_a_frozen_daemon_is_reported_within_the_timeout(folder):

@@ -12,8 +12,10 @@ from hashell.cib.document import Cib
 from hashell.wire import messages
 from hashelld.core.effects import Archive, JournalAppend, ReadHistory, Reply, Store, Stored, StoreValue
 from hashelld.core.events import Happened
-from hashelld.storage import values
+from hashelld.storage import divergences, values
+from hashelld.storage.divergences import Divergences
 from hashelld.storage.edge import INPUTS_WAITING_MAX, StorageEdge
+from hashelld.storage.files import StorageFailed
 from hashelld.storage.restore import restore
 
 
@@ -106,6 +108,25 @@ async def test_a_lost_branch_is_kept_where_a_person_finds_it(tmp_path):
     assert kept.name.endswith("node1-0.9.0")
     assert (kept / "cib.xml").read_bytes() == cib(9)
     assert b"node2" in (kept / "about.json").read_bytes()
+
+
+async def test_no_cib_takes_the_place_of_a_branch_that_the_disk_had_no_room_for(tmp_path, monkeypatch):
+    async with Disk(tmp_path / "s") as disk:
+        def full(path, data):
+            raise StorageFailed("no space left")
+
+        monkeypatch.setattr(divergences, "write_whole", full)
+        disk.do(Archive("node1-0.9.0", cib(9), b"<diff/>", {"winner": "node2"}), Store("c", "0.4.0", cib(4), "root"))
+        refused = await disk.hear()
+        assert isinstance((await disk.hear())[1], Happened)
+        monkeypatch.undo()
+        disk.do(Store("c", "0.4.0", cib(4), "root", urgent=True))
+        told, stored = await disk.hear(), await disk.hear()
+
+    assert refused[1] == Stored("c", "no space left")
+    assert [name.partition("-")[2] for name in told[1].names] == ["node1-0.9.0"]
+    assert stored[1] == Stored("c")
+    assert Divergences(tmp_path / "s" / "archive").names == told[1].names
 
 
 async def test_scheduler_inputs_have_a_name_at_once_and_are_kept_when_the_disk_has_time(tmp_path, monkeypatch):
