@@ -42,6 +42,12 @@ _TAKE_VALUE = frozenset({
 })
 
 
+#: Options of the shell that mean nothing to programs that look.
+_OF_THE_SHELL = frozenset({
+    "--write", "--read-only", "-F", "--force", "-y", "--yes", "-n", "--no", "-w", "--wait",
+})
+
+
 def _first_word(argv: list[str]) -> tuple[int, str]:
     """Place and text of the first word that is no option."""
     place = 0
@@ -118,7 +124,11 @@ def run(argv: list[str]) -> int:
     place, word = _first_word(argv)
     module = PROGRAMS.get(word)
     if module is not None or word == "demo":
-        argv = argv[:place] + argv[place + 1 :]
+        before = argv[:place]
+        if module in (EXPLAIN, REHEARSE):
+            # They only look, whatever leave the shell was given.
+            before = [one for one in before if one not in _OF_THE_SHELL]
+        argv = before + argv[place + 1 :]
     else:
         module = SHELL
     try:

@@ -7,11 +7,14 @@ What a kind cannot do raises `Unsupported` with the reason.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from hashell.cib.document import Cib
 from hashell.errors import Refused
-from hashell.wire.messages import Change, EventInfo, HistoryRow, Info
+
+if TYPE_CHECKING:
+    # A command on a file starts without what goes over the wire.
+    from hashell.cib.document import Cib
+    from hashell.wire.messages import Change, EventInfo, HistoryRow, Info
 
 
 class Unsupported(Refused):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from hashell.cib.document import Cib
 from hashell.client import offline
 from hashell.client.api import ReadOnly, Unsupported
-from hashell.wire.messages import Change, EventInfo, HistoryRow, Info
+
+if TYPE_CHECKING:
+    from hashell.wire.messages import Change, EventInfo, HistoryRow, Info
 
 
 class FileClient:

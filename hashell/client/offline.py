@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 from lxml import etree
@@ -12,7 +13,9 @@ from hashell.cib.versions import Version
 from hashell.client.api import ReadOnly
 from hashell.errors import Conflict, NotFound
 from hashell.values.booleans import is_true
-from hashell.wire.messages import Change, Info, MemberInfo
+
+if TYPE_CHECKING:
+    from hashell.wire.messages import Change, Info
 
 #: Spellings of "not there" in a node_state: words of older versions, 0 where newer ones write the second it joined.
 _ABSENT = frozenset({"", "0", "false", "offline"})
@@ -30,6 +33,8 @@ def cluster_option(cib: Cib, name: str, default: str = "") -> str:
 
 def info_of(cib: Cib, *, warnings: Sequence[str] = ()) -> Info:
     """Members, quorum and DC as a CIB alone tells them; a node is a member when its state says that it was there."""
+    from hashell.wire.messages import Info, MemberInfo
+
     names: dict[str, str] = {}
     for element in (*cib.root.iterfind("configuration/nodes/node"), *cib.root.iterfind("status/node_state")):
         names.setdefault(element.get("id", ""), element.get("uname", ""))
@@ -110,6 +115,8 @@ def changed(before: Cib, changes: Sequence[Change]) -> Cib:
 
 def attribute_change(cib: Cib, node: str, name: str, value: str | None) -> Change:
     """The edit of the status section that sets (or with None removes) a transient attribute. Raises NotFound."""
+    from hashell.wire.messages import Change
+
     found = [
         element
         for element in (*cib.root.iterfind("configuration/nodes/node"), *cib.root.iterfind("status/node_state"))

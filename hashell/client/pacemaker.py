@@ -273,6 +273,10 @@ class PacemakerClient:
             words += ["--interval", f"{interval_ms}ms"]
         return self._write(*words, timeout_s=LONG_TIMEOUT_S)
 
+    def upgrade(self) -> None:
+        """Raise the CIB to the newest schema that this Pacemaker knows."""
+        self._write("cibadmin", "--upgrade", "--force")
+
     def fail_resource(self, resource: str, node: str) -> str:
         return self._write("crm_resource", "--fail", "--resource", resource, "--node", node)
 

@@ -41,6 +41,8 @@ OP_OPTIONS = (
 _NO_OPERATION = frozenset({"meta-data", "validate-all", "status", "monitor-all", "methods", "usage"})
 #: Parameters of fencing that the cluster reads itself.
 _FENCING_EXTRA = ("pcmk_", "provides", "priority", "stonith-timeout")
+#: What the cluster tells a fence device at each call.
+SUPPLIED = frozenset({"action", "port", "plug"})
 _TRACE = frozenset({"trace_ra", "trace_file", "trace_dir"})
 
 
@@ -186,7 +188,7 @@ def check_parameters(
         and not one.deprecated
         and one.name not in given
         and replacement.get(one.name, "") not in given
-        and not (fencing and one.name in ("action", "port", "plug"))
+        and not (fencing and one.name in SUPPLIED)
     ]
     if missing:
         names = ", ".join(f"'{one}'" for one in sorted(missing))

@@ -7,17 +7,19 @@ command, or keeps one while edits are staged.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 from lxml import etree
 
-from hashell.cib.diff import is_empty, make_patch
 from hashell.cib.document import Cib
 from hashell.client.api import ClusterClient
 from hashell.commands.binding import Ids, owner, select, texts
 from hashell.commands.problems import Problem, ProblemsFound, Severity
 from hashell.errors import Conflict, NotFound
-from hashell.wire.messages import Change
+
+if TYPE_CHECKING:
+    from hashell.wire.messages import Change
 
 Element = etree._Element
 
@@ -148,6 +150,8 @@ class Env(msgspec.Struct, eq=False):
 
     @property
     def changed(self) -> bool:
+        from hashell.cib.diff import is_empty, make_patch
+
         return not is_empty(make_patch(self.base, self.cib))
 
     def commit(self, message: str = "") -> str:
@@ -156,6 +160,8 @@ class Env(msgspec.Struct, eq=False):
         What somebody else changed meanwhile stays, and where it does not touch what was edited the two are merged.
         Raises Conflict, with nothing sent and the edits kept, where they do not go together.
         """
+        from hashell.cib.diff import is_empty, make_patch
+
         patch = make_patch(self.base, self.cib)
         if is_empty(patch):
             return str(self.base.version)
@@ -168,6 +174,8 @@ class Env(msgspec.Struct, eq=False):
 
     def _commit_merged(self, message: str) -> str:
         """Once more on what is there now; in a busy cluster that may have to be done several times."""
+        from hashell.cib.diff import make_patch
+
         for attempt in range(1, MERGES_MAX + 1):
             now = self.client.cib()
             merged = self._merged(now)
@@ -185,6 +193,7 @@ class Env(msgspec.Struct, eq=False):
 
     def _merged(self, now: Cib) -> Cib:
         """The edits on top of what is there now. Raises Conflict."""
+        from hashell.cib.diff import make_patch
         from hashell.cib.merging import merge
         from hashell.cib.patch import apply_patch
         from hashell.commands.checks import check_changes
@@ -218,6 +227,8 @@ class Env(msgspec.Struct, eq=False):
 
 def _made_for(cib: Cib, patch: Element) -> Change:
     """A patch that is refused when the configuration is another by now: its paths alone would fit all the same."""
+    from hashell.wire.messages import Change
+
     version = cib.version
     return Change("patch", etree.tostring(patch), admin_epoch=version.admin_epoch, epoch=version.epoch)
 

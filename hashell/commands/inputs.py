@@ -6,7 +6,7 @@ Source: Pacemaker Explained, "pe-input-series-max"; crmsh's manual, "peinputs".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -39,11 +39,13 @@ class Input(msgspec.Struct, frozen=True):
 
 
 class Records:
-    """What is kept at `source`: a folder, an archive, or for the empty text this machine's own folders."""
+    """What is kept at `source`: a folder, an archive, or for the empty text this machine's own folders, and those below
+    `states`, the state folders of daemons that do not keep it where it is usual."""
 
-    def __init__(self, source: str = "", kind: str = "") -> None:
+    def __init__(self, source: str = "", kind: str = "", states: Sequence[Path] = ()) -> None:
         self.source = source
         self._kind = kind
+        self._states = states
         if source and not Path(source).exists():
             raise NotFound(f"there is no file {source}", "name a report, a folder with one, or `live`")
 
@@ -61,7 +63,9 @@ class Records:
             return [Path(self.source)]
         if self._kind == "pacemaker":
             return [PACEMAKER]
-        return [PACEMAKER] if self._kind == "" else sorted(HASHELL.glob("*/*/pengine"))
+        if self._kind == "":
+            return [PACEMAKER]
+        return [one / "pengine" for one in self._states] or sorted(HASHELL.glob("*/*/pengine"))
 
     def _in_folders(self) -> Iterator[Input]:
         for folder in self._folders():

@@ -62,7 +62,8 @@ def update(
         )
         if said is not None:
             for one in said.parameters:
-                if one.required and not one.deprecated and parameters.get(one.name) == "":
+                supplied = agent.standard == "stonith" and one.name in creation.SUPPLIED
+                if one.required and not one.deprecated and not supplied and parameters.get(one.name) == "":
                     from hashell.commands.problems import error
 
                     env.report(

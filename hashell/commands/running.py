@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from lxml import etree
 
@@ -72,3 +73,22 @@ def running_resources(cib: Cib) -> tuple[str, ...]:
                 if parent.tag in ("group", "clone", "master", "bundle")
             )
     return tuple(dict.fromkeys(found))
+
+
+def state_folders(sockets: Iterable[str]) -> tuple[Path, ...]:
+    """The state folders of the daemons of this machine that serve these sockets, where their command lines name any."""
+    runs = {str(Path(one).parent) for one in sockets if one}
+    found: dict[Path, None] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue  # It has ended, or is somebody else's.
+        if "hashelld" in " ".join(words[:4]) and _after(words, "--run-dir") in runs and _after(words, "--state-dir"):
+            found[Path(_after(words, "--state-dir"))] = None
+    return tuple(sorted(found))
+
+
+def _after(words: list[str], option: str) -> str:
+    place = words.index(option) + 1 if option in words else len(words)
+    return words[place] if place < len(words) else ""

@@ -76,6 +76,35 @@ def read_own() -> tuple[str, str, tuple[str, ...], bytes]:
     return str(said.get("cluster", "")), str(said.get("node", "")), tuple(map(str, said.get("peers", ()))), key
 
 
+def take_down() -> tuple[Path, ...]:
+    """Take out what made this machine a node: its settings, its key and the state of its daemon, which must have ended;
+    what went. Raises NotFound, BadInput, Refused."""
+    import shutil
+
+    cluster, node, _, _ = read_own()
+    if not _NAME.fullmatch(cluster) or not _NAME.fullmatch(node):
+        raise BadInput(f"{folder() / SETTINGS} names neither cluster nor node", "take its files out by hand")
+    state = state_folder(cluster, node)
+    gone = [path for path in (folder() / SETTINGS, folder() / KEY, state) if path.exists()]
+    try:
+        if state.is_dir():
+            shutil.rmtree(state)
+        for path in (folder() / KEY, folder() / SETTINGS):
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise Refused(f"{error.filename} cannot be removed: {error.strerror}", "be root") from None
+    return tuple(gone)
+
+
+def state_folder(cluster: str, node: str) -> Path:
+    """Where a daemon keeps its state when its settings do not say; another place is its owner's to clear."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/hashell") / cluster / node
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("hashell")) / cluster / node
+
+
 def quorum_settings(names: Sequence[str]) -> dict[str, str]:
     """What this node's settings say of quorum, as pcs writes it; empty for what they leave out."""
     path = folder() / SETTINGS

@@ -14,8 +14,8 @@ PCS = {
     "pcsd": _KEY, "client": _KEY, "cluster pcsd-status": _KEY, "status pcsd": _KEY, "cluster authkey": _KEY,
     "cluster node rename-cib": "its daemon says it: `hashelld --node NAME`, then `pcs cluster node clear OLD`",
     "cluster node rename-corosync": _COROSYNC, "cluster uidgid": _COROSYNC,
-    "cluster kill": "end hashelld by its process id; the others take over and fence",
-    "cluster destroy": "`cluster stop`, then remove the daemon's state directory",
+    "config import-cman": "`hashell import /etc/cluster/cluster.conf`",
+    "config export": "`pcs resource|stonith|constraint config --output-format cmd`, those of properties and defaults",
     "quorum device": _QUORUM, "qdevice": _QUORUM, "status qdevice": _QUORUM,
     "booth": _GEO, "status booth": _GEO, "dr": _GEO,
     "stonith sbd": _SBD,
@@ -25,9 +25,6 @@ PCS = {
 CRM = {
     "sbd": _SBD,
     "cluster geo-init": _GEO, "cluster geo-join": _GEO, "cluster geo-init-arbitrator": _GEO,
-    "options user": "commands run as who types them; see `configure acl_target`",
-    "options manage-children": "a container's meta-attributes are changed where they stand",
-    "options add-quotes": "words of the command line are kept as they are given",
 }
 
 

@@ -17,6 +17,8 @@ from hashell.shell.grammar.match import find
 from hashell.shell.grammar.words import WAIT, Command, Danger, Level, LevelName
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hashell.client.api import ClusterClient
     from hashell.commands.env import Env
     from hashell.shell.progress import Progress
@@ -105,6 +107,17 @@ class Session(msgspec.Struct, eq=False):
         """Work with another cluster from now on; staged edits are dropped."""
         self.close()
         self._client = client
+
+    def target(self, path: str) -> Path:
+        """A file that a text or picture goes to. Raises Refused for the CIB that is worked on, which it is not."""
+        from pathlib import Path
+
+        found = Path(path)
+        if self.client.kind == "file" and self.client.where != "-" and found.absolute() == Path(
+            self.client.where
+        ).absolute():
+            raise Refused(f"{path} is the CIB that is worked on", "name another file")
+        return found
 
     def follow_to(self, client: ClusterClient) -> None:
         """The same cluster through another node: staged edits stay."""
@@ -320,9 +333,10 @@ class Session(msgspec.Struct, eq=False):
 
     def _call(self, command: Command, words: list[str]) -> int:
         if (words and words[-1] in ("--help", "-h")) or words == ["help"]:
-            from hashell.shell.grammar.help import command_help
+            from hashell.shell.grammar.help import command_help, property_help
 
-            self.out(command_help(command))
+            about = property_help(words[:-1]) if command.name == "property" else ""
+            self.out(about or command_help(command))
             return 0
         if command.danger is not Danger.READS and self.options.read_only:
             raise Refused(

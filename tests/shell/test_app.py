@@ -351,3 +351,10 @@ def test_one_shot_commands_import_neither_prompt_toolkit_nor_asyncio(tmp_path):
         [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_pasted_script_stays_as_it_was_copied_and_runs_at_enter(terminal):
+    script = "configure\r\nprimitive a ocf:hashell:Dummy \\\n  params fake=1\rgroup g a\n\n"
+    terminal.type(f"\x1b[200~{script}\x1b[201~", "\r", "commit\r")
+    assert terminal.ran[0] == "configure\nprimitive a ocf:hashell:Dummy \\\n  params fake=1\ngroup g a"
+    assert terminal.client.cib().root.find(".//group[@id='g']/primitive[@id='a']") is not None

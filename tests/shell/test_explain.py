@@ -53,3 +53,8 @@ def test_resources_and_nodes_are_completed():
     sources = Sources(snapshot_of(CLASH.cib()))
     assert [one.text for one in complete("explain w", (), sources)] == ["web"]
     assert [one.text for one in complete("explain web ", (), sources)] == ["node1", "node2", "node3"]
+
+
+def test_options_of_the_shell_that_give_leave_are_no_matter_to_who_only_looks(cib, capsys):
+    assert program(["--write", "-y", "--cib", str(cib), "explain", "web"]) == 0
+    assert "web" in capsys.readouterr().out

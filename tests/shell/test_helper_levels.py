@@ -9,7 +9,7 @@ import pytest
 
 from hashell.client.memory import MemoryClient
 from hashell.errors import AlreadyExists, BadUsage, NotFound
-from hashell.shell.grammar.lexer import split_words
+from hashell.shell.grammar.lexer import split_words, typed_words
 from hashell.shell.session import Session
 from hashell.shell.wizards import wizards
 
@@ -180,3 +180,27 @@ def test_a_weak_bond_is_a_dummy_and_a_set_without_order(typed):
           "configure commit force")
     assert typed.ids("//rsc_colocation/resource_set/@sequential") == ["false"]
     assert "place-dummy-1" in typed.ids("//primitive/@id")
+
+
+def test_a_made_up_status_is_what_cibstatus_shows(typed):
+    assert "Started node1" in typed("cibstatus show")
+    typed("cibstatus node node1 offline")
+    assert "Started node1" not in typed("cibstatus show")
+    assert "Started node1" in typed("resource status")
+
+
+# --- options ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", [
+    "options set core.no_ssh yes", "options user root", "options manage_children ask", "options add-quotes yes",
+    "options set report.from_time -12H", "options colorscheme yellow,normal,cyan",
+])
+def test_settings_that_only_crmsh_has_are_taken_and_told(typed, line):
+    typed.err.clear()
+    typed(line)
+    assert any("no effect" in text or "theme" in text for text in typed.err)
+
+
+def test_the_quotes_of_json_are_none_of_this_shell():
+    assert typed_words(["script", "json", '["show","apache"]']) == ["script", "json", '["show","apache"]']

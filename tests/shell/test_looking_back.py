@@ -171,3 +171,41 @@ def test_a_damaged_session_is_told(typed, tmp_path):
     (tmp_path / "state/hashell/history-sessions/mine.json").write_text("{")
     with pytest.raises(BadInput, match="damaged"):
         typed("session load mine")
+
+
+def test_versions_are_counted_from_the_end_and_live_is_one(typed):
+    typed.session.run_words(["configure", "primitive", "db", "ocf:pacemaker:Dummy"])
+    typed.session.run_words(["configure", "commit"])
+    assert "primitive db" in typed("show -1") and "primitive db" not in typed("show -2")
+    assert typed("show live") == typed("show -1")
+    assert "+primitive db" in typed("diff -2 live")
+    assert "web" in typed("show -2 status") and "db" not in typed("show -2 status")
+    with pytest.raises(NotFound, match="-3"):
+        typed("show -3")
+
+
+def test_the_log_of_a_node_is_what_was_told_of_it(typed):
+    assert "web started" in typed("log node1") and "db looked at" not in typed("log node1")
+    with pytest.raises(NotFound, match="node9"):
+        typed("log node9")
+
+
+def test_times_are_given_as_crmsh_gives_them(typed):
+    from hashell.shell.crm.report import when
+
+    assert when("-12H", 100_000.0) == 100_000 - 12 * 3600
+    assert when("-1d", 100_000.0) == 100_000 - 86_400
+    assert when("-30M", 100_000.0) == when("30min", 100_000.0) == when("-30min", 100_000.0)
+    with pytest.raises(BadUsage, match="-1X"):
+        typed("limit -1X")
+
+
+def test_the_tags_of_a_transition_are_its_resources_and_nodes(typed, kept):
+    typed(f"source {kept}")
+    assert typed("transition tags").split() == ["db", "web", "node1"]
+
+
+def test_inputs_are_found_where_the_daemons_of_this_machine_keep_their_state(typed, kept, tmp_path):
+    found = inputs.Records("", "hashelld", (tmp_path,)).inputs()
+    assert [one.number for one in found] == [4, 5]
+    assert inputs.Records("", "hashelld").inputs() == ()

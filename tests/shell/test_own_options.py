@@ -100,12 +100,6 @@ def test_a_setting_that_cannot_be_names_the_word(typed, line, told):
     assert told in refused.value.message + refused.value.hint
 
 
-@pytest.mark.parametrize("line", ["options manage_children ask", "options add-quotes yes", "options user root"])
-def test_a_setting_that_means_nothing_here_says_so(typed, line):
-    with pytest.raises(Refused, match="is not needed here"):
-        typed(line)
-
-
 # --- stages -----------------------------------------------------------------------------------------------
 
 
@@ -121,7 +115,7 @@ def asked(monkeypatch, tmp_path):
 
     monkeypatch.setattr(ssh, "run", run)
     monkeypatch.setattr(setup, "folder", lambda: tmp_path / "etc")
-    monkeypatch.setattr(cluster, "_unit", lambda verb: done.append(("here", verb)) or 0)
+    monkeypatch.setattr(cluster, "systemd", lambda verb: done.append(("here", verb)) or 0)
     return done
 
 

@@ -166,3 +166,25 @@ def test_the_nodes_of_a_file_stand_in_the_corosync_conf_that_is_named(typed, tmp
     lines = typed(f"-f {cib} config --corosync_conf {path}").splitlines()
     assert lines[1:4] == ["Corosync Nodes:", " far1 far2", "Pacemaker Nodes:"]
     assert typed(f"-f {cib} config").splitlines()[1] == "Pacemaker Nodes:"
+
+
+def test_a_machine_is_no_node_any_more_after_it_was_destroyed(typed, asked, tmp_path, monkeypatch):
+    typed(f"cluster setup shop {HERE}")
+    state = tmp_path / "state"
+    state.mkdir()
+    monkeypatch.setattr(setup, "state_folder", lambda cluster, node: tmp_path / "state")
+    monkeypatch.setattr("hashell.client.choose.default_sockets", lambda *more: ())
+    assert "nothing was destroyed" in typed.refused("cluster destroy")
+    assert state.is_dir() and (tmp_path / setup.SETTINGS).exists()
+    typed("cluster destroy --yes")
+    assert not list(tmp_path.iterdir())
+    assert "not set up" in typed.refused("cluster destroy --yes")
+
+
+def test_who_destroys_all_is_told_of_those_that_are_left(typed, asked, tmp_path, monkeypatch):
+    typed(f"cluster setup shop {HERE}")
+    monkeypatch.setattr("hashell.client.choose.default_sockets", lambda *more: ())
+    monkeypatch.setattr(ssh, "run", lambda host, *more: (1, b"", "no leave"))
+    typed("cluster destroy --all --yes", 1)
+    assert "cluster destroy on far1: no leave" in typed.err[0]
+    assert (tmp_path / setup.SETTINGS).exists()

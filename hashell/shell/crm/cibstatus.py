@@ -127,7 +127,7 @@ def show(session: Session, words: list[str]) -> int:
     if words:
         session.out("".join(f"{line}\n" for line in mine.changes))
         return 0
-    page(session, "".join(f"{line}\n" for line in resource_lines(Cib(_whole(session)), session.client)))
+    page(session, "".join(f"{line}\n" for line in resource_lines(session.client, Cib(_whole(session)))))
     return 0
 
 

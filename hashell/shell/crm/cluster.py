@@ -144,12 +144,12 @@ def _units(session: Session, verb: str, words: list[str]) -> int:
     if "--all" in words:
         nodes += [one for one in session.env().node_names() if one not in nodes]
     if not words:
-        return _unit(verb)
+        return systemd(verb)
     failed = 0
     for node in nodes:
         try:
             if node == own_name():
-                _unit(verb)
+                systemd(verb)
             else:
                 code, _, said = ssh.run(node, f"systemctl {verb} {UNIT}")
                 if code:
@@ -161,7 +161,7 @@ def _units(session: Session, verb: str, words: list[str]) -> int:
     return failed
 
 
-def _unit(verb: str) -> int:
+def systemd(verb: str) -> int:
     """Through systemd, which keeps the daemon; where it does not run, whoever started the daemon does that."""
     import shutil
     import subprocess
@@ -195,7 +195,16 @@ def rename(session: Session, words: list[str]) -> int:
     env = session.env()
     options.set_options(env, {"cluster-name": words[0]})
     session.finish(env)
+    warn_of_name(session, words[0])
     return 0
+
+
+def warn_of_name(session: Session, name: str) -> None:
+    """The daemons say what their cluster is called, and note it in the CIB whenever one begins to coordinate."""
+    now = session.client.info().cluster if session.client.kind in ("hashelld", "pacemaker") else name
+    if now != name:
+        where = "`cluster` in each node's hashelld.toml" if session.client.kind == "hashelld" else "corosync.conf"
+        session.err(f"WARNING: the nodes still call it {now}, and will write that again: change {where} and restart")
 
 
 def wait_for_startup(session: Session, words: list[str]) -> int:
@@ -409,9 +418,6 @@ def _each(session: Session, hosts: list[str], what: Callable[[str], int], failed
 
 def crash_test(session: Session, words: list[str]) -> int:
     """One fault on the cluster that runs; many, audited, are `hashell chaos`."""
-    import os
-    import signal
-
     verb = words[0] if words else "--list"
     if verb == "--list":
         session.out("--kill-hashelld    kill the daemon of this node; its services go on\n"
@@ -421,14 +427,29 @@ def crash_test(session: Session, words: list[str]) -> int:
         from hashell.shell.crm import node
 
         return node.fence(session, words[1:])
+    client, pid = daemon_here(session)
+    if not session.confirm(f"Kill the hashelld of {client.info().node} (process {pid})?"):
+        raise Refused("nothing was killed", "confirm, or use --force")
+    kill(session)
+    return 0
+
+
+def daemon_here(session: Session) -> tuple[ClusterClient, int]:
+    """The client and the process of the daemon that it talks to. Raises Refused where that is no hashelld of here."""
     from hashell.client.daemon import DaemonClient
 
     client = session.client
     pid = client.welcome.pid if isinstance(client, DaemonClient) and client.welcome else 0
     if not pid:
         raise Refused("no hashelld of this machine answers", "give its socket with --attach")
-    if not session.confirm(f"Kill the hashelld of {client.info().node} (process {pid})?"):
-        raise Refused("nothing was killed", "confirm, or use --force")
+    return client, pid
+
+
+def kill(session: Session) -> None:
+    """End the daemon of this node without a goodbye: the others take over."""
+    import os
+    import signal
+
+    _, pid = daemon_here(session)
     os.kill(pid, signal.SIGKILL)
     session.err(f"INFO: process {pid} was killed; see `events` and `cluster status`")
-    return 0

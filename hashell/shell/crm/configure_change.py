@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hashell.errors import BadUsage, HashellError, TimedOut
+from hashell.errors import BadUsage, HashellError, Refused, TimedOut
 from hashell.shell.crm.configure_look import as_xml, select
 from hashell.shell.crm.configure_stage import context_of, staging
 
@@ -108,14 +108,24 @@ def edited(session: Session, text: str, name: str, apply: Callable[[str], None])
     import tempfile
     from pathlib import Path
 
-    if not session.interactive and session.ask is None:
-        raise BadUsage("an editor needs a terminal", "use load, or edit in the interactive shell")
-    editor = session.settings["editor"] or os.environ.get("EDITOR") or os.environ.get("VISUAL") or "vi"
-    with tempfile.TemporaryDirectory(prefix="hashell-") as folder:
+    editor = session.settings["editor"] or os.environ.get("EDITOR") or os.environ.get("VISUAL") or ""
+    if not editor and not session.interactive and session.ask is None:
+        # A script may name a program that edits by itself.
+        raise BadUsage("an editor needs a terminal", "set EDITOR to a program that needs none, or use load")
+    editor = editor or "vi"
+    try:
+        place = tempfile.TemporaryDirectory(prefix="hashell-")
+    except OSError as error:
+        raise Refused(f"edit: {error.filename} cannot be made: {error.strerror}", "set TMPDIR") from None
+    with place as folder:
         path = Path(folder) / name
         path.write_text(text, encoding="utf-8")
         while True:
-            subprocess.run([*shlex.split(editor), str(path)], check=False)
+            try:
+                subprocess.run([*shlex.split(editor), str(path)], check=False)
+            except (OSError, ValueError) as error:
+                reason = error.strerror if isinstance(error, OSError) else error
+                raise BadUsage(f"edit: {editor} cannot be started: {reason}", "set EDITOR") from None
             after = path.read_text(encoding="utf-8")
             if after == text:
                 session.err("INFO: nothing was changed")

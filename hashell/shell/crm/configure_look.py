@@ -218,11 +218,9 @@ def save(session: Session, words: list[str]) -> int:
     if path == "-":
         session.out(text)
         return 0
-    from pathlib import Path
-
     from hashell.cib.files import write_whole
 
-    write_whole(Path(path), text.encode())
+    write_whole(session.target(path), text.encode())
     return 0
 
 
@@ -282,7 +280,6 @@ def graph(session: Session, words: list[str]) -> int:
     """Without words as lines for a person; `dot` to a file or to standard output; other formats through Graphviz."""
     import shutil
     import subprocess
-    from pathlib import Path
 
     from hashell.cib.files import write_whole
 
@@ -304,7 +301,7 @@ def graph(session: Session, words: list[str]) -> int:
             raise Refused(f"Graphviz: {done.stderr.decode(errors='replace').strip()}", "try `graph dot`")
         data = done.stdout
     if len(words) > 1:
-        write_whole(Path(words[1]), data, 0o644)
+        write_whole(session.target(words[1]), data, 0o644)
     elif kind in ("png", "pdf"):
         raise BadUsage(f"{kind} is nothing for a terminal", f"graph {kind} FILE")
     else:

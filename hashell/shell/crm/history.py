@@ -39,8 +39,8 @@ LEVEL = Level(
     commands=(
         Command(
             "log",
-            "[COUNT]",
-            "Versions of the configuration: who changed it, when, with which command.",
+            "[(COUNT|NODE)] {NODE}",
+            "Versions of the configuration: who changed it, when, with which command; with nodes their events.",
             f"{_HERE}:log",
             aliases=("versions", "list"),
         ),
@@ -54,7 +54,7 @@ LEVEL = Level(
         _back("info", "", "What is looked at, and what is kept."),
         _back("latest", "", "What was told since the last transition began."),
         _back("peinputs", "{(v|TEXT)}", "Scheduler inputs that are kept, by number or range: peinputs 5:9 v."),
-        _back("transition", "[(save|log|showdot)] {(nograph|scores|actions|utilization|TEXT)}",
+        _back("transition", "[(save|log|showdot|tags)] {(nograph|scores|actions|utilization|TEXT)}",
               "What is decided on a scheduler input; save makes a shadow CIB of it.", danger=Danger.READS,
               example="transition\ntransition 42 scores\ntransition save 42 before"),
         _back("session", "[(list|save|load|update|delete|pack)] [TEXT]", "Keep what is looked at under a name.",
@@ -64,7 +64,8 @@ LEVEL = Level(
         Command("resource", "RESOURCE...", "Events of resources.", f"{_HERE}:about"),
         Command("node", "NODE...", "Events of nodes.", f"{_HERE}:about"),
         Command("transitions", "[COUNT]", "What the cluster decided, and how it ended.", f"{_HERE}:transitions"),
-        Command("show", "VERSION", "A version of the configuration.", f"{_HERE}:show"),
+        Command("show", "VERSION [status]", "A version of the configuration; with status what ran then.",
+                f"{_HERE}:show"),
         Command("diff", "VERSION [VERSION]", "What changed between two versions, or from one to now.", f"{_HERE}:diff",
                 aliases=("wdiff",)),
         Command(
@@ -138,7 +139,13 @@ def transitions(session: Session, words: list[str]) -> int:
 
 
 def log(session: Session, words: list[str]) -> int:
-    """Newest first."""
+    """Newest first; with names of nodes what was told of these, as crmsh's word means it."""
+    if words and not words[0].isdigit():
+        from hashell.commands.env import need_node
+
+        for name in words:
+            need_node(session.env(), name)
+        return about(session, words)
     return _page(session, _version_lines(session.client.history(_count(words))))
 
 
@@ -157,11 +164,15 @@ def _rows(session: Session) -> tuple[HistoryRow, ...]:
 
 
 def kept_version(session: Session, text: str) -> Cib:
-    """A kept version; an epoch alone is enough when only one version has it."""
+    """A kept version, `live` or counted from the end (-1); an epoch alone is enough when only one version has it."""
     if "pe-" in text or "/" in text or looking_at_report(session):
         return load_input(session, text)
+    if text == "live":
+        return session.client.cib()
     rows = _rows(session)
     names = [row.version for row in rows]
+    if text.startswith("-") and text[1:].isdigit() and 0 < int(text[1:]) <= len(names):
+        text = names[int(text[1:]) - 1]
     if text in names:
         return session.client.version(text)
     close = [name for name in names if text.isdigit() and name.split(".")[1] == text]
@@ -180,7 +191,12 @@ def show(session: Session, words: list[str]) -> int:
     from hashell.shell.crm.configure_print import Printer, objects
     from hashell.shell.output import page, painter
 
-    root = kept_version(session, words[0]).root
+    cib = kept_version(session, words[0])
+    if words[1:] == ["status"]:
+        from hashell.shell.crm.status import resource_lines
+
+        return _page(session, resource_lines(session.client, cib))
+    root = cib.root
     page(session, Printer(root, painter(session)).show(objects(root)))
     return 0
 

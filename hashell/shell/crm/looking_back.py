@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hashell.cib.document import Cib
+    from hashell.commands.env import Env
     from hashell.commands.inputs import Records
     from hashell.shell.session import Session
     from hashell.wire.messages import EventInfo
@@ -94,7 +95,14 @@ def records(session: Session) -> Records:
     client = session.client
     if client.kind == "file" and getattr(client, "_archive", False):
         return Records(client.where)
-    return Records("", client.kind)
+    return Records("", client.kind, _state_folders(session) if client.kind == "hashelld" else ())
+
+
+def _state_folders(session: Session) -> tuple[Path, ...]:
+    """Where the daemons of this cluster on this machine keep their state, if they were told where."""
+    from hashell.commands.running import state_folders
+
+    return state_folders([session.client.where, *session.client.info().socket_paths])
 
 
 # --- what is looked at ------------------------------------------------------------------------------------
@@ -221,7 +229,7 @@ def transition(session: Session, words: list[str]) -> int:
     from hashell.shell.crm.configure_look import show_decision
 
     options = ("nograph", "scores", "actions", "utilization")
-    verb = words[0] if words and words[0] in ("save", "log", "showdot") else ""
+    verb = words[0] if words and words[0] in ("save", "log", "showdot", "tags") else ""
     rest = words[1:] if verb else words
     names = [word for word in rest if word not in options and not re.fullmatch("v+", word)]
     if verb == "save":
@@ -234,15 +242,25 @@ def transition(session: Session, words: list[str]) -> int:
     env = Env(session.client, cib, cib.copy_root())
     if verb == "showdot":
         return _dot(session, env)
+    if verb == "tags":
+        return _tags(session, env)
     return show_decision(session, env, [word for word in rest if word in options])
 
 
-def _dot(session: Session, env: object) -> int:
-    from hashell.commands.env import Env
+def _tags(session: Session, env: Env) -> int:
+    """The resources and nodes that what was decided is about, in one line."""
+    from hashell.commands.preview import preview
+
+    actions = [one.action for one in preview(env).graph.synapses]
+    resources = {one.primitive.id for one in actions if one.primitive is not None}
+    session.out(" ".join([*sorted(resources), *sorted({one.node for one in actions if one.node})]) + "\n")
+    return 0
+
+
+def _dot(session: Session, env: Env) -> int:
     from hashell.commands.preview import preview
     from hashell.shell.output import page
 
-    assert isinstance(env, Env)
     graph = preview(env).graph
     lines = ["digraph transition {"]
     names = {}
@@ -305,7 +323,7 @@ def graph(session: Session, words: list[str]) -> int:
     env = Env(session.client, cib, cib.copy_root())
     text = dot_of(env) if "dot" in words[1:2] else "".join(f"{line}\n" for line in graph_lines(env))
     if len(words) > 2:
-        write_whole(Path(words[2]), text.encode(), 0o644)
+        write_whole(session.target(words[2]), text.encode(), 0o644)
     else:
         session.out(text)
     return 0

@@ -18,6 +18,18 @@ _COMMANDS = (
 )
 
 
+#: Settings of crmsh that mean nothing here; scripts that make them go on.
+_FOREIGN = frozenset({
+    "user", "manage-children", "add-quotes", "no-ssh", "hosts", "ptest", "dot", "ignore-missing-metadata",
+    "lock-timeout", "obscure-pattern", "debug", "force", "supported-schemas",
+})
+_FOREIGN_PARTS = ("report.", "color.", "path.", "crm.")
+
+
+def _is_foreign(name: str) -> bool:
+    return name.startswith(_FOREIGN_PARTS) or name.removeprefix("core.").replace("_", "-") in _FOREIGN
+
+
 def _setting_command(name: str) -> Command:
     setting = own.BY_NAME[name]
     usage = f"({'|'.join(setting.values)})" if setting.values else "[TEXT]"
@@ -34,6 +46,11 @@ LEVEL = Level(
         Command("save", "", "Keep the settings for later sessions.", f"{_HERE}:save"),
         Command("reset", "", "Back to the defaults, for this session.", f"{_HERE}:reset"),
         *(_setting_command(name) for name in _COMMANDS),
+        *(
+            Command(name, "[TEXT]", "A setting of crmsh that has no effect here.", f"{_HERE}:set_foreign",
+                    aliases=(name.replace("-", "_"),) if "-" in name else ())
+            for name in ("user", "manage-children", "add-quotes")
+        ),
     ),
 )
 
@@ -53,7 +70,15 @@ def show(session: Session, words: list[str]) -> int:
     return 0
 
 
+def set_foreign(session: Session, words: list[str]) -> int:
+    session.err("INFO: a setting of crmsh, it has no effect here")
+    return 0
+
+
 def set_one(session: Session, words: list[str]) -> int:
+    if _is_foreign(words[0]):
+        session.err(f"INFO: {words[0]} is a setting of crmsh, it has no effect here")
+        return 0
     session.settings.set(words[0], words[1] if len(words) > 1 else "")
     session.apply_settings()
     return 0
@@ -111,6 +136,9 @@ def set_skill_level(session: Session, words: list[str]) -> int:
 
 
 def set_theme(session: Session, words: list[str]) -> int:
+    if words and "," in words[0]:
+        session.err("INFO: colours are those of a theme here: see `options show theme`")
+        return 0
     if words:
         from hashell import theming
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,23 +19,31 @@ REMOTE_TIMEOUT_S = 300
 _FORMS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d", "%H:%M:%S", "%H:%M")
 
 
+#: Seconds of crmsh's units, as in -12H. Source: crmsh's manual, "limit", "report".
+_UNITS_S = {"S": 1, "M": 60, "H": 3600, "d": 86_400, "m": 30 * 86_400, "Y": 365 * 86_400}
+_AGO = re.compile(r"-(\d{1,6})([SMHdmY])")
+
+
 def when(text: str, now_s: float) -> float:
-    """A time: 2026-11-22 14:00, 14:00 (today), or how long ago: 2h, 30min. Raises BadUsage."""
+    """A time: 2026-11-22 14:00, 14:00 (today), or how long ago: 2h, 30min, -12H, -1d. Raises BadUsage."""
     from hashell.values.intervals import parse_interval_ms
+
+    if ago := _AGO.fullmatch(text):
+        return now_s - int(ago[1]) * _UNITS_S[ago[2]]
 
     for form in _FORMS:
         try:
-            found = time.strptime(text, form)
+            found = time.strptime(text.removeprefix("-"), form)
         except ValueError:
             continue
         if form.startswith("%H"):
             day = time.localtime(now_s)
             return time.mktime((day.tm_year, day.tm_mon, day.tm_mday, *found[3:6], 0, 0, -1))
         return time.mktime(found)
-    ago = parse_interval_ms(text)
-    if ago is None:
+    ago_ms = parse_interval_ms(text.removeprefix("-"))
+    if ago_ms is None:
         raise BadUsage(f"{text!r} is no time", 'write "2026-11-22 14:00", 14:00, or 2h for two hours ago')
-    return now_s - ago / 1000
+    return now_s - ago_ms / 1000
 
 
 def report(session: Session, words: list[str]) -> int:

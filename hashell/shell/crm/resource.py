@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from hashell.commands.binding import select
+from hashell.commands.binding import select, texts
 from hashell.errors import BadUsage, NotFound
 from hashell.shell.grammar.words import WAIT, Command, Danger, Level
 
@@ -32,7 +32,7 @@ LEVEL = Level(
     "Resources: start, stop, move, clean up.",
     commands=(
         _command("status", "{RESOURCE}", "Where resources run.", aliases=("show", "list")),
-        _command("locate", "RESOURCE...", "On which node a resource is."),
+        _command("locate", "{RESOURCE}", "On which node a resource is; alone all of them."),
         _command("start", "RESOURCE...", "Let resources run.", Danger.CHANGES),
         _command("stop", "RESOURCE...", "Stop resources.", Danger.INTERRUPTS),
         _command("restart", "RESOURCE...", "Stop resources, wait, start them again.", Danger.INTERRUPTS),
@@ -88,10 +88,9 @@ LEVEL = Level(
 def status(session: Session, words: list[str]) -> int:
     from hashell.shell.crm.status import resource_lines
 
-    env = session.env()
     if words:
         return locate(session, words)
-    session.out("".join(f"{line}\n" for line in resource_lines(env.cib, session.client)))
+    session.out("".join(f"{line}\n" for line in resource_lines(session.client)))
     return 0
 
 
@@ -100,7 +99,8 @@ def locate(session: Session, words: list[str]) -> int:
     from hashell.commands.running import active_on
 
     env = session.env()
-    for name in words:
+    every = (str(one) for one in texts(env.root, "configuration/resources/*[not(self::template)]/@id"))
+    for name in words or every:
         resource = need_resource(env, name)
         nodes: dict[str, None] = {}
         for primitive in resource.iter("primitive"):
@@ -313,6 +313,10 @@ def failcount(session: Session, words: list[str]) -> int:
     names = [one for one in counts if len(words) < 5 or f"#{words[4]}_" in one]
     if len(words) > 5:
         names = [f"fail-count-{name}#{words[4]}_{interval_ms(words[5])}"]
+    elif not names and len(words) < 5:
+        # Nothing was counted yet: it is taken for the failure that is told most often.
+        watched = select(env.root, "configuration/resources//primitive[@id=$n]/operations/op[@name='monitor']", n=name)
+        names = [f"fail-count-{name}#monitor_{interval_ms(one.get('interval'))}" for one in watched[:1]]
     if len(names) != 1:
         raise NotFound(f"{name} has {len(names)} fail counts on {node}", "name operation and interval too")
     session.client.set_attribute(node, names[0], value)

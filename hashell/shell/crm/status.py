@@ -26,8 +26,8 @@ _FORMATS = ("text", "html", "xml", "json", "simple")
 _DETAIL = {"n": "by_node", "r": "inactive", "R": "details", "b": "brief", "t": "timing", "V": "failed_detail"}
 
 
-def gather(client: ClusterClient, options: StatusOptions) -> ClusterStatus:
-    """What the cluster is like now. Raises HashellError."""
+def gather(client: ClusterClient, options: StatusOptions, cib: Cib | None = None) -> ClusterStatus:
+    """What the cluster is like now, or what a CIB says that is another than the cluster's. Raises HashellError."""
     from hashell.simulate.source import zone
     from hashell.state.cluster_state import read_cluster_state
     from hashell.status.build import cluster_status
@@ -35,8 +35,8 @@ def gather(client: ClusterClient, options: StatusOptions) -> ClusterStatus:
     from hashell.status.options import Section
 
     now_s = time.time()
-    state = read_cluster_state(client.cib(), now_s, zone(now_s))
-    live = client.info() if client.kind in ("hashelld", "pacemaker") else None
+    state = read_cluster_state(client.cib() if cib is None else cib, now_s, zone(now_s))
+    live = client.info() if cib is None and client.kind in ("hashelld", "pacemaker") else None
     wants_fencing = live is not None and options.fence_level and options.shows(Section.FENCING)
     return cluster_status(state, live, options, fencing=fencing_of(client.events(EVENTS_MAX)) if wants_fencing else ())
 
@@ -120,9 +120,9 @@ def verify(session: Session, words: list[str]) -> int:
 # --- parts, for other levels ---------------------------------------------------------------------------
 
 
-def resource_lines(cib: Cib, client: ClusterClient) -> list[str]:
-    """All resources, running or not, as `crm_resource --list`."""
-    lines = _section(client, "", "", active=False, fits=lambda one: True)
+def resource_lines(client: ClusterClient, cib: Cib | None = None) -> list[str]:
+    """All resources, running or not, as `crm_resource --list`; of a CIB that is not the cluster's, if one is given."""
+    lines = _section(client, "", "", active=False, fits=lambda one: True, cib=cib)
     return ["Full List of Resources:", *lines] if lines else ["NO resources configured"]
 
 
@@ -137,7 +137,8 @@ def pcs_resource_lines(
 
 
 def _section(
-    client: ClusterClient, resource: str, node: str, *, active: bool, fits: Callable[[ResourceStatus], bool]
+    client: ClusterClient, resource: str, node: str, *, active: bool, fits: Callable[[ResourceStatus], bool],
+    cib: Cib | None = None,
 ) -> list[str]:
     from msgspec.structs import replace
 
@@ -145,7 +146,7 @@ def _section(
     from hashell.status.text import lines
 
     options = StatusOptions(sections=Section.RESOURCES, inactive=not active, only_resource=resource, only_node=node)
-    found = gather(client, options)
+    found = gather(client, options, cib)
     kept = tuple(one for one in found.resources if fits(one))
     if not kept:
         return []

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from hashell.shell.grammar.words import Command, Danger, Level, LevelName
+
+if TYPE_CHECKING:
+    from hashell.model.options.row import Row
 
 _DANGER = {
     Danger.READS: "",
@@ -22,6 +28,23 @@ def command_help(command: Command) -> str:
     if command.example:
         lines += ["", "Example:", *(f"    {line}" for line in command.example.split("\n"))]
     return "\n".join(lines) + "\n"
+
+
+def property_help(names: Sequence[str]) -> str:
+    """What options of the cluster mean; empty for names that are none."""
+    from hashell.model.options.cluster import BY_NAME
+
+    rows = dict.fromkeys(BY_NAME[name] for name in names if name in BY_NAME)
+    return "".join(f"{line}\n" for row in rows for line in option_lines(row))
+
+
+def option_lines(row: Row) -> list[str]:
+    lines = [row.name, f"  Description: {row.text}", f"  Type: {row.type}"]
+    if row.values:
+        lines.append("  Allowed values: " + ", ".join(f"'{value}'" for value in row.values))
+    if row.default is not None:
+        lines.append(f"  Default: {row.default}")
+    return lines
 
 
 def level_help(level: Level, levels: tuple[LevelName, ...]) -> str:

@@ -102,11 +102,11 @@ def typed_words(arguments: list[str]) -> list[str]:
     """The words that a one-shot command line means.
 
     An argument with a blank was quoted for the outer shell and stays one word; any other one is read as if it had been
-    typed at the prompt, so that quotes meant for this shell count.
+    typed at the prompt, so that quotes meant for this shell count. Quotes of JSON are none of them.
     """
     words: list[str] = []
     for argument in arguments:
-        if not argument or any(char.isspace() for char in argument):
+        if not argument or argument[0] in "[{" or any(char.isspace() for char in argument):
             words.append(argument)
             continue
         tokens = lex(argument)

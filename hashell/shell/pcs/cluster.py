@@ -39,6 +39,7 @@ COMMANDS = (
     Command("enable", "{NODE}", "Start the daemon with the machine.", f"{_HERE}:enable", danger=_C),
     Command("disable", "{NODE}", "Do not start it with the machine.", f"{_HERE}:disable", danger=_C),
     Command("stop", "{NODE}", "Take nodes out cleanly.", f"{_HERE}:stop", danger=_I),
+    Command("kill", "", "End the daemon of this node without a goodbye.", f"{_HERE}:kill", danger=_I),
     Command("standby", "{NODE}", "The older word for node standby.", "hashell.shell.pcs.node:standby", danger=_I),
     Command("unstandby", "{NODE}", "The older word for node unstandby.", "hashell.shell.pcs.node:unstandby", danger=_C),
     Command("verify", "", "Check the configuration.", f"{_HERE}:verify"),
@@ -73,6 +74,8 @@ COMMANDS = (
     Command("node add", "NODE {NAME=VALUE}", "Bring another machine in, over ssh.", f"{_SETUP}:node_add", danger=_C),
     Command("node delete", "NODE...", "Take nodes that have left out for good.", f"{_SETUP}:node_delete", danger=_I,
             aliases=("node remove",)),
+    Command("destroy", "", "Make this machine no node any more: its daemon, settings, key and state go.",
+            f"{_SETUP}:destroy", danger=Danger.FENCES),
     Command("rename", "TEXT", "Name the cluster.", f"{_SETUP}:rename", danger=_C),
     Command("report", "FILE", "A support archive, without secrets.", f"{_SETUP}:report"),
     Command("config", "", "Name, transport, nodes and options of the cluster layer.",
@@ -193,6 +196,9 @@ def edit(call: Call, words: list[str]) -> int:
     """In $EDITOR; what is refused can be edited again."""
     from hashell.shell.crm.configure_change import edited
 
+    odd = next((word for word in words if not word.startswith("scope=")), "")
+    if odd:
+        raise BadUsage(f"cluster edit: '{odd}' does not fit here", "cluster edit [scope=SCOPE | --config]")
     scope = _scope(call, words) or "configuration"
 
     def apply(text: str) -> None:
@@ -240,6 +246,13 @@ def stop(call: Call, words: list[str]) -> int:
     from hashell.shell.crm import cluster
 
     return cluster.stop(call.session, ["--all"] if call.has("--all") else words)
+
+
+def kill(call: Call, words: list[str]) -> int:
+    from hashell.shell.crm import cluster
+
+    cluster.kill(call.session)
+    return 0
 
 
 def verify(call: Call, words: list[str]) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hashell.values.corosync_conf import Section
 
 Options = dict[str, str]
+_NO_LAYER = "a CIB file does not say how nodes are connected"
 _KNET = ("ip_version", "knet_pmtud_interval", "link_mode")
 _UDP = ("ip_version", "netmtu")
 _TOTEM = frozenset({
@@ -125,6 +126,8 @@ def _change(call: Call, given: Options) -> None:
 
     path = conf_of(call)
     if path is None:
+        if call.session.client.kind == "file":
+            raise Refused(_NO_LAYER, "name a corosync.conf with --corosync_conf FILE")
         raise Refused(
             "the cluster layer is hashell's own, it has no such options",
             "name a corosync.conf with --corosync_conf FILE; `hashelld --help` lists its own settings",
@@ -154,9 +157,7 @@ def _layer(call: Call) -> Layer:
     if path is not None:
         return _of_corosync(_text(path), str(path))
     if call.session.client.kind == "file":
-        raise Refused(
-            "a CIB file does not say how nodes are connected", "name a corosync.conf with --corosync_conf FILE"
-        )
+        raise Refused(_NO_LAYER, "name a corosync.conf with --corosync_conf FILE")
     from hashell.commands import setup
 
     info = call.session.client.info()

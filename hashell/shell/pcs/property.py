@@ -129,15 +129,13 @@ def describe(call: Call, words: list[str]) -> int:
         raise NotFound(
             "No description for property: " + ", ".join(f"'{name}'" for name in missing), "see property describe"
         )
+    from hashell.shell.grammar.help import option_lines
+
     lines = []
     for row in sorted(OPTIONS, key=lambda one: one.name):
         if (words and row.name not in words and row.old_name not in words) or (
             row.advanced and not words and not call.full
         ):
             continue
-        lines += [row.name, f"  Description: {row.text}", f"  Type: {row.type}"]
-        if row.values:
-            lines.append("  Allowed values: " + ", ".join(f"'{value}'" for value in row.values))
-        if row.default is not None:
-            lines.append(f"  Default: {row.default}")
+        lines += option_lines(row)
     return call.lines(lines)

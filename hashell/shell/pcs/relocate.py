@@ -14,7 +14,7 @@ def show(call: Call, words: list[str]) -> int:
     if words:
         raise BadUsage("usage: pcs resource relocate show", "see pcs resource help")
     decision = relocating.decide_freely(call.env)
-    lines = resource_lines(call.env.cib, call.session.client)
+    lines = resource_lines(call.session.client)
     return call.lines([*lines, "", "Transition Summary:", *(f"  * {line}" for line in decision.summary)])
 
 

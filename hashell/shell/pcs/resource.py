@@ -4,7 +4,7 @@ stonith shares most of them."""
 from __future__ import annotations
 
 from hashell.commands.binding import find_resource, select
-from hashell.errors import BadUsage, NotFound
+from hashell.errors import NotFound
 from hashell.shell.grammar.words import Command, Danger
 from hashell.shell.pcs.call import Call
 from hashell.shell.pcs.root import need
@@ -151,9 +151,10 @@ def status(call: Call, words: list[str]) -> int:
 
 
 def show(call: Call, words: list[str]) -> int:
-    """0.9's word: with an id the configuration; alone it is ambiguous now."""
+    """0.9's word: with an id the configuration, alone where they run."""
     if not words:
-        raise BadUsage("`resource show` has become `resource status` and `resource config`", "use one of these")
+        call.session.err("Warning: `resource show` has become `resource status` and `resource config`")
+        return status(call, words)
     return _config_old(call, words)
 
 

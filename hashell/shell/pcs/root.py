@@ -54,7 +54,9 @@ def find(noun: str, words: list[str]) -> tuple[Command | None, list[str]]:
 def run_pcs(session: Session, words: list[str]) -> int:
     """One pcs line; errors are told as pcs tells them, and end with 1."""
     try:
-        return _run(session, words)
+        code = _run(session, words)
+        # Codes from 64 on say what kind of error it was, which pcs does not; below are an agent's, or an answer.
+        return 1 if code >= 64 else code
     except HashellError as error:
         for line in dict.fromkeys(error.message.split("\n")):
             session.err(f"Error: {line}")

@@ -178,20 +178,71 @@ def node_delete(call: Call, words: list[str]) -> int:
     if missing:
         raise NotFound(
             "Node" + ("s " if len(missing) > 1 else " ") + ", ".join(f"'{name}'" for name in missing)
-            + " do not appear to exist in configuration", "see status nodes",
+            + f" do{'es' * (len(missing) == 1)} not appear to exist in configuration", "see status nodes",
         )
     for line in cluster.forget(call.session.client, words, force=call.force):
         call.session.err(line)
     return 0
 
 
+def destroy(call: Call, words: list[str]) -> int:
+    """With --all on the other nodes first, over ssh: who has forgotten them cannot name them any more."""
+    need(words, 0, 0, "cluster destroy [--all] [--yes]")
+    from hashell.commands import setup, ssh
+    from hashell.shell.crm import cluster
+
+    cluster_name, own, _, _ = setup.read_own()
+    here = (own, cluster.own_name())
+    others = [one for one in call.env.node_names() if one not in here] if call.has("--all") else []
+    who = f"{', '.join(others)} and this machine" if others else "this machine"
+    if not (call.has("--yes") or call.force) and not call.session.confirm(
+        f"Take {who} out of the cluster, with settings, key and all state?"
+    ):
+        raise Refused("cluster destroy: nothing was destroyed", "answer yes, or give --yes")
+    failed = 0
+    for node in others:
+        try:
+            code, _, said = ssh.run(node, "hashell pcs cluster destroy --yes")
+            if code:
+                raise Refused(said or f"exit code {code}", "see it there")
+        except HashellError as error:
+            ssh.told(call.session.err, f"cluster destroy on {node}", node, error)
+            failed = 1
+    if failed:
+        return failed
+    _end_daemon(call, cluster_name, own)
+    for path in setup.take_down():
+        call.session.err(f"INFO: {path} is gone")
+    return 0
+
+
+def _end_daemon(call: Call, name: str, node: str) -> None:
+    """Through systemd where it keeps the daemon. Raises Refused where that of this node still answers."""
+    import contextlib
+
+    from hashell.client.choose import default_sockets
+    from hashell.client.daemon import answers
+    from hashell.shell.crm import cluster
+
+    call.session.close()
+    for verb in ("disable", "stop"):
+        with contextlib.suppress(Refused):
+            cluster.systemd(verb)
+    found = [answers(path) for path in default_sockets()]
+    if any(not isinstance(one, HashellError) and (one.cluster, one.node) == (name, node) for one in found):
+        raise Refused("cluster destroy: hashelld still runs here", "end it, then say it again; nothing was destroyed")
+
+
 def rename(call: Call, words: list[str]) -> int:
     need(words, 1, 1, "cluster rename NAME")
     from hashell.commands import options
+    from hashell.shell.crm import cluster
 
     env = call.env
     options.set_options(env, {"cluster-name": words[0]})
-    return call.finish(env)
+    code = call.finish(env)
+    cluster.warn_of_name(call.session, words[0])
+    return code
 
 
 def report(call: Call, words: list[str]) -> int:

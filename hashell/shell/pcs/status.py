@@ -12,6 +12,7 @@ COMMANDS = (
     Command("resources", "[RESOURCE]", "Where resources run.", "hashell.shell.pcs.resource:status"),
     Command("cluster", "", "The cluster in a few lines.", f"{_HERE}:cluster", aliases=("cluster status",)),
     Command("nodes", "[(corosync|both|config)]", "States of nodes.", f"{_HERE}:nodes"),
+    Command("groups", "", "The older word for resource group list.", "hashell.shell.pcs.group:listing"),
     Command("quorum", "", "Votes and quorum.", "hashell.shell.pcs.quorum:status"),
     Command("corosync", "", "Members as the cluster layer sees them.", f"{_HERE}:members"),
     Command("xml", "", "Everything as XML.", f"{_HERE}:xml"),

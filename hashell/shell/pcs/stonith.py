@@ -25,7 +25,8 @@ def _command(
 COMMANDS = (
     _command("", "", "Where fence devices run.", "stonith:status"),
     _command("status", "[RESOURCE]", "Where fence devices run.", "stonith:status"),
-    _command("config", "{RESOURCE}", "How fence devices are configured.", "stonith:config", aliases=("show",)),
+    _command("config", "{RESOURCE}", "How fence devices are configured.", "stonith:config"),
+    _command("show", "{RESOURCE}", "The older word for status, and for config of devices.", "stonith:show"),
     _command("list", "[TEXT]", "Fence agents that are installed.", "stonith:list_agents"),
     _command("describe", "AGENT", "What a fence agent says of itself.", "stonith:describe"),
     _command(
@@ -97,6 +98,10 @@ def status(call: Call, words: list[str]) -> int:
     names = [word for word in words if "=" not in word]
     lines = pcs_resource_lines(call.session.client, names[0] if names else "", "", stonith=True)
     return call.lines(lines or ["NO stonith devices configured"])
+
+
+def show(call: Call, words: list[str]) -> int:
+    return config(call, words) if words or call.full else status(call, words)
 
 
 def config(call: Call, words: list[str]) -> int:
