@@ -16,11 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hashell.agents import find
-from hashell.agents.call import (
-    Answer,
-    Place,
-    read_answer,
-)
+from hashell.agents.call import Answer, Place, read_answer
 from hashell.agents.metadata import AgentMetadata
 from hashell.cib.document import Cib
 from hashell.errors import BadInput
@@ -397,8 +393,10 @@ class Executor:
             return []
         pause = recurring.pause_ms()
         effects: list[Effect] = [StartTimer(_timer(name, operation.key), pause, RecurringDue(name, operation.key))]
-        last, recurring.last = recurring.last, outcome
+        last = recurring.last
         if last is None or (last.rc, last.status) != (outcome.rc, outcome.status):
+            outcome = recurring.last = recurring.numbered(outcome, self._calls + 1)
+            self._calls = max(self._calls, outcome.call_id)
             effects += self._record(operation, outcome, self._about.of(operation.agent))
         return effects
 

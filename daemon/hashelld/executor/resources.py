@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hashell.values.agent_names import AgentName
 from hashelld.core.effects import AgentEnded
@@ -37,6 +37,18 @@ class Recurring:
     operation: Operation
     call_id: int
     last: Outcome | None = None
+    """What was recorded last; the same result again is not."""
+
+    def numbered(self, outcome: Outcome, fresh: int) -> Outcome:
+        """A changed result, with the call it is recorded under.
+
+        Results of one call are told apart by their time alone, in whole seconds. Where that does not tell (the wall
+        clock was set back, or both came in one second), a failure would hide behind the success before it: then it is a
+        call of its own, `fresh`.
+        """
+        if self.last is None:
+            return outcome
+        return replace(outcome, call_id=self.last.call_id if outcome.when_s > self.last.when_s else fresh)
 
     def pause_ms(self) -> int:
         """Until the next time: the interval, and the first time a little less, by a measure that each has of its own.

@@ -11,6 +11,7 @@ from lxml import etree
 from hashell.agents.find import AgentMissing
 from hashell.cib.document import Cib
 from hashell.cib.transaction import commit
+from hashell.state.history import read_node_history
 from hashell.values.outcomes import ExecStatus
 from hashelld.core.agents import AgentRunner
 from hashelld.core.effects import AgentEnded, CancelTimer, KillAgent, RunAgent, StartTimer, Tell
@@ -45,7 +46,7 @@ class Bench:
 
     def __init__(self, folder: Path, resolve=lambda agent: f"/agents/{agent.type}"):
         self.executor = Executor(Settings("c", "node1", folder, folder / "run", folder / "key"), resolve)
-        self.cib, self.now_ms = Cib.empty(), 0
+        self.cib, self.now_ms, self.wall_s = Cib.empty(), 0, 1_700_000_000
         self.running: list[RunAgent] = []
         self.timers: dict[str, StartTimer] = {}
         self.done: list[OperationDone] = []
@@ -60,7 +61,7 @@ class Bench:
         self.send(MembersChanged(self.view))
 
     def send(self, event):
-        for effect in self.executor.receive(event, self.now_ms, 1_700_000_000 + self.now_ms / 1000):
+        for effect in self.executor.receive(event, self.now_ms, self.wall_s + self.now_ms / 1000):
             match effect:
                 case RunAgent() if effect.token.startswith("meta:"):
                     self.send(AgentEnded(effect.token, 0, False, False, METADATA, b"", 1))
@@ -169,6 +170,55 @@ def test_a_recurring_monitor_runs_again_and_is_recorded_only_when_it_changes(ben
     bench.send(RecurringDue("web", "web_monitor_10000"))
     bench.end(7)
     assert bench.writes == writes + 1
+
+
+def due(bench, code):
+    bench.send(RecurringDue("web", "web_monitor_10000"))
+    bench.end(code)
+
+
+def latest(bench):
+    """The entry that counts for the scheduler as the last one."""
+    (history,) = read_node_history("1", bench.cib.root.find("status/node_state")).told
+    return history.entries[-1].id
+
+
+@pytest.mark.parametrize("step_s", [-3600, 0])
+def test_a_changed_result_is_later_than_the_one_before_though_the_wall_clock_does_not_say_so(bench, step_s):
+    bench.want("monitor", interval=10_000)
+    bench.end(0)
+    # Once more the same, which is not recorded: it must not count as the one before.
+    bench.wall_s += step_s
+    due(bench, 0)
+    due(bench, 7)
+    assert latest(bench) == "web_last_failure_0"
+    bench.wall_s += step_s
+    due(bench, 0)
+    assert latest(bench) == "web_monitor_10000"
+    bench.wall_s += 2 * 3600
+    due(bench, 7)
+    assert latest(bench) == "web_last_failure_0"
+
+
+def test_changed_results_of_a_monitor_are_of_one_call_while_the_clock_tells_them_apart(bench):
+    bench.want("monitor", interval=10_000)
+    bench.end(0)
+    bench.wall_s += 10
+    due(bench, 7)
+    assert bench.entry("web_last_failure_0")["call-id"] == bench.entry("web_monitor_10000")["call-id"]
+
+
+def test_a_monitor_that_was_asked_for_while_it_ran_goes_on_after_a_result_of_a_call_of_its_own(bench):
+    bench.send(OperationWanted(CONNECTION.format("monitor", 60_000).encode(), "node1"))
+    bench.send(ConnectionAnswered(bench.connections[0].token, 0, 0))
+    bench.wall_s -= 3600
+    bench.send(RecurringDue("r", "r_monitor_60000"))
+    bench.send(ConnectionLost("r"))
+    bench.send(ConnectionAnswered(bench.connections[1].token, 1, 4, "lost"))
+    bench.send(ConnectionAnswered(bench.connections[2].token, 0, 0))
+    assert "recurring:r:r_monitor_60000" in bench.timers
+    bench.send(RecurringDue("r", "r_monitor_60000"))
+    assert len(bench.connections) == 4
 
 
 def test_monitors_that_began_together_do_not_stay_together_and_none_is_watched_less_often(bench):
