@@ -237,6 +237,8 @@ class HashellMonitor(SupposingApp):
             self.action_why()
         elif event.line.kind == "constraint":
             self.action_constraint()
+        elif event.line.kind == "node" and self.view == "why":
+            self.ask_winning(event.line.about)
         elif event.line.kind == "loss":
             self.suppose_lost(event.line.about)
         elif event.line.when_s:

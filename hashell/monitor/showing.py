@@ -52,6 +52,8 @@ class ShowingApp(ActingApp):
         self.sections: frozenset[str] = frozenset()
         self.by_node = False
         self.about = ""
+        #: What must change for a node to win what we ask about; None while that is asked.
+        self.winning: dict[str, tuple[str, ...] | None] = {}
         self.overview = overview.NOTHING
         self._old: set[str] = set()
         self._under_way: set[str] = set()
@@ -157,6 +159,7 @@ class ShowingApp(ActingApp):
         return Wishes(
             self.glyphs, size.width or self.size.width, size.height or self.size.height, self.sections, self.by_node,
             self.about, crm_text=self.options.crm_text, now_s=now_s, supposed=self.supposed,
+            winning=dict(self.winning),
         )
 
     def _show_link(self) -> None:

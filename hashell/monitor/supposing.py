@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
 from textual import work
+from textual.worker import WorkerError
 
 from hashell.monitor.asking import ask
+from hashell.monitor.lines import Line
 from hashell.monitor.supposed import NODE_FATES, RESOURCE_FATES, Supposed
 from hashell.monitor.travelling import TravellingApp
 from hashell.simulate.suppose import Fate, Question, Supposition
@@ -15,8 +19,21 @@ from hashell.simulate.suppose import Fate, Question, Supposition
 VIEW = "what_if"
 
 
+#: Workers that have a process of their own.
+_ASKING = frozenset({"what-if", "losses", "winning"})
+
+
 class SupposingApp(TravellingApp):
     """What if, on the scene that is shown: of now, or of then."""
+
+    async def on_unmount(self) -> None:
+        """No process outlives the screen."""
+        asking = [worker for worker in self.workers if worker.group in _ASKING and not worker.is_finished]
+        for worker in asking:
+            worker.cancel()
+        for worker in asking:
+            with contextlib.suppress(WorkerError):
+                await worker.wait()
 
     def _suppose(self, supposed: Supposed) -> None:
         self.supposed = supposed
@@ -83,3 +100,46 @@ class SupposingApp(TravellingApp):
                 elif word.loss is not None:
                     self._suppose(replace(self.supposed, losses=(*self.supposed.losses, word.loss), of=word.of))
         self._suppose(replace(self.supposed, reckoning=False, of=self.supposed.of or 1))
+
+    # --- what must change for another node to win
+
+    _asked_about: tuple[str, str, float | None] = ("", "", None)
+
+    def _show_lines(self, pane: str, lines: Sequence[Line]) -> None:
+        super()._show_lines(pane, lines)
+        if pane == "why" and self.scene.cib is not None:
+            about = (self.about, str(self.scene.cib.version), self.when_s)
+            if about != self._asked_about:
+                self._asked_about, self.winning = about, {}
+                others = [line.about for line in lines if line.kind == "node" and not line.spans[0].text.strip()]
+                self.ask_winning(*others[:1])
+
+    def ask_winning(self, *nodes: str) -> None:
+        """Find out what must change for nodes to win the resource that the view why is about."""
+        if nodes:
+            self.winning |= dict.fromkeys(nodes)
+            self.outdate("why")
+            self._ask_winning()
+
+    @work(group="winning", exclusive=True, exit_on_error=False)
+    async def _ask_winning(self) -> None:
+        """All that are not known yet: what was asked before is asked with the rest."""
+        cib, about = self.scene.cib, self._asked_about
+        nodes = tuple(node for node, lines in self.winning.items() if lines is None)
+        if cib is None or not nodes:
+            return
+        question = Question(
+            resource=self.about, nodes=nodes, when_s=0.0 if self.scene.live else self.scene.when_s,
+            width=max(30, self.wishes("why").width - 3),
+        )
+        async with aclosing(ask(question, cib.to_bytes())) as words:
+            async for word in words:
+                if about != self._asked_about:
+                    return
+                if word.winning is not None:
+                    self.winning[word.winning.node] = word.winning.lines
+                else:
+                    self.winning |= dict.fromkeys(
+                        (node for node, lines in self.winning.items() if lines is None), (f"  {word.error}",)
+                    )
+                self.outdate("why")

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from hashell.cib.document import Cib
 from hashell.errors import BadUsage, HashellError, NotFound
@@ -78,6 +77,18 @@ def with_remedies(cib: Cib, told: list[Why], now_s: float, utc_offset_s: int = 0
     return found
 
 
+def wins(
+    cib: Cib, name: str, node: str, now_s: float, utc_offset_s: int = 0, width: int = WIDTH,
+) -> tuple[str, ...]:
+    """What must change for a node to win a resource, as lines of at most `width` columns; none where it is there.
+    Raises NotFound."""
+    told = with_remedies(cib, explain(cib, name, node, now_s, utc_offset_s)[:1], now_s, utc_offset_s)
+    return tuple(
+        line for one in told if one.remedy is not None
+        for line in remedy_lines(one.remedy, one.why, one.why.nodes[0].node, width)
+    )
+
+
 def nearest(name: str, known: set[str]) -> str:
     """A hint at names like one that is not there."""
     import difflib
@@ -94,69 +105,84 @@ def _points(points: int) -> str:
     return shown if shown.startswith("-") else f"+{shown}"
 
 
-def _wrapped(text: str, first: str = "", rest: int | None = None) -> list[str]:
+def wrapped(text: str, first: str = "", rest: int | None = None, width: int = WIDTH) -> list[str]:
     """A line after `first`, its further lines `rest` columns in; words are never cut."""
     import textwrap
 
     indent = " " * (len(first) if rest is None else rest)
     return textwrap.wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        text, max(width, len(first) + 20), initial_indent=first, subsequent_indent=indent, break_long_words=False,
+        break_on_hyphens=False,
     ) or [first.rstrip()]
 
 
-def _summand_lines(one: Summand, mark: str = "") -> list[str]:
-    sign = "=" + show_score(one.points) if one.sets else _points(one.points)
+def sign_of(one: Summand) -> str:
+    """What a term does to the sum: +5, -INFINITY, or =0 where the sum begins anew."""
+    return "=" + show_score(one.points) if one.sets else _points(one.points)
+
+
+def _summand_lines(one: Summand) -> list[str]:
     of = f" (of {one.of})" if one.of else ""
-    return _wrapped(f"{mark}{one.text}{of}", f"    {sign:>{_INDENT - 6}}  ")
+    return wrapped(f"{one.text}{of}", f"    {sign_of(one):>{_INDENT - 6}}  ")
+
+
+class Row(Struct, frozen=True):
+    """One row below a node: the points (! for what stands in the way), the words, whether it forbids the node."""
+
+    points: str
+    text: str
+    veto: bool = False
+
+
+def node_rows(one: NodeWhy) -> Iterator[Row]:
+    """What adds up to a node's points, in the words of shell and monitor."""
+    for way in one.obstacles:
+        yield Row("!", way.text, True)
+    vetoed = one.base <= -INFINITY
+    if one.base or not one.summands:
+        begin = one.note or ("to begin with" if one.base else "nothing speaks for or against it")
+        yield Row(show_score(one.base), f"VETO: {begin}" if vetoed else begin, vetoed)
+    for place, summand in enumerate((*one.summands, *one.later)):
+        first = summand.is_veto and not vetoed
+        vetoed |= first
+        of = f" (of {summand.of})" if summand.of else ""
+        late = " (after the points were added up)" if place >= len(one.summands) else ""
+        yield Row(sign_of(summand), f"{'VETO: ' if first else ''}{summand.text}{late}{of}", first)
 
 
 def _node_lines(why: Why, one: NodeWhy) -> Iterator[str]:
     shown = "not allowed" if one.points is None else show_score(one.points)
     mark = "  <- here" if one.chosen and why.node else ""
     yield f"  {one.node}: {shown}{mark}"
-    for way in one.obstacles:
-        yield from _wrapped(way.text, f"    {'!':>{_INDENT - 6}}  ")
-    if one.base or not one.summands:
-        begin = one.note or ("to begin with" if one.base else "nothing speaks for or against it")
-        if one.base <= -INFINITY:
-            begin = f"VETO: {begin}"
-        yield from _wrapped(begin, f"    {show_score(one.base):>{_INDENT - 6}}  ")
-    vetoed = one.base <= -INFINITY
-    for place, summand in enumerate((*one.summands, *one.later)):
-        text = _summand_lines(
-            summand if place < len(one.summands)
-            else replace(summand, text=summand.text + " (after the points were added up)"),
-            "VETO: " if summand.is_veto and not vetoed else "",
-        )
-        vetoed |= summand.is_veto
-        yield from text
+    for row in node_rows(one):
+        yield from wrapped(row.text, f"    {row.points:>{_INDENT - 6}}  ")
 
 
-def way_lines(way: Way, mark: str = "  - ") -> Iterator[str]:
+def way_lines(way: Way, mark: str = "  - ", width: int = WIDTH) -> Iterator[str]:
     """What would have to change, and below it the command."""
-    yield from _wrapped(way.text, mark)
+    yield from wrapped(way.text, mark, width=width)
     if way.command:
         yield " " * len(mark) + f"$ {way.command}"
 
 
 def _wait_lines(wait: Wait) -> Iterator[str]:
     if wait.possible:
-        yield from _wrapped(f"{wait.text} waits for", "  ")
+        yield from wrapped(f"{wait.text} waits for", "  ")
     else:
-        yield from _wrapped(f"{wait.text} cannot be done, as this cannot:", "  ")
+        yield from wrapped(f"{wait.text} cannot be done, as this cannot:", "  ")
     for cause in wait.causes:
-        yield from _wrapped(f"{cause.text}: {cause.why}", "    - ")
+        yield from wrapped(f"{cause.text}: {cause.why}", "    - ")
     if wait.more:
         yield f"    - and {wait.more} more"
     if wait.root:
-        yield from _wrapped(f"it begins with the {wait.root}", "    ")
+        yield from wrapped(f"it begins with the {wait.root}", "    ")
 
 
 def text_lines(why: Why, *, node: str = "") -> Iterator[str]:
     """One resource, for people. With `node` only that is told of, and not what its actions wait for."""
-    yield from _wrapped(why.verdict, "", 2)
+    yield from wrapped(why.verdict, "", 2)
     if why.change:
-        yield from _wrapped(f"Now: {why.change}", "", 2)
+        yield from wrapped(f"Now: {why.change}", "", 2)
     for way in why.stopped:
         yield from way_lines(way)
     for wait in why.waits if not node else ():
@@ -164,35 +190,35 @@ def text_lines(why: Why, *, node: str = "") -> Iterator[str]:
     if why.promotion is not None:
         found = why.promotion
         where = f" on {found.node}" if found.node else ""
-        yield from _wrapped(f"promotion{where}: {show_score(found.points)}", "  ")
+        yield from wrapped(f"promotion{where}: {show_score(found.points)}", "  ")
         for summand in found.summands:
             yield from _summand_lines(summand)
         if found.note:
-            yield from _wrapped(found.note, " " * _INDENT)
+            yield from wrapped(found.note, " " * _INDENT)
     for one in why.nodes:
         yield from _node_lines(why, one)
     if node and why.node and why.nodes[0].chosen:
         yield f"  Nothing has to change for it to run on {why.nodes[0].node}."
 
 
-def remedy_lines(found: Remedy, why: Why, node: str) -> Iterator[str]:
+def remedy_lines(found: Remedy, why: Why, node: str, width: int = WIDTH) -> Iterator[str]:
     """What would bring a resource to a node."""
     if found.works:
         several = len(found.changes) > 1
-        yield from _wrapped(
+        yield from wrapped(
             f"For it to run on {node}, " + ("all of this would have to change" if several else "this would do")
-            + " (tried on paper):", "  ",
+            + " (tried on paper):", "  ", width=width,
         )
         for way in found.changes:
-            yield from way_lines(way, "    - ")
+            yield from way_lines(way, "    - ", width)
         return
-    yield from _wrapped(f"No change was found that brings it to {node}. What stands in the way:", "  ")
+    yield from wrapped(f"No change was found that brings it to {node}. What stands in the way:", "  ", width=width)
     ways = why.nodes[0].ways or found.changes
     for way in ways:
-        yield from way_lines(way, "    - ")
+        yield from way_lines(way, "    - ", width)
     for one in (*why.nodes[0].summands, *why.nodes[0].later) if not ways else ():
         if one.is_veto:
-            yield from _wrapped(one.text, "    - ")
+            yield from wrapped(one.text, "    - ", width=width)
 
 
 # Data -----------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from hashell.cib.document import Cib
 from hashell.errors import HashellError, NotFound
 from hashell.model.nodes import NodeKind
 from hashell.simulate import inject
+from hashell.simulate.explain import wins
 from hashell.simulate.losses import Held, Loss, Plan, lost_cib, outcome, plan, quorum_after
 from hashell.simulate.rehearse import jobs_of, losses_of
 from hashell.simulate.remedy import set_pair
@@ -69,10 +70,23 @@ class Answer(Struct, frozen=True):
 
 
 class Question(Struct, frozen=True):
-    """What a screen asks: suppositions, or the loss of every node in turn (`every_node`)."""
+    """What a screen asks: suppositions, the loss of every node in turn (`every_node`), or what must change for each of
+    `nodes` to win a `resource`. `when_s`: as of then (1970), 0 is now; `width`: columns of lines.
+    """
 
     suppositions: tuple[Supposition, ...] = ()
     every_node: bool = False
+    resource: str = ""
+    nodes: tuple[str, ...] = ()
+    when_s: float = 0.0
+    width: int = 80
+
+
+class Winning(Struct, frozen=True):
+    """What must change for `node` to win, in the words of `hashell explain`; no lines where it has won already."""
+
+    node: str
+    lines: tuple[str, ...]
 
 
 class Word(Struct, frozen=True, omit_defaults=True):
@@ -80,6 +94,7 @@ class Word(Struct, frozen=True, omit_defaults=True):
 
     answer: Answer | None = None
     loss: Loss | None = None
+    winning: Winning | None = None
     of: int = 0
     error: str = ""
 
@@ -182,7 +197,13 @@ def _kin(state: ClusterState, name: str) -> Iterator[Resource]:
 def answers(question: Question, cib: Cib, now_s: float) -> Iterator[Word]:
     """What is to be said to a question, as it is found out."""
     cib = with_status(cib)
+    now_s = question.when_s or now_s
     try:
+        if question.resource:
+            for node in question.nodes[:MARKS_MAX]:
+                lines = wins(cib, question.resource, node, now_s, zone(now_s), question.width)
+                yield Word(winning=Winning(node, lines))
+            return
         if not question.every_node:
             yield Word(suppose(cib, question.suppositions, now_s, zone(now_s)))
             return

@@ -105,6 +105,19 @@ async def test_why_shows_the_terms_that_make_the_score_of_each_node(cluster, sho
         await until(pilot, lambda: all(word in screen(app) for word in words))
 
 
+async def test_why_says_what_must_change_for_another_node_to_win(cluster, shown, until):
+    async with shown(cluster) as (app, pilot):
+        view = app.query_one("#overview")
+        view.go_to(next(line.key for line in view.rows if line.about == "ip"))
+        await pilot.press("x")
+        view = app.query_one("#why")
+        await until(pilot, lambda: any("For it to run on node2" in line.text for line in view.rows))
+        assert app.query_one("#why").go_to("why:ip:node3")
+        await pilot.press("enter")
+        await until(pilot, lambda: (lines := app.winning.get("node3")) and any("node3" in line for line in lines))
+        assert app.winning["node2"]  # what was known stays
+
+
 async def test_a_filter_and_faults_only_narrow_the_rows_and_escape_ends_it(cluster, shown, until):
     async with shown(cluster) as (app, pilot):
         def rows():

@@ -8,8 +8,8 @@ To change: a screen: its module here; which screens there are, in which order an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from hashell.cib.document import Cib
 from hashell.monitor.glyphs import UNICODE, Glyphs
@@ -26,6 +26,7 @@ class Wishes:
     """How a person wants it: `width` and `height` in cells of the pane; `sections` are those of the overview that are
     asked for beside the usual; `about` is the thing that a view is asked about (why: a resource).
 
+    `winning`: what must change for a node to win what `about` names, by node; None while that is asked.
     `marks`: things that were marked with space, by their line's keys. `supposed` is what the view what_if is about.
     `now_s` is the clock, for ages in live scenes.
     """
@@ -40,6 +41,7 @@ class Wishes:
     crm_text: CrmText | None = None
     now_s: float = 0.0
     supposed: Supposed = NOTHING
+    winning: Mapping[str, Sequence[str] | None] = field(default_factory=dict)
 
 
 Builder = Callable[[Scene, Wishes], Sequence[Line]]

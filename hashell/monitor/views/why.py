@@ -1,21 +1,22 @@
-"""Why is it here: what the scheduler adds up for each node, as lines.
+"""Why is it here, and what must change for another node to win: what the scheduler adds up for each node, as lines.
 
-In:  the CIB and a resource. Out: what happens to it and why it is stopped; for each node the score when its place was
-chosen, the terms that add up to it, and what stands in the way.
+In:  the CIB, a resource (`Wishes.about`), what was found out about other nodes (`Wishes.winning`). Out: the verdict,
+why it is stopped and what it waits for; for each node the score, the terms that add up to it, what stands in the way,
+and what would have to change. The words are those of `hashell explain`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from hashell.cib.document import Cib
 from hashell.errors import HashellError
 from hashell.monitor.glyphs import Glyphs
 from hashell.monitor.lines import Line, Span
 from hashell.monitor.scene import Scene
 from hashell.monitor.views import View, Wishes
 from hashell.scheduler.trace import trace
-from hashell.scheduler.why import WANTED, NodeWhy, Summand, Why, instances, tell
+from hashell.scheduler.why import WANTED, NodeWhy, Why, instances, tell
+from hashell.simulate.explain import node_rows, sign_of, way_lines, wrapped
 from hashell.simulate.run import decide
 from hashell.simulate.source import zone
 from hashell.values.scores import show_score
@@ -24,29 +25,26 @@ from hashell.values.scores import show_score
 TERMS_MAX = 60
 #: Instances of one resource; a clone on a hundred nodes is the same a hundred times.
 INSTANCES_MAX = 16
+_ASKING = "asking the scheduler what must change …"
 
 
 def build(scene: Scene, wishes: Wishes) -> Sequence[Line]:
-    """About the resource that `wishes` are about."""
+    """About the resource that `wishes` are about: its verdict, then one line a node, best first, its terms below."""
     if scene.cib is None or not wishes.about:
         return ()
-    return lines(scene.cib, wishes.about, wishes.glyphs, wishes.now_s if scene.live else scene.when_s)
-
-
-def lines(cib: Cib, resource: str, glyphs: Glyphs, now_s: float) -> list[Line]:
-    """One line a node, best first, with its terms below."""
+    now_s = wishes.now_s if scene.live else scene.when_s
     try:
-        decision = decide(cib, now_s, 0, WANTED, zone(now_s))
+        decision = decide(scene.cib, now_s, 0, WANTED, zone(now_s))
     except HashellError as error:
         return [_note("why", f" the scheduler cannot say: {error}", "fail")]
-    names = instances(decision.state, resource)
+    names = instances(decision.state, wishes.about)
     if not names:
-        return [_note("why", f" {resource} is a container: ask about what is in it")]
+        return [_note("why", f" {wishes.about} is not there, or a container: ask about what is in it")]
     shown = names[:INSTANCES_MAX]
     traces = trace(decision.state, shown)
     told: list[Line] = []
-    for name in shown:
-        told += _lines(tell(decision.state, decision.schedule, traces, name), glyphs)
+    for place, name in enumerate(shown):
+        told += _lines(tell(decision.state, decision.schedule, traces, name), wishes, first=not place)
     if len(shown) < len(names):
         told.append(_note("why:more", f" {len(names) - len(shown)} more instances"))
     return told
@@ -56,16 +54,24 @@ def _note(key: str, text: str, meaning: str = "muted", parent: str = "") -> Line
     return Line(key, (Span(text, meaning),), parent=parent, depth=1 if parent else 0, selectable=False)
 
 
-def _lines(why: Why, glyphs: Glyphs) -> Iterator[Line]:
-    top = f"why:{why.resource}"
+def _notes(key: str, lines: Iterable[str], parent: str, meaning: str = "muted") -> Iterator[Line]:
+    """Lines of `hashell explain`; a command stands out."""
+    for place, text in enumerate(lines):
+        command = text.lstrip().startswith("$ ")
+        yield _note(f"{key}:{place}", f"  {text}", "accent" if command else meaning, parent)
+
+
+def _lines(why: Why, wishes: Wishes, *, first: bool) -> Iterator[Line]:
+    top, width = f"why:{why.resource}", wishes.width - 3
     where = f"runs on {why.node}" if why.node else "runs nowhere"
     yield Line(
         top, (Span(f" {why.resource} ", "accent", True), Span(where, "ok" if why.node else "warn")), selectable=False,
     )
+    yield from _notes(f"{top}:verdict", wrapped(why.verdict, "  ", 4, width), top, "foreground")
     if why.change:
-        yield _note(f"{top}:change", f"    {why.change}", "warn", top)
+        yield from _notes(f"{top}:change", wrapped(f"Now: {why.change}", "  ", 4, width), top, "warn")
     for place, way in enumerate(why.stopped):
-        yield _note(f"{top}:stopped:{place}", f"    {way.text}", "warn", top)
+        yield from _notes(f"{top}:stopped:{place}", way_lines(way, width=width), top, "warn")
     for place, wait in enumerate(why.waits):
         verb = "waits for" if wait.possible else "cannot be done before"
         for number, cause in enumerate(wait.causes):
@@ -75,12 +81,17 @@ def _lines(why: Why, glyphs: Glyphs) -> Iterator[Line]:
             )
     if why.promotion is not None:
         where = f" on {why.promotion.node}" if why.promotion.node else ""
-        told = f"score for promotion{where}: {show_score(why.promotion.points)} {why.promotion.note}"
+        told = f"promotion{where}: {show_score(why.promotion.points)} {why.promotion.note}"
         yield _note(f"{top}:promotion", f"    {told}", parent=top)
         for place, term in enumerate(why.promotion.summands[:TERMS_MAX]):
-            yield _term(f"{top}:promotion:{place}", top, term)
+            of = f" (of {term.of})" if term.of else ""
+            yield _term(f"{top}:promotion:{place}", top, sign_of(term), f"{term.text}{of}")
     for one in why.nodes:
-        yield from _node_lines(top, one, glyphs, chosen=one.chosen and bool(why.node))
+        yield from _node_lines(top, one, wishes.glyphs, chosen=one.chosen and bool(why.node))
+        if first and one.node in wishes.winning:
+            lines = wishes.winning[one.node]
+            key = f"{top}:{one.node}"
+            yield from _notes(f"{key}:winning", (f"  {_ASKING}",) if lines is None else lines, key, "pending")
 
 
 def _node_lines(top: str, one: NodeWhy, glyphs: Glyphs, *, chosen: bool) -> Iterator[Line]:
@@ -93,26 +104,20 @@ def _node_lines(top: str, one: NodeWhy, glyphs: Glyphs, *, chosen: bool) -> Iter
         key, (Span(f"  {sign} ", meaning), Span(f"{one.node:<20} ", bold=True), Span(points, meaning)),
         "node", one.node, one.node, parent=top,
     )
-    for place, way in enumerate(one.obstacles):
-        yield _note(f"{key}:obstacle:{place}", f"      {'':>12}  {way.text}", "fail", key)
-    terms = (*one.summands, *one.later)
-    for place, term in enumerate(terms[:TERMS_MAX]):
-        yield _term(f"{key}:{place}", key, term)
-    if len(terms) > TERMS_MAX:
-        yield _note(f"{key}:more", f"      {len(terms) - TERMS_MAX} more terms", parent=key)
+    rows = list(node_rows(one))
+    for place, row in enumerate(rows[:TERMS_MAX]):
+        yield _term(f"{key}:{place}", key, row.points, row.text, "fail" if row.veto else "foreground")
+    if len(rows) > TERMS_MAX:
+        yield _note(f"{key}:more", f"      {len(rows) - TERMS_MAX} more terms", parent=key)
 
 
-def _term(key: str, parent: str, term: Summand) -> Line:
-    points = show_score(term.points)
-    sign = "=" if term.sets else "" if points.startswith("-") else "+"
+def _term(key: str, parent: str, points: str, text: str, meaning: str = "foreground") -> Line:
     return Line(
-        key,
-        (
-            Span(f"      {sign + points:>12}  ", "muted"), Span(term.text),
-            Span(f"  (of {term.of})" if term.of else "", "muted"),
-        ),
-        depth=1, parent=parent, selectable=False,
+        key, (Span(f"      {points:>12}  ", "muted"), Span(text, meaning)), depth=1, parent=parent, selectable=False,
     )
 
 
-VIEW = View("why", build, frozenset({"cib"}), heavy=True, asked=True, empty="press x on a resource")
+VIEW = View(
+    "why", build, frozenset({"cib"}), heavy=True, asked=True, empty="press x on a resource",
+    help=(("enter", "on a node: what must change for it to win"),),
+)
