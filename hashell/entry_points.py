@@ -199,13 +199,23 @@ def _open_monitor(options: ShellOptions) -> int:
 
 
 def _demo(argv: list[str]) -> int:
-    """The demo, with a screen: lab and monitor do not know one another, so they are joined here."""
+    """The demo, with a screen: lab and monitor do not know one another, so they are joined here. --record and --probe
+    are the screen's (as of `hashell monitor`), the other words the demo's."""
+    import argparse
+
     from hashell.lab.demo import DemoControl, main
+
+    of_screen = argparse.ArgumentParser(prog="hashell demo", add_help=False, allow_abbrev=False)
+    of_screen.add_argument("--record", default="", metavar="FILE")
+    of_screen.add_argument("--probe", action="append", default=[], metavar="PROBE")
+    wished, argv = of_screen.parse_known_args(argv)
 
     def open_monitor(socket: str, control: DemoControl) -> int:
         from hashell.monitor.app import Options, run
 
-        return run(Options(attach=socket, demo=control, crm_text=_crm_text))
+        return run(Options(
+            attach=socket, demo=control, crm_text=_crm_text, record=wished.record, probes=tuple(wished.probe),
+        ))
 
     return main(argv, open_monitor)
 

@@ -100,17 +100,28 @@ def names(where: Iterable[Path] | None = None) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def find(name: str = "", where: Iterable[Path] | None = None) -> Path | None:
+    """The file of a theme, where there is one."""
+    name = name or os.environ.get("HASHELL_THEME", "") or DEFAULT
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+        return None
+    paths = (folder / f"{name}.toml" for folder in (folders() if where is None else where))
+    return next((path for path in paths if path.is_file()), None)
+
+
 def load(name: str = "", where: Iterable[Path] | None = None) -> Theme:
     """A theme by name; without one, $HASHELL_THEME or the default. Raises UnknownTheme, BadTheme."""
     name = name or os.environ.get("HASHELL_THEME", "") or DEFAULT
     places = tuple(folders() if where is None else where)
-    if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
-        for folder in places:
-            path = folder / f"{name}.toml"
-            if path.is_file():
-                if path.stat().st_size > FILE_MAX:
-                    raise BadTheme(f"theme file {path} is larger than {FILE_MAX} bytes", "it is no theme")
-                return parse_theme(name, path.read_text(encoding="utf-8", errors="replace"), str(path))
+    path = find(name, places)
+    if path is not None:
+        try:
+            data = path.read_bytes()[: FILE_MAX + 1]
+        except OSError as error:
+            raise BadTheme(f"theme file {path} cannot be read: {error.strerror}", "choose another theme") from None
+        if len(data) > FILE_MAX:
+            raise BadTheme(f"theme file {path} is larger than {FILE_MAX} bytes", "it is no theme")
+        return parse_theme(name, data.decode("utf-8", errors="replace"), str(path))
     raise UnknownTheme(f"there is no theme {name!r}", "use " + ", ".join(names(places)))
 
 

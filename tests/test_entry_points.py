@@ -77,3 +77,19 @@ def test_a_defect_is_told_in_one_message_and_with_debug_where_it_is(monkeypatch,
     monkeypatch.setattr(sys, "argv", ["hashell", "--debug", "status"])
     with pytest.raises(ZeroDivisionError):
         entry_points.hashell()
+
+
+def test_the_demo_hands_to_its_screen_what_is_the_screens_and_keeps_its_own_words(monkeypatch):
+    from hashell.lab import demo
+    from hashell.monitor import app
+
+    heard = []
+
+    def played(argv, open_monitor):
+        heard.append(argv)
+        return open_monitor("/run/a", None)
+
+    monkeypatch.setattr(demo, "main", played)
+    monkeypatch.setattr(app, "run", lambda options: heard.append((options.attach, options.record, options.probes)) or 0)
+    assert run(["demo", "--nodes", "2", "--record", "a.rec", "--probe=web=tcp:127.0.0.1:80"]) == 0
+    assert heard == [["--nodes", "2"], ("/run/a", "a.rec", ("web=tcp:127.0.0.1:80",))]

@@ -232,9 +232,9 @@ class DaemonClient:
     def events(self, limit: int = 200) -> tuple[EventInfo, ...]:
         return self._ask(messages.GetEvents(limit), messages.Events).events
 
-    def events_of(self, node: str, *, after: int = 0, limit: int = 200) -> messages.Events:
+    def events_of(self, node: str, *, after: int = 0, limit: int = 200, timeout_s: float = 0.0) -> messages.Events:
         """What `node` told last, by its own clock; asked over the node that we are attached to."""
-        return self._ask(messages.GetEvents(limit, node, after), messages.Events)
+        return self._ask(messages.GetEvents(limit, node, after), messages.Events, timeout_s=timeout_s, again=False)
 
     def history(self, limit: int = 100) -> tuple[HistoryRow, ...]:
         return self._ask(messages.GetHistory(limit), messages.History).rows

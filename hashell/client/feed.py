@@ -131,8 +131,21 @@ class ProbeUpdate:
     budget_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class LogUpdate:
+    """What another node told of itself, oldest first, by its own clock, which is `lag_s` ahead of ours (behind: below
+    0), as far as that can be known (`within_s`). `problem`: why it told nothing. No feed tells it by itself."""
+
+    node: str
+    events: tuple[EventInfo, ...] = ()
+    lag_s: float = 0.0
+    within_s: float = 0.0
+    problem: str = ""
+
+
 Update = (
     Connected | Disconnected | CibUpdate | InfoUpdate | EventUpdate | TransitionUpdate | HistoryUpdate | ProbeUpdate
+    | LogUpdate
 )
 
 

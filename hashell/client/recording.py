@@ -31,6 +31,7 @@ from hashell.client.feed import (
     Feed,
     HistoryUpdate,
     InfoUpdate,
+    LogUpdate,
     ProbeUpdate,
     TransitionUpdate,
     Update,
@@ -106,7 +107,15 @@ class Probed(msgspec.Struct, frozen=True, tag=True):
     budget_s: float = 0.0
 
 
-Body = Whole | Patches | LinkUp | LinkDown | Told | Versions | Probed | Info | TransitionNotice
+class Logged(msgspec.Struct, frozen=True, tag=True):
+    node: str
+    events: tuple[EventInfo, ...] = ()
+    lag_s: float = 0.0
+    within_s: float = 0.0
+    problem: str = ""
+
+
+Body = Whole | Patches | LinkUp | LinkDown | Told | Versions | Probed | Logged | Info | TransitionNotice
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True):
@@ -211,6 +220,8 @@ class Recorder:
                 return Versions(update.rows)
             case ProbeUpdate():
                 return Probed(update.name, update.ok, update.said, update.gap_s, update.budget_s)
+            case LogUpdate():
+                return Logged(update.node, update.events, update.lag_s, update.within_s, update.problem)
 
 
 async def record(feed: Feed, recorder: Recorder, now_s: Callable[[], float]) -> AsyncIterator[Update]:
@@ -282,7 +293,7 @@ def update_of(body: Body, before: Cib | None) -> Update | None:
             return plain_update(body)
 
 
-def plain_update(body: LinkUp | LinkDown | Told | Versions | Probed | Info | TransitionNotice) -> Update:
+def plain_update(body: LinkUp | LinkDown | Told | Versions | Probed | Logged | Info | TransitionNotice) -> Update:
     """A frame's body that is no CIB, as the update that it was."""
     match body:
         case LinkUp():
@@ -295,6 +306,8 @@ def plain_update(body: LinkUp | LinkDown | Told | Versions | Probed | Info | Tra
             return HistoryUpdate(body.rows)
         case Probed():
             return ProbeUpdate(body.name, body.ok, body.said, body.gap_s, body.budget_s)
+        case Logged():
+            return LogUpdate(body.node, body.events, body.lag_s, body.within_s, body.problem)
         case Info():
             return InfoUpdate(body)
         case TransitionNotice():

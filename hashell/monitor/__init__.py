@@ -11,6 +11,8 @@ Out: one_shot.py prints once and ends; it is the program behind `hashell monitor
     keys ─▶ acting.py ─▶ acts.py, edits.py ─▶ preview ─▶ done (or refused: read-only, or a scene of the past)
 
 One model, one clock, one way to draw (showing.py), one way to act.
+Around it: several clusters, themes, notices, pictures (around.py; settings.py: a person's own file); another process
+asked what if, and what must change (supposing.py, asking.py).
 To change: an option: options.py; how a line of the one-shot output reads: the room `status`; a screen: views/; a key:
            app.py (looking) or acting.py (changing); what is kept of the past, and how long: past.py.
 """

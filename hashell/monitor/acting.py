@@ -23,6 +23,7 @@ from hashell.monitor.screens.choose import ChooseScreen
 from hashell.monitor.screens.form import FormScreen
 from hashell.monitor.screens.preview import PreviewScreen
 from hashell.monitor.session import Session
+from hashell.monitor.settings import MonitorSettings
 from hashell.monitor.views import CrmText, details
 from hashell.monitor.widgets.line_view import LineView
 from hashell.status.options import StatusOptions
@@ -86,6 +87,11 @@ class Options:
     speed: float = 1.0
     probes: tuple[str, ...] = ()
     open_client: Callable[[], ClusterClient] | None = None
+    settings: MonitorSettings = field(default_factory=MonitorSettings)
+    #: The view that is shown first.
+    view: str = ""
+    #: Further clusters, each in a tab of its own: as `attach`, or CIB files.
+    also: tuple[str, ...] = ()
 
 
 class ActingApp(App[int]):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 from textual import work
@@ -18,8 +20,6 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.theme import BUILTIN_THEMES
-from textual.theme import Theme as TextualTheme
 from textual.widgets import ContentSwitcher, Footer, Input, Static
 
 from hashell import theming
@@ -28,16 +28,17 @@ from hashell.client.feed import ProbeUpdate
 from hashell.client.probing import parse as parse_probe
 from hashell.client.recording import Recorder
 from hashell.errors import HashellError
-from hashell.monitor import glyphs
+from hashell.monitor import glyphs, settings
 from hashell.monitor.acting import DemoControl, Options
+from hashell.monitor.around import AroundApp
 from hashell.monitor.driver import HangupDriver
-from hashell.monitor.screens.choose import ChooseScreen
 from hashell.monitor.screens.help import HelpScreen
 from hashell.monitor.session import ReplaySession, Session
+from hashell.monitor.settings import keymap
 from hashell.monitor.showing import SIDE
-from hashell.monitor.supposing import SupposingApp
 from hashell.monitor.views import View
 from hashell.monitor.views.all import BY_NAME, VIEWS
+from hashell.monitor.views.logs import LEVELS
 from hashell.monitor.widgets.line_view import LineView
 from hashell.monitor.widgets.time_bar import TimeBar
 
@@ -45,11 +46,13 @@ __all__ = ["HashellMonitor", "Options", "run"]
 
 #: Seconds between two flushes of what is dirty: fast enough for the eye, slow enough for a flood.
 FLUSH_S = 0.05
+#: Keys of lists, which no wish takes away.
+MOVING = ("up", "k", "down", "j", "pageup", "pagedown", "home", "g", "G", "enter", "tab", "shift+tab")
 #: Columns from which there are panes beside the main one.
 WIDE = 110
 
 
-class HashellMonitor(SupposingApp):
+class HashellMonitor(AroundApp):
     """One cluster on one screen."""
 
     TITLE = "hashell"
@@ -66,28 +69,30 @@ class HashellMonitor(SupposingApp):
         Binding("exclamation_mark", "break_something", "Break!", key_display="!", id="break"),
         Binding("q", "quit", "Quit", id="quit"),
         Binding("ctrl+q", "quit", show=False, priority=True),
-        Binding("1", "view('overview')", show=False),
-        Binding("2", "view('transition')", show=False),
-        Binding("3,t", "view('timeline')", show=False),
-        Binding("4", "view('configuration')", show=False),
-        Binding("5", "view('why')", show=False),
-        Binding("6", "view('what_if')", show=False),
+        Binding("1", "view('overview')", show=False, id="overview"),
+        Binding("2", "view('transition')", show=False, id="transition"),
+        Binding("3,t", "view('timeline')", show=False, id="timeline"),
+        Binding("4", "view('configuration')", show=False, id="configuration"),
+        Binding("5", "view('why')", show=False, id="explanation"),
+        Binding("6", "view('what_if')", show=False, id="supposed"),
+        Binding("7,l", "view('logs')", show=False, id="logs"),
+        Binding("v", "level", show=False, id="level"),
         Binding("w", "what_if", show=False, id="what-if"),
         Binding("N", "every_node", show=False, id="every-node"),
-        Binding("x", "why", "Why", show=False),
-        Binding("M", "edit('meta')", show=False),
-        Binding("C", "constraint", show=False),
-        Binding("U", "unmove", show=False),
-        Binding("S", "stop_start", show=False),
-        Binding("F", "fence", show=False),
-        Binding("u", "undo", show=False),
-        Binding("z", "faults", show=False),
-        Binding("n", "by_node", show=False),
-        Binding("A", "section('attributes')", show=False),
-        Binding("f", "section('failcounts')", show=False),
-        Binding("o", "section('operations')", show=False),
-        Binding("L", "section('bans')", show=False),
-        Binding("R", "section('detail')", show=False),
+        Binding("x", "why", "Why", show=False, id="why"),
+        Binding("M", "edit('meta')", show=False, id="edit-meta"),
+        Binding("C", "constraint", show=False, id="constraint"),
+        Binding("U", "unmove", show=False, id="unmove"),
+        Binding("S", "stop_start", show=False, id="stop-start"),
+        Binding("F", "fence", show=False, id="fence"),
+        Binding("u", "undo", show=False, id="undo"),
+        Binding("z", "faults", show=False, id="faults"),
+        Binding("n", "by_node", show=False, id="by-node"),
+        Binding("A", "section('attributes')", show=False, id="attributes"),
+        Binding("f", "section('failcounts')", show=False, id="failcounts"),
+        Binding("o", "section('operations')", show=False, id="operations"),
+        Binding("L", "section('bans')", show=False, id="bans"),
+        Binding("R", "section('detail')", show=False, id="detail"),
         Binding("left_square_bracket", "event(-1)", show=False, id="event-back"),
         Binding("right_square_bracket", "event(1)", show=False, id="event-forth"),
         Binding("left_curly_bracket", "stride(-1)", show=False, id="stride-back"),
@@ -97,8 +102,11 @@ class HashellMonitor(SupposingApp):
         Binding("space", "mark", show=False, id="mark"),
         Binding("d", "difference", show=False, id="difference"),
         Binding("r", "restore", show=False, id="restore"),
-        Binding("T", "theme", show=False),
-        Binding("colon", "command_palette", show=False),
+        Binding("greater_than_sign", "cluster(1)", show=False, id="next-cluster"),
+        Binding("less_than_sign", "cluster(-1)", show=False, id="previous-cluster"),
+        Binding("P", "picture", show=False, id="picture"),
+        Binding("T", "theme", show=False, id="theme"),
+        Binding("colon", "command_palette", show=False, id="palette"),
         Binding("escape", "back", show=False),
         Binding("ctrl+c", "quit", show=False, priority=True),
     ]
@@ -107,12 +115,15 @@ class HashellMonitor(SupposingApp):
 
     def __init__(self, options: Options, session: Session | None = None) -> None:
         self.options = options
-        self.palette = theming.load(options.theme)
+        self.palette = theming.load(options.theme or options.settings.theme)
         self.glyphs = glyphs.choose(ascii_only=options.ascii_only)
         self.session = session or _session(options)
+        #: All clusters, each in a tab; `session` is the one that is shown.
+        self.sessions = [self.session, *(_session(_other(options, where)) for where in options.also)]
         # In a browser the server names the driver.
         super().__init__(None if "TEXTUAL_DRIVER" in os.environ else HangupDriver)
         self.animation_level = "none"
+        self.set_keymap(keymap(options.settings, self.BINDINGS, MOVING))
         self._install_theme(self.palette)
 
     # --- what is on it
@@ -146,76 +157,49 @@ class HashellMonitor(SupposingApp):
         for name in ("detail", *SIDE):
             self.base.query_one(f"#{name}", LineView).can_focus = False
         self.wide = self.size.width >= WIDE
+        if self.options.view:
+            self.view = self.options.view
         self._draw_frame()
         self.set_interval(FLUSH_S, self.flush)
         self.set_interval(1.0, self._tick)
-        self._watch_cluster()
+        for session in self.sessions:
+            self._watch_cluster(session)
 
     def flush(self) -> None:
         if self.options.demo is not None:
             self._hear_demo(self.options.demo)
         super().flush()
+        self._notice_faults()
 
     def _hear_demo(self, demo: DemoControl) -> None:
         """What the demo's client sees, as of any other probe."""
         gaps = demo.outages
         for gap in gaps[self._gaps_heard :]:
-            self.session.hear(ProbeUpdate("service", True, gap.after, gap.seconds))
+            self.sessions[0].hear(ProbeUpdate("service", True, gap.after, gap.seconds))
         self._gaps_heard = len(gaps)
         serving = demo.serving
         if serving != self._serving:
             self._serving = serving
-            self.session.hear(ProbeUpdate("service", bool(serving), serving))
+            self.sessions[0].hear(ProbeUpdate("service", bool(serving), serving))
 
     _gaps_heard = 0
     _serving: str | None = None
 
     def _tick(self) -> None:
         """What shows how long something takes goes on although nothing is heard."""
+        self._follow_theme()
         if self.when_s is None and self.scene.transition.running and self.session.past.link.connected:
             self.outdate("transition", "side-transition")
         self._draw_frame()
 
-    def _install_theme(self, palette: theming.Theme) -> None:
-        def colour(meaning: str) -> str:
-            value = palette[meaning]
-            if value == "default":
-                return "ansi_default"
-            return value
-
-        native = any(not value.startswith("#") for value in palette.colours.values())
-        theme = TextualTheme(
-            name=f"hashell-{palette.name}", primary=colour("accent"), secondary=colour("muted"),
-            warning=colour("warn"), error=colour("fail"), success=colour("ok"),
-            accent=colour("accent"), foreground=colour("foreground"),
-            background=colour("background"), surface=colour("background"), panel=colour("panel"),
-            dark=palette.dark, ansi=native,
-            # The terminal's own palette needs variables of its own, which Textual's ansi themes bring.
-            variables=(BUILTIN_THEMES["ansi-dark" if palette.dark else "ansi-light"].variables if native else {}) | {
-                meaning: colour(meaning) for meaning in theming.MEANINGS
-                if meaning not in ("background", "panel", "foreground", "accent")
-            } | {
-                "footer-key-foreground": colour("accent"),
-                "footer-background": colour("panel"),
-                "input-selection-background": colour("selection"),
-            },
-        )
-        self.register_theme(theme)
-        self.theme = theme.name
-        for view in self.base.query(LineView) if self._running else ():
-            view.show_palette(palette)
-        for bar in self.base.query(TimeBar) if self._running else ():
-            bar.palette = palette
-            bar.refresh()
-
     # --- hearing
 
-    @work(group="feed", exclusive=True, exit_on_error=False)
-    async def _watch_cluster(self) -> None:
-        """Follow the cluster for as long as the app lives; a lost node is news, never an end."""
-        await self.session.watch()
-        if isinstance(self.session, ReplaySession) and self.session.loaded.is_set():
-            self.go(self.session.past.began_s)
+    @work(group="feed", exit_on_error=False)
+    async def _watch_cluster(self, session: Session) -> None:
+        """Follow a cluster for as long as the app lives; a lost node is news, never an end."""
+        await session.watch()
+        if session is self.session and isinstance(session, ReplaySession) and session.loaded.is_set():
+            self.go(session.past.began_s)
             self.action_play()
 
     def client(self) -> ClusterClient:
@@ -245,11 +229,12 @@ class HashellMonitor(SupposingApp):
             self.open_moment(event.line)
 
     def watch_view(self, view: str) -> None:
+        self.session.logs_wanted = view == "logs"
         if not self.has("#views"):
             return  # set before the first screen was there
         self.base.query_one("#views", ContentSwitcher).current = view
         # What is beside the others would be there twice, and takes the room that long lines need.
-        self.base.set_class(view in SIDE.values(), "-alone")
+        self.base.set_class(view in (*SIDE.values(), "why", "logs"), "-alone")
         self.base.query_one(f"#{view}", LineView).focus()
         self._build_old()
         self._draw_frame()
@@ -274,7 +259,7 @@ class HashellMonitor(SupposingApp):
             self.action_live()
 
     def action_help(self) -> None:
-        self.push_screen(HelpScreen())
+        self.push_screen(HelpScreen(self.options.settings.keys))
 
     def action_filter(self) -> None:
         field_ = self.base.query_one("#filter", Input)
@@ -296,7 +281,18 @@ class HashellMonitor(SupposingApp):
         view.faults_only = not view.faults_only
         self._say("faults only" if view.faults_only else "everything")
 
+    def action_level(self) -> None:
+        """Of the logs only what is worse than so bad, one level after the other."""
+        self.view = "logs"
+        self.level = LEVELS[(LEVELS.index(self.level) + 1) % len(LEVELS)] if self.level in LEVELS else LEVELS[1]
+        self.outdate("logs")
+
     def action_by_node(self) -> None:
+        if self.view == "logs":
+            line = self.base.query_one("#logs", LineView).current
+            self.only_node = "" if self.only_node or line is None else line.node
+            self.outdate("logs")
+            return
         self.by_node = not self.by_node
         self.outdate("overview")
 
@@ -304,23 +300,11 @@ class HashellMonitor(SupposingApp):
         self.sections = self.sections ^ {name}
         self.outdate("overview")
 
-    @work(group="theme")
-    async def action_theme(self) -> None:
-        names = theming.names()
-        chosen = await self.push_screen_wait(ChooseScreen("Theme", [(name, name) for name in names]))
-        if chosen:
-            try:
-                self.palette = theming.load(chosen)
-            except HashellError as error:
-                self.notify(str(error), severity="error", markup=False)
-                return
-            self._install_theme(self.palette)
-            self._draw_frame()
-
     def action_why(self) -> None:
         line = self._selected("resource")
         if line is None or not self._need_cib():
             return
+        super().action_why()
         self.about = line.about
         self.view = "why"
         self.base.query_one("#why", LineView).say(f"asking the scheduler about {line.about} …")
@@ -354,7 +338,9 @@ class HashellMonitor(SupposingApp):
             SystemCommand("What if", "nodes or resources lost, standby, failed, stopped", self.action_what_if),
             SystemCommand("What if one node is lost", "every node in turn", self.action_every_node),
             SystemCommand("Faults only", "on and off", self.action_faults),
+            SystemCommand("Logs of all nodes", "in one order", lambda: self.action_view("logs")),
             SystemCommand("By node or by resource", "the other grouping", self.action_by_node),
+            SystemCommand("Picture", "the screen as SVG, in this folder", self.action_picture),
             SystemCommand("Theme", "choose another palette", self.action_theme),
             SystemCommand("Help", "all keys", self.action_help),
             SystemCommand("Quit", "leave the cluster as it is", self.exit),
@@ -370,6 +356,15 @@ def _session(options: Options) -> Session:
     return Session(
         partial(_open_client, options), close_clients=options.open_client is None, recorder=recorder,
         probes=probes,
+    )
+
+
+def _other(options: Options, where: str) -> Options:
+    """The options of one more cluster: a CIB file, or what --attach takes. Recorded and probed is the first alone."""
+    is_file = Path(where).is_file()
+    return replace(
+        options, attach="" if is_file else where, cib_file=where if is_file else "", record="", replay="", probes=(),
+        open_client=None,
     )
 
 
@@ -404,7 +399,7 @@ def run(options: Options) -> int:
     """Show the monitor until the person leaves; the exit code."""
     _follow_the_terminal()
     try:
-        app = HashellMonitor(options)
+        app = HashellMonitor(replace(options, settings=settings.load()))
     except HashellError as error:
         sys.stderr.write(f"hashell monitor: {error}\n")
         return error.exit_code

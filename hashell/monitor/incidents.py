@@ -107,7 +107,8 @@ def incidents(
     return tuple(_with_outages(one, probes, now_s) for one in found)
 
 
-def _is_fault(event: EventInfo) -> bool:
+def is_fault(event: EventInfo) -> bool:
+    """Whether an event tells of something that broke, and not of what is done about it."""
     return event.kind in FAULTS and event.level in ("warning", "error")
 
 
@@ -121,7 +122,7 @@ def _groups(
            if (found := _ENDED.match(event.text)) is not None]
     )
     words: list[tuple[float, int, str, EventInfo | None]] = sorted(
-        [(event.when_s, 0, "", event) for event in events if _is_fault(event)]
+        [(event.when_s, 0, "", event) for event in events if is_fault(event)]
         + [(when_s, 1, result, None) for when_s, result in ends],
         key=lambda word: word[:2],
     )

@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hashell.errors import HashellError
+from hashell.errors import BadUsage, HashellError
 from hashell.monitor.options import BadOptionValue, MonitorOptions, help_text, read
 from hashell.status.options import Format, Release, Section, release_of
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from hashell.cib.document import Cib
     from hashell.client.api import ClusterClient
+    from hashell.monitor.acting import Options
     from hashell.state.cluster_state import ClusterState
     from hashell.status.cluster_status import ClusterStatus, FencingEvent
     from hashell.wire.messages import Info
@@ -45,25 +46,51 @@ def main(argv: list[str], crm_text: Callable[[Cib], str] | None = None) -> int:
 
         sys.stdout.write(f"hashell {__version__}\n")
         return 0
+    if options.picture:
+        return _picture(options, crm_text)
     screen = sys.stdout.isatty() or "TEXTUAL_DRIVER" in os.environ
     if options.replay and (options.output is not None or options.one_shot or not screen):
         return print_replay(options, shlex.join(["hashell", "monitor", *argv]))
     if options.output is None and not options.one_shot and screen:
         from hashell.monitor import app
 
-        return app.run(
-            app.Options(
-                attach=options.attach, cib_file=options.cib, read_only=options.read_only,
-                write=options.write, theme=options.theme, status=options.status, crm_text=crm_text,
-                record=options.record, replay=options.replay, speed=options.speed, probes=options.probes,
-            )
-        )
+        try:
+            return app.run(_screen(options, crm_text))
+        except HashellError as error:
+            return _refuse(error, argv)
     request = shlex.join(["hashell", "monitor", *argv])
     if options.watch:
         from hashell.monitor.repeat import repeat
 
         return repeat(options, request)
     return print_once(options, request)
+
+
+def _screen(options: MonitorOptions, crm_text: Callable[[Cib], str] | None) -> Options:
+    """The options of a screen."""
+    from hashell.monitor.acting import Options
+    from hashell.monitor.views.all import BY_NAME
+
+    view = options.view.replace("-", "_")
+    if view and view not in BY_NAME:
+        raise BadUsage(f"no view is called {options.view}", "there are " + ", ".join(BY_NAME))
+    return Options(
+        attach=options.attach, cib_file=options.cib, read_only=options.read_only, write=options.write,
+        theme=options.theme, status=options.status, crm_text=crm_text, record=options.record, replay=options.replay,
+        speed=options.speed, probes=options.probes, view=view, also=options.also,
+    )
+
+
+def _picture(options: MonitorOptions, crm_text: Callable[[Cib], str] | None) -> int:
+    """The screen as an SVG file, without a terminal."""
+    from hashell.monitor import picture
+
+    try:
+        screen, size = _screen(options, crm_text), picture.size_of(options.size)
+    except HashellError as error:
+        sys.stderr.write(f"hashell monitor: {error}\n")
+        return error.exit_code
+    return picture.take(screen, options.picture, size, options.at)
 
 
 def _refuse(error: HashellError, argv: list[str]) -> int:

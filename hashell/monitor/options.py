@@ -80,6 +80,9 @@ ROWS = (
     Row("j", "pending", _N),
     Row("i", "interval", _V, "how often to look again, at least (5 s)", "TIME", "Screen"),
     Row("", "theme", _V, "colours of the screen", "NAME", "Screen"),
+    Row("", "view", _V, "the view to begin with: overview, timeline, logs …", "NAME", "Screen"),
+    Row("", "picture", _V, "draw the screen into a new SVG file, and end", "FILE", "Screen"),
+    Row("", "size", _V, "with --picture: columns and rows (120x40)", "SIZE", "Screen"),
     Row("", "record", _V, "write down all that is heard, for --replay", "FILE", "Screen"),
     Row("", "replay", _V, "show a recording: on a screen, as a timeline, with -1 its status", "FILE", "Cluster"),
     Row("", "speed", _V, "how many times as fast a recording plays", "NUMBER", "Screen"),
@@ -88,6 +91,7 @@ ROWS = (
         ",budget=TIME: how long it may be away", "PROBE", "Screen"),
     Row("", "cib", _V, "show a CIB file (also the variable CIB_file)", "FILE", "Cluster"),
     Row("", "attach", _V, "hashelld, pacemaker, ssh://HOST, or the path of a socket", "WHERE", "Cluster"),
+    Row("", "also", _V, "one more cluster (as --attach) or CIB file, in a tab; several times", "WHERE", "Screen"),
     Row("", "read-only", _N, "refuse every change", group="Cluster"),
     Row("", "write", _N, "change a Pacemaker cluster, which is only looked at else", group="Cluster"),
     Row("x", "xml-file", _V, "", "FILE", "Cluster"),
@@ -144,6 +148,10 @@ class MonitorOptions(Struct, frozen=True):
     replay: str = ""
     speed: float = 1.0
     at: str = ""
+    view: str = ""
+    picture: str = ""
+    size: str = ""
+    also: tuple[str, ...] = ()
     probes: tuple[str, ...] = ()
     interval_ms: int = 5000
     show_help: bool = False
@@ -219,9 +227,11 @@ _FENCING = {
 #: Options that set a field of their own.
 _FIELDS = {
     "cib": "cib", "xml-file": "cib", "attach": "attach", "theme": "theme",
-    "record": "record", "replay": "replay", "at": "at",
+    "view": "view", "picture": "picture", "size": "size", "record": "record", "replay": "replay", "at": "at",
     "output-to": "output_to", "html-stylesheet": "html_stylesheet", "html-title": "html_title",
 }
+#: Options that may be given several times.
+_SEVERAL = {"probe": "probes", "also": "also"}
 _FLAGS = {
     "one-shot": "one_shot", "read-only": "read_only", "write": "write", "html-cgi": "html_cgi",
     "watch": "watch", "daemonize": "background",
@@ -295,10 +305,10 @@ def _take(reading: _Reading, row: Row, value: str | None) -> None:
     name = row.long
     if row.group == "Events":
         reading.events = f"--{name}"
-    if name == "probe":
-        before = reading.fields.get("probes", ())
+    if name in _SEVERAL:
+        before = reading.fields.get(_SEVERAL[name], ())
         assert isinstance(before, tuple)
-        reading.fields["probes"] = (*before, value or "")
+        reading.fields[_SEVERAL[name]] = (*before, value or "")
     elif name == "speed":
         reading.fields["speed"] = _speed(value or "")
     elif name in _DETAILS:

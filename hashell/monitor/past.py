@@ -28,11 +28,13 @@ from hashell.client.feed import (
     EventUpdate,
     HistoryUpdate,
     InfoUpdate,
+    LogUpdate,
     ProbeUpdate,
     TransitionUpdate,
     Update,
 )
 from hashell.errors import HashellError
+from hashell.monitor.other_logs import Logs
 from hashell.monitor.scene import Link, ProbeSight, Scene, Step, TransitionNow
 from hashell.transition.graph import Graph
 from hashell.transition.xml import graph_from_xml
@@ -42,6 +44,8 @@ from hashell.wire.messages import EventInfo, HistoryRow, Info, TransitionNotice
 BYTES_MAX = 96 * 1024 * 1024
 #: Events kept; older ones are in the daemon's own log.
 EVENTS_MAX = 5_000
+#: Events that nobody has taken note of yet.
+FRESH_MAX = 1_000
 #: Changes of members, of the connection, transitions: each is small.
 INFOS_MAX = 5_000
 TRANSITIONS_MAX = 500
@@ -158,8 +162,10 @@ class Past:
         self._links: deque[tuple[float, Link]] = deque(maxlen=INFOS_MAX)
         self._events: deque[tuple[float, EventInfo]] = deque()
         self._seen: set[tuple[str, int, float]] = set()
+        self._fresh: deque[EventInfo] = deque(maxlen=FRESH_MAX)
         self._courses: deque[_Course] = deque()
         self._cib_times: deque[float] = deque(maxlen=EVENTS_MAX)
+        self._logs = Logs()
         self._probes: dict[str, deque[tuple[float, ProbeUpdate]]] = {}
         self._gaps: dict[str, deque[tuple[float, float]]] = {}
         self._changed: set[str] = set()
@@ -194,6 +200,9 @@ class Past:
                 self._remember(update.rows)
             case ProbeUpdate():
                 self._take_probe(update, now_s)
+            case LogUpdate():
+                if self._logs.take(update, now_s):
+                    self._changed.add("logs")
 
     def hear_frame(self, frame: recording.Frame) -> None:
         """As `hear`, for a frame of a recording: a CIB is not unpacked before somebody looks at it."""
@@ -235,6 +244,7 @@ class Past:
         self._links = deque(((at_s + seconds, link) for at_s, link in self._links), INFOS_MAX)
         self._events = deque((at_s + seconds, event) for at_s, event in self._events)
         self._cib_times = deque((at_s + seconds for at_s in self._cib_times), EVENTS_MAX)
+        self._logs.shift(seconds)
         for course in self._courses:
             course.began_s += seconds
             course.ended_s += seconds if course.end is not None else 0.0
@@ -247,12 +257,19 @@ class Past:
         for name, gaps in self._gaps.items():
             self._gaps[name] = deque(((one + seconds, other + seconds) for one, other in gaps), GAPS_MAX)
         self._live_earlier = self._marks = None
-        self._changed |= {"events", "transition", "probes"}
+        self._changed |= {"events", "transition", "probes", "logs"}
 
     def take_changed(self) -> set[str]:
-        """What changed since the last time of asking: cib, info, events, transition, link, history, probes."""
+        """What changed since the last time of asking: cib, info, events, transition, link, history, probes,
+        logs."""
         changed, self._changed = self._changed, set()
         return changed
+
+    def take_fresh(self) -> tuple[EventInfo, ...]:
+        """What happened since the last time of asking; not what was told of the time before we came."""
+        fresh = tuple(self._fresh)
+        self._fresh.clear()
+        return fresh
 
     def touch(self, part: str) -> None:
         """Have a part drawn anew."""
@@ -262,6 +279,11 @@ class Past:
     def link(self) -> Link:
         """How the connection stands."""
         return self._links[-1][1] if self._links else Link(kind=self.kind)
+
+    @property
+    def info(self) -> Info | None:
+        """Members, quorum and DC as they were heard last."""
+        return self._infos[-1][1] if self._infos else None
 
     @property
     def cib(self) -> Cib | None:
@@ -329,6 +351,8 @@ class Past:
         if known in self._seen:
             return
         self._seen.add(known)
+        if not update.past:
+            self._fresh.append(event)
         # What was told of the time before we came has its own time, by the clock of that node; the rest ours.
         at_s = min(event.when_s, now_s) if update.past else now_s
         if self._events and at_s < self._events[-1][0]:
@@ -388,6 +412,7 @@ class Past:
             self.heard_s, True, self.link, self.cib, self._infos[-1][1] if self._infos else None,
             self._courses[-1].at(None) if self._courses else TransitionNow(), self._live_earlier,
             tuple(event for _, event in self._events), self.history, self._sights(None), self.began_s,
+            self._logs.until(None), self._logs.nodes,
         )
 
     def look(self, when_s: float) -> Looking:
@@ -401,6 +426,7 @@ class Past:
             courses[-1] if courses else TransitionNow(), tuple(courses[:-1]),
             tuple(event for at_s, event in self._events if at_s <= when_s),
             tuple(row for row in self.history if row.when_s <= when_s), self._sights(when_s), self.began_s,
+            self._logs.until(when_s), self._logs.nodes,
         )
         chains = [chain for chain in self._chains if chain.began_s <= when_s]
         if not chains:

@@ -95,10 +95,22 @@ class ProbeSight:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeLog:
+    """How another node's log stands. `lag_s`: its clock is so far ahead of ours, known to `within_s`; `problem`: why
+    it does not tell."""
+
+    node: str
+    lag_s: float = 0.0
+    within_s: float = 0.0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """One moment. `when_s` is that moment (live: the last word); `transition` the last one, `earlier` those before it,
     oldest first; `events` and `history` (versions of the configuration) as far as they had come by then.
 
+    `logs`: what other nodes told of themselves, as (time by our clock, event), in order; `node_logs` how each stands.
     `began_s`: since when this monitor or its recording has listened. Before that the CIB is None.
     """
 
@@ -113,6 +125,8 @@ class Scene:
     history: tuple[HistoryRow, ...] = ()
     probes: tuple[ProbeSight, ...] = ()
     began_s: float = 0.0
+    logs: tuple[tuple[float, EventInfo], ...] = ()
+    node_logs: tuple[NodeLog, ...] = ()
 
     @property
     def transitions(self) -> tuple[TransitionNow, ...]:

@@ -12,14 +12,15 @@ import itertools
 from collections.abc import Callable, Iterable
 
 from hashell.client.api import ClusterClient, ReadOnly
-from hashell.client.feed import EventUpdate, HistoryUpdate, Update, feed_of
+from hashell.client.feed import EventUpdate, HistoryUpdate, LogUpdate, Update, feed_of
+from hashell.client.logs import LogReader
 from hashell.client.probing import Probe
 from hashell.client.probing import watch as watch_probe
 from hashell.client.recording import Recorder, frames
 from hashell.errors import HashellError
 from hashell.monitor.clock import SteadyClock
 from hashell.monitor.past import Past
-from hashell.wire.messages import EventInfo, HistoryRow
+from hashell.wire.messages import EventInfo, HistoryRow, Info
 
 #: Frames of a recording that are read at once between two looks at the screen.
 FRAMES_AT_ONCE = 2_000
@@ -27,6 +28,8 @@ FRAMES_AT_ONCE = 2_000
 RETRY_S = 1.0
 #: Seconds between two looks at the clock, and at what can be packed.
 CARE_S = 1.0
+#: Seconds between two rounds of asking other nodes for their logs.
+LOGS_S = 1.0
 #: Versions of the configuration asked for.
 HISTORY_MAX = 200
 
@@ -42,6 +45,9 @@ class Session:
         self.recorder = recorder
         self.probes = tuple(probes)
         self._close_clients = close_clients
+        #: Whether somebody looks at what other nodes tell; a recording has it always.
+        self.logs_wanted = False
+        self._log_reader = LogReader()
         self._history_of: tuple[int, int] = (-1, -1)
         self.past = Past()
         self.clock = clock or SteadyClock()
@@ -66,7 +72,7 @@ class Session:
     async def watch(self) -> None:
         """Follow the cluster until cancelled."""
         care = asyncio.gather(
-            self._care(), *(watch_probe(probe, self.hear, self.clock.now_s) for probe in self.probes)
+            self._care(), self._read_logs(), *(watch_probe(probe, self.hear, self.clock.now_s) for probe in self.probes)
         )
         try:
             while True:
@@ -104,6 +110,24 @@ class Session:
             if self.past.unpacked:
                 await asyncio.to_thread(self.past.pack)
             await self._ask_history()
+
+    async def _read_logs(self) -> None:
+        """What other nodes tell, while somebody wants it: the question costs each of them a message."""
+        while True:
+            await asyncio.sleep(LOGS_S)
+            info = self.past.info
+            wanted = self.logs_wanted or self.recorder is not None
+            if wanted and info is not None and self.past.kind == "hashelld" and self.past.link.connected:
+                with contextlib.suppress(HashellError):
+                    for update in await asyncio.to_thread(self._logs, info):
+                        self.hear(update)
+
+    def _logs(self, info: Info) -> list[LogUpdate]:
+        client = self.client()
+        try:
+            return self._log_reader.look(client, info.members, self.past.link.node, self.clock.now_s)
+        finally:
+            self.release(client)
 
     async def _ask_history(self) -> None:
         """The versions of the configuration, again when there is a new one. Who keeps none is not asked again."""

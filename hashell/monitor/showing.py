@@ -52,6 +52,8 @@ class ShowingApp(ActingApp):
         self.sections: frozenset[str] = frozenset()
         self.by_node = False
         self.about = ""
+        #: What the logs show: the lowest level, one node alone.
+        self.level = self.only_node = ""
         #: What must change for a node to win what we ask about; None while that is asked.
         self.winning: dict[str, tuple[str, ...] | None] = {}
         self.overview = overview.NOTHING
@@ -128,13 +130,17 @@ class ShowingApp(ActingApp):
     @work(group="build", exit_on_error=False)
     async def _build_heavy(self, pane: str, view: View) -> None:
         """Lines made in a thread; the newest scene wins."""
-        scene, wishes, began = self.scene, self.wishes(pane), time.monotonic()
+        scene, wishes, began, session = self.scene, self.wishes(pane), time.monotonic(), self.session
         try:
             if pane == "overview":
-                self.overview = await asyncio.to_thread(overview.survey, scene, wishes)
-                lines: Sequence[Line] = self.overview.lines
+                survey = await asyncio.to_thread(overview.survey, scene, wishes)
+                lines: Sequence[Line] = survey.lines
             else:
                 lines = await asyncio.to_thread(view.build, scene, wishes)
+            if session is not self.session:
+                return  # another cluster is shown meanwhile: its own lines come
+            if pane == "overview":
+                self.overview = survey
             if self.has(f"#{pane}"):
                 self._show_lines(pane, lines)
                 self._draw_frame()
@@ -144,6 +150,13 @@ class ShowingApp(ActingApp):
             took = time.monotonic() - began
             self._rests_until[pane] = time.monotonic() + min(took, REST_MAX_S)
             self._under_way.discard(pane)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something that is seen is still being built."""
+        groups = {worker.group for worker in self.workers if not worker.is_finished}
+        building = groups & {"build", "travel", "difference", "winning"}
+        return bool(building or self._under_way or {pane for pane in self._old if self._seen(pane)})
 
     def _show_lines(self, pane: str, lines: Sequence[Line]) -> None:
         self.base.query_one(f"#{pane}", LineView).show_lines(lines)
@@ -159,7 +172,7 @@ class ShowingApp(ActingApp):
         return Wishes(
             self.glyphs, size.width or self.size.width, size.height or self.size.height, self.sections, self.by_node,
             self.about, crm_text=self.options.crm_text, now_s=now_s, supposed=self.supposed,
-            winning=dict(self.winning),
+            winning=dict(self.winning), level=self.level, only_node=self.only_node,
         )
 
     def _show_link(self) -> None:
@@ -185,8 +198,12 @@ class ShowingApp(ActingApp):
             )
             for number, view in enumerate(VIEWS, 1)
         ]
-        self._put("#tabs", tuple(Span(*part) for part in names))
+        self._put("#tabs", (*self._cluster_spans(), *(Span(*part) for part in names)))
         self._put("#strip", self._strip())
+
+    def _cluster_spans(self) -> tuple[Span, ...]:
+        """Before the views: which clusters there are, where there are several."""
+        return ()
 
     def _draw_header(self) -> None:
         left = overview.header(self.scene.info, self.scene.cib, self.overview)

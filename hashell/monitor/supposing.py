@@ -12,7 +12,7 @@ from textual.worker import WorkerError
 
 from hashell.monitor.asking import ask
 from hashell.monitor.lines import Line
-from hashell.monitor.supposed import NODE_FATES, RESOURCE_FATES, Supposed
+from hashell.monitor.supposed import NODE_FATES, NOTHING, RESOURCE_FATES, Supposed
 from hashell.monitor.travelling import TravellingApp
 from hashell.simulate.suppose import Fate, Question, Supposition
 
@@ -103,16 +103,25 @@ class SupposingApp(TravellingApp):
 
     # --- what must change for another node to win
 
-    _asked_about: tuple[str, str, float | None] = ("", "", None)
+    _asked_about: tuple[str, float | None] | None = None
 
     def _show_lines(self, pane: str, lines: Sequence[Line]) -> None:
         super()._show_lines(pane, lines)
-        if pane == "why" and self.scene.cib is not None:
-            about = (self.about, str(self.scene.cib.version), self.when_s)
-            if about != self._asked_about:
-                self._asked_about, self.winning = about, {}
-                others = [line.about for line in lines if line.kind == "node" and not line.spans[0].text.strip()]
-                self.ask_winning(*others[:1])
+        if pane == "why" and (self.about, self.when_s) != self._asked_about:
+            self._asked_about, self.winning = (self.about, self.when_s), {}
+            # The next best node by itself, any other with enter. In the past, where one passes by, none.
+            others = [line.about for line in lines if line.kind == "node" and not line.spans[0].text.strip()]
+            self.ask_winning(*others[:1] if self.when_s is None else ())
+
+    def action_why(self) -> None:
+        """Ask about the resource under the cursor, also when it was asked about before."""
+        self._asked_about = None
+
+    def forget_past(self) -> None:
+        super().forget_past()
+        for group in _ASKING:
+            self.workers.cancel_group(self, group)
+        self.supposed, self.winning, self._asked_about = NOTHING, {}, None
 
     def ask_winning(self, *nodes: str) -> None:
         """Find out what must change for nodes to win the resource that the view why is about."""

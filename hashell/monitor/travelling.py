@@ -67,14 +67,21 @@ class TravellingApp(ShowingApp):
                 (when_s,), self._wanted = self._wanted, None
                 if when_s is None:
                     return
-                looking = self.session.past.look(when_s)
+                session = self.session
+                looking = session.past.look(when_s)
                 scene = await asyncio.to_thread(looking.scene)
-                if self.when_s is not None:
+                if self.when_s is not None and session is self.session:
                     self.show_scene(scene)
                     self._show_link()
                     self._draw_frame()
         finally:
             self._on_the_way = False
+
+    def forget_past(self) -> None:
+        """Be in the present, with nothing marked: what comes is another cluster."""
+        self.when_s = self._marked = self._wanted = None
+        self._speed = 0.0
+        self.base.set_class(False, "-past")
 
     def _scene_changed(self, changed: set[str]) -> None:
         """What is heard while the past is shown waits there."""

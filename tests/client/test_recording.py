@@ -19,6 +19,7 @@ from hashell.client.feed import (
     EventUpdate,
     HistoryUpdate,
     InfoUpdate,
+    LogUpdate,
     ProbeUpdate,
     TransitionUpdate,
 )
@@ -45,6 +46,8 @@ def _updates():
         TransitionUpdate(TransitionNotice("ended", 4, result="complete", duration_ms=7)),
         HistoryUpdate((HistoryRow("0.2.0", 5.0, "root", "alpha", "node standby beta", "why not"),)),
         ProbeUpdate("web", True, "hello", 1.5, 5.0),
+        LogUpdate("beta", (EventInfo(3, 6.0, "beta", "operation", "error", "it failed"),), 0.5, 0.01),
+        LogUpdate("beta", problem="it does not answer"),
         Disconnected("/run/a", "gone", 0.2),
         CibUpdate(None, third),
     ]

@@ -1,16 +1,22 @@
 """Every screen as text, at three sizes, compared with what was looked at and found good: golden/STORY-SIZE.txt.
 
+Some of them in three themes, too: the words are the same, and golden/STORY-SIZE.THEME.txt has what each row is drawn
+in, as runs of cells (`12 accent!` are twelve cells in bold accent, `~` reversed, `/` on another ground).
+
 `pytest tests/monitor/test_screens.py --update-golden` writes them anew; read the difference before it is committed.
 """
 
 from __future__ import annotations
 
+import asyncio
 from functools import cache
 from graphlib import TopologicalSorter
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 
+from hashell import theming
 from hashell.cib.document import Cib
 from hashell.client.feed import (
     CibUpdate,
@@ -19,13 +25,14 @@ from hashell.client.feed import (
     EventUpdate,
     HistoryUpdate,
     InfoUpdate,
+    LogUpdate,
     ProbeUpdate,
     TransitionUpdate,
 )
 from hashell.client.memory import MemoryClient
 from hashell.entry_points import _crm_text
 from hashell.monitor.app import HashellMonitor, Options
-from hashell.monitor.widgets.line_view import LineView
+from hashell.monitor.widgets.line_view import LineView, rich_colour
 from hashell.simulate.run import decide
 from hashell.transition.graph import ActionKind
 from hashell.transition.packed import pack
@@ -34,6 +41,8 @@ from hashell.wire.messages import EventInfo, HistoryRow, Info, MemberInfo, Trans
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 SIZES = ((80, 24), (120, 40), (200, 50))
+#: The themes that are looked at, and the screens that are in each.
+THEMES, THEMED = ("dark", "high-contrast", "mono"), ("overview", "transition", "timeline")
 
 
 def _info(nodes, lost=()):
@@ -120,7 +129,10 @@ def _three(session, cluster):
     )
     _event(session, 5, 120.1, "node1", "transition", "info", "transition 5: stop http on node1, stop ip on node1, …")
     _transition(session, 120.1, 5, after, "node1", done=3, running=1)
-    session.tell(122)
+    session.tell(122, LogUpdate("node2", (
+        EventInfo(7, t0 + 62.4, "node2", "member", "warning", "node3 was lost", ("node3",)),
+        EventInfo(8, t0 + 64.6, "node2", "operation", "error", "start of ping on node2 failed: it does not answer"),
+    ), 2.4, 0.01), LogUpdate("node3", problem="node3 does not answer"))
     return MemoryClient(after)
 
 
@@ -195,12 +207,23 @@ FULL = (
     ("help", ("question_mark",)), ("preview", ("s",)), ("incident", ("3", "home", "down", "down", "enter")),
     ("past", ("left_curly_bracket",)), ("past transition", ("left_square_bracket", "left_square_bracket", "2")),
     ("difference", ("left_curly_bracket", "space", "end", "d")),
-    ("what if", ("6",)),
+    ("what if", ("6",)), ("logs", ("7",)),
 )
 STORIES = {
     "empty": (_empty, LOOKS), "three": (_three, FULL), "lost": (_lost, LOOKS),
     "many": (_many, (*LOOKS[:3], ("by node", ("n",)), ("faults only", ("z",)))),
 }
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch):
+    """Keys follow one another at once: what is waited for is that nothing is built any more, not an idle processor."""
+
+    async def turn(*_):
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr("textual.pilot.wait_for_idle", turn)
+    monkeypatch.setattr("textual.app.wait_for_idle", turn)
 
 
 @pytest.fixture
@@ -219,23 +242,58 @@ def golden(request):
 
 
 async def _settle(app, pilot):
-    """Until nothing is built any more: what is seen is what stays."""
-    for _ in range(2):
-        await pilot.pause()
-        while {worker.group for worker in app.workers if not worker.is_finished} & {"build", "travel", "difference"}:
-            await pilot.pause(0.02)
-        while app._under_way or {pane for pane in app._old if app._seen(pane)}:
-            await pilot.pause(0.02)
+    """Until nobody has anything to do, and nothing is built any more: what is seen is what stays."""
+    calm = 0
+    while calm < 4:  # a key goes through some widgets, from one queue to the next
+        await pilot.pause(0.005 if app.busy else 0)
+        pumps = (app, *app.screen.walk_children(with_self=True))
+        calm = 0 if app.busy or any(pump.message_queue_size for pump in pumps) else calm + 1
+
+
+def _drawn_in(app):
+    """What each row of the screen is drawn in; colours by the theme's words for them."""
+    words = {}
+    for meaning in () if app.palette.monochrome else reversed(theming.MEANINGS):
+        words[(rich_colour(app.palette[meaning]) or "default").lower()] = meaning
+    ground = words.get((rich_colour(app.palette["background"]) or "default").lower(), "default")
+
+    def word(colour):
+        return words.get(colour.name.lower(), colour.name) if colour is not None else ground
+
+    def cell(style):
+        if style is None:
+            return "plain"
+        told = (word(style.color) if style.color else "plain") + "!" * bool(style.bold) + "~" * bool(style.reverse)
+        under = word(style.bgcolor)
+        return told if under in (ground, "background") else f"{told}/{under}"
+
+    for strip in app.screen._compositor.render_strips():
+        cells = [(cell(part.style), part.cell_length) for part in strip]
+        runs = [(told, sum(length for _, length in some)) for told, some in groupby(cells, key=lambda one: one[0])]
+        yield "  ".join(f"{length} {told}" for told, length in runs)
+
+
+async def _in_themes(app, pilot, screen):
+    """The rows in each theme, by theme; the words are those of the first."""
+    found, text = {}, screen(app)
+    for theme in (*THEMES, THEMES[0]):
+        app.palette = theming.load(theme)
+        app._install_theme(app.palette)
+        app._draw_frame()
+        await _settle(app, pilot)
+        assert screen(app) == text, theme
+        found[theme] = "\n".join(_drawn_in(app))
+    return found
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("story", STORIES)
 async def test_each_screen_is_as_it_was_found_good(story, size, told, cluster, screen, until, golden):
     tell, looks = STORIES[story]
-    pages = []
+    pages, themed = [], {theme: [] for theme in THEMES}
     session = told()
     client = tell(session, cluster)
-    app = HashellMonitor(Options(open_client=lambda: client, crm_text=_crm_text), session)
+    app = HashellMonitor(Options(open_client=lambda: client, crm_text=_crm_text, theme=THEMES[0]), session)
     app._tick = lambda: None  # the clock stands still: nothing is drawn because time passes
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.overview.status is not None)
@@ -245,11 +303,17 @@ async def test_each_screen_is_as_it_was_found_good(story, size, told, cluster, s
             if name == "preview":
                 await until(pilot, lambda: "asking the scheduler" not in screen(app))
             if name == "why":
-                await until(pilot, lambda: "runs on" in screen(app))
+                await until(pilot, lambda: app.winning and None not in app.winning.values())
+                await _settle(app, pilot)
             pages.append(f"=== {name}\n{screen(app)}\n")
+            if name in THEMED:
+                for theme, rows in (await _in_themes(app, pilot, screen)).items():
+                    themed[theme].append(f"=== {name}\n{rows}\n")
             await _back(app, pilot)
 
     golden(f"{story}-{size[0]}x{size[1]}", "".join(pages))
+    for theme, rows in themed.items():
+        golden(f"{story}-{size[0]}x{size[1]}.{theme}", "".join(rows))
 
 
 async def _press(app, pilot, keys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -12,13 +13,14 @@ from textual.widgets import Static
 
 KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("Look", (
-        ("1 to 6", "the views, as the tabs above name them"),
+        ("1 to 7", "the views, as the tabs above name them"),
+        ("7 or l", "logs of all nodes;  v  level,  n  one node"),
         ("w", "what if: space marks, N loses every node"),
         ("up down / j k", "move; PgUp PgDn Home End too"),
         ("enter", "the thing under the cursor, in detail"),
         ("/", "filter: words, !word leaves out; esc ends it"),
         ("z", "faults only"),
-        ("x", "why is it here: the scores of every node"),
+        ("x", "why is it here; enter on a node: what must change"),
         ("n", "by node or by resource"),
         ("A f o L R", "attributes, fail counts, operations, bans, detail"),
     )),
@@ -43,7 +45,9 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     )),
     ("Around", (
         (": or ctrl+p", "the palette: all of this by name"),
+        (">  <", "the next cluster's tab, the one before (--also WHERE)"),
         ("T", "another theme"),
+        ("P", "picture: the screen as SVG"),
         ("!", "demo: break something"),
         ("q", "quit"),
     )),
@@ -64,8 +68,17 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,q,question_mark,enter", "leave", "Back")
     ]
 
+    def __init__(self, changed: Mapping[str, str] | None = None) -> None:
+        """`changed`: keys of the person's own settings, by what they do."""
+        super().__init__()
+        self._changed = changed or {}
+
     def compose(self) -> ComposeResult:
         with VerticalScroll():
+            if self._changed:
+                yield Static("Your own keys (they count before those below)", markup=False)
+                rows = "\n".join(f"  {keys:<14} {name}" for name, keys in self._changed.items())
+                yield Static(f"{rows}\n", markup=False)
             for title, keys in KEYS:
                 yield Static(title, markup=False)
                 yield Static(

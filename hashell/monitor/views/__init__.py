@@ -27,6 +27,7 @@ class Wishes:
     asked for beside the usual; `about` is the thing that a view is asked about (why: a resource).
 
     `winning`: what must change for a node to win what `about` names, by node; None while that is asked.
+    `level` (the lowest that is shown) and `only_node` are for the logs.
     `marks`: things that were marked with space, by their line's keys. `supposed` is what the view what_if is about.
     `now_s` is the clock, for ages in live scenes.
     """
@@ -41,6 +42,8 @@ class Wishes:
     crm_text: CrmText | None = None
     now_s: float = 0.0
     supposed: Supposed = NOTHING
+    level: str = ""
+    only_node: str = ""
     winning: Mapping[str, Sequence[str] | None] = field(default_factory=dict)
 
 

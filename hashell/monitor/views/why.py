@@ -25,6 +25,8 @@ from hashell.values.scores import show_score
 TERMS_MAX = 60
 #: Instances of one resource; a clone on a hundred nodes is the same a hundred times.
 INSTANCES_MAX = 16
+#: The column in which the words of a term begin.
+_TEXT_AT = 20
 _ASKING = "asking the scheduler what must change …"
 
 
@@ -72,29 +74,28 @@ def _lines(why: Why, wishes: Wishes, *, first: bool) -> Iterator[Line]:
         yield from _notes(f"{top}:change", wrapped(f"Now: {why.change}", "  ", 4, width), top, "warn")
     for place, way in enumerate(why.stopped):
         yield from _notes(f"{top}:stopped:{place}", way_lines(way, width=width), top, "warn")
-    for place, wait in enumerate(why.waits):
-        verb = "waits for" if wait.possible else "cannot be done before"
-        for number, cause in enumerate(wait.causes):
-            yield _note(
-                f"{top}:wait:{place}:{number}", f"    {wait.text} {verb} {cause.text}: {cause.why}",
-                "muted" if wait.possible else "warn", top,
-            )
     if why.promotion is not None:
         where = f" on {why.promotion.node}" if why.promotion.node else ""
         told = f"promotion{where}: {show_score(why.promotion.points)} {why.promotion.note}"
         yield _note(f"{top}:promotion", f"    {told}", parent=top)
         for place, term in enumerate(why.promotion.summands[:TERMS_MAX]):
             of = f" (of {term.of})" if term.of else ""
-            yield _term(f"{top}:promotion:{place}", top, sign_of(term), f"{term.text}{of}")
+            yield from _term(f"{top}:promotion:{place}", top, sign_of(term), f"{term.text}{of}", width)
     for one in why.nodes:
-        yield from _node_lines(top, one, wishes.glyphs, chosen=one.chosen and bool(why.node))
+        yield from _node_lines(top, one, wishes.glyphs, width, chosen=one.chosen and bool(why.node))
         if first and one.node in wishes.winning:
             lines = wishes.winning[one.node]
             key = f"{top}:{one.node}"
             yield from _notes(f"{key}:winning", (f"  {_ASKING}",) if lines is None else lines, key, "pending")
+    for place, wait in enumerate(why.waits):
+        verb = "waits for" if wait.possible else "cannot be done before"
+        for number, cause in enumerate(wait.causes):
+            text = f"{wait.text} {verb} {cause.text}: {cause.why}"
+            meaning = "muted" if wait.possible else "warn"
+            yield from _notes(f"{top}:wait:{place}:{number}", wrapped(text, "  ", 6, width), top, meaning)
 
 
-def _node_lines(top: str, one: NodeWhy, glyphs: Glyphs, *, chosen: bool) -> Iterator[Line]:
+def _node_lines(top: str, one: NodeWhy, glyphs: Glyphs, width: int, *, chosen: bool) -> Iterator[Line]:
     key = f"{top}:{one.node}"
     points = "not allowed" if one.points is None else show_score(one.points)
     barred = one.points is None or one.points < 0 or bool(one.obstacles)
@@ -106,15 +107,23 @@ def _node_lines(top: str, one: NodeWhy, glyphs: Glyphs, *, chosen: bool) -> Iter
     )
     rows = list(node_rows(one))
     for place, row in enumerate(rows[:TERMS_MAX]):
-        yield _term(f"{key}:{place}", key, row.points, row.text, "fail" if row.veto else "foreground")
+        yield from _term(
+            f"{key}:{place}", key, row.points, row.text, width, "fail" if row.veto else "foreground"
+        )
     if len(rows) > TERMS_MAX:
         yield _note(f"{key}:more", f"      {len(rows) - TERMS_MAX} more terms", parent=key)
 
 
-def _term(key: str, parent: str, points: str, text: str, meaning: str = "foreground") -> Line:
-    return Line(
-        key, (Span(f"      {points:>12}  ", "muted"), Span(text, meaning)), depth=1, parent=parent, selectable=False,
-    )
+def _term(
+    key: str, parent: str, points: str, text: str, width: int, meaning: str = "foreground"
+) -> Iterator[Line]:
+    """Points, and the words beside them in as many rows as they need."""
+    for place, part in enumerate(wrapped(text, width=width - _TEXT_AT)):
+        beside = f"      {points if not place else '':>12}  "
+        yield Line(
+            key if not place else f"{key}:{place}", (Span(beside, "muted"), Span(part, meaning)), depth=1,
+            parent=parent, selectable=False,
+        )
 
 
 VIEW = View(
