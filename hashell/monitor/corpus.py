@@ -7,7 +7,7 @@ is asked once; a run that was broken off goes on from there. Where hashell diffe
 corpus_differences.toml. With a crm_mon of Pacemaker 3 hashell is asked for its words (--release).
 
 The exit code is 0 when of each line of options as many in a hundred are equal as --min asks for (99), and each
-difference has a reason.
+difference has a reason. A CIB that crm_mon cannot read at all is counted apart (unread): there is nothing to compare.
 """
 
 from __future__ import annotations
@@ -60,13 +60,14 @@ class BadCorpus(BadInput):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why some answers differ; see corpus_differences.toml."""
+    """Why some answers differ; see corpus_differences.toml. `unread`: crm_mon cannot read such a CIB at all."""
 
     why: str
     crm_mon: str
     cib: etree.XPath
     line: re.Pattern[str]
     differs: re.Pattern[str]
+    unread: bool = False
 
     def covers(self, case: Case, root: etree._Element, version: str) -> bool:
         """Whether it explains all that differs in a case."""
@@ -86,6 +87,7 @@ class Case:
     difference: list[str] = field(default_factory=list)
     #: Empty for what is equal, or wrong.
     why: str = ""
+    unread: bool = False
 
 
 def reasons() -> tuple[Reason, ...]:
@@ -94,7 +96,7 @@ def reasons() -> tuple[Reason, ...]:
     return tuple(
         Reason(
             " ".join(row["why"].split()), row.get("crm_mon", ""), etree.XPath(f"boolean({row.get('cib', '/')})"),
-            re.compile(row.get("line", "")), re.compile(row.get("differs", ".*")),
+            re.compile(row.get("line", "")), re.compile(row.get("differs", ".*")), row.get("unread", False),
         )
         for row in rows
     )
@@ -161,7 +163,9 @@ def run(paths: Sequence[Path], lines: Sequence[str], peer: Peer) -> Iterator[Cas
         for (line, words), theirs in zip(asked, answers, strict=True):
             case = compare(path.stem, line, theirs, ours(path, ["-1", *words, *release]))
             if not case.equal:
-                case.why = next((one.why for one in known if one.covers(case, root, peer.version)), "")
+                reason = next((one for one in known if one.covers(case, root, peer.version)), None)
+                if reason is not None:
+                    case.why, case.unread = reason.why, reason.unread
             yield case
 
 
@@ -182,16 +186,18 @@ def _table(cases: Sequence[Case]) -> Iterator[str]:
     by_line: dict[str, list[Case]] = {}
     for case in cases:
         by_line.setdefault(case.line, []).append(case)
-    yield f"{'crm_mon -1 …':52}{'CIBs':>7}{'equal':>7}{'share':>8}{'meant':>7}{'wrong':>7}"
+    yield f"{'crm_mon -1 …':52}{'CIBs':>7}{'unread':>7}{'equal':>7}{'share':>8}{'meant':>7}{'wrong':>7}"
     for line, members in [*by_line.items(), ("all", list(cases))]:
         equal, meant = sum(one.equal for one in members), sum(bool(one.why) for one in members)
-        wrong = len(members) - equal - meant
+        wrong, unread = len(members) - equal - meant, sum(one.unread for one in members)
+        meant -= unread
         share = f"{_percent(members):.2f}"
-        yield f"{line:52}{len(members):7}{equal:7}{share:>8}{meant or '':>7}{wrong or '':>7}"
+        yield f"{line:52}{len(members):7}{unread or '':>7}{equal:7}{share:>8}{meant or '':>7}{wrong or '':>7}"
 
 
 def _percent(cases: Sequence[Case]) -> float:
-    return 100 * sum(case.equal for case in cases) / len(cases)
+    read_ = [case for case in cases if not case.unread]
+    return 100 * sum(case.equal for case in read_) / len(read_) if read_ else 100.0
 
 
 def _lowest(cases: Sequence[Case]) -> float:

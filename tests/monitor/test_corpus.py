@@ -89,8 +89,17 @@ def test_a_folder_without_cibs_is_refused(tmp_path, stand_in, capsys):
 def test_differences_fail_the_command_and_are_counted_in_the_table(stand_in, capsys):
     assert corpus.main([str(CIBS), "--program", stand_in[0], "--options=-r", "-d", "1"]) == 1
     shown = capsys.readouterr().out
-    assert "-r                                                        6      0    0.00             6" in shown
+    assert f"{'-r':52}{6:7}{'':7}{0:7}{'0.00':>8}{'':7}{6:7}" in shown
     assert "wrong: containers: crm_mon -1 -r" in shown
+
+
+def test_what_crm_mon_cannot_read_is_counted_apart_and_not_in_the_share():
+    cases = [corpus.Case("a", "-r", True), corpus.Case("b", "-r", why="it is too new", unread=True)]
+    assert corpus._percent(cases) == 100.0
+    (_, row, _) = corpus._table(cases)
+    assert row.split() == ["-r", "2", "1", "1", "100.00"]
+    wrong = [*cases, corpus.Case("c", "-r")]
+    assert corpus._lowest(wrong) == 50.0
 
 
 def test_braces_stand_for_names_of_the_cib_and_a_line_without_such_a_name_is_left_out():
