@@ -76,6 +76,11 @@ class Terminal:
         with contextlib.suppress(OSError):
             os.close(self._file)
 
+    @property
+    def pid(self) -> int:
+        """The program's process."""
+        return self._pid
+
     def _reap(self, status: int) -> None:
         self.returncode = os.waitstatus_to_exitcode(status)
 

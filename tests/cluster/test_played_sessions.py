@@ -93,3 +93,12 @@ def test_a_file_is_edited_in_both_languages_without_colours_at_200_by_50(home):
     with Tmux(command, home, columns=200, rows=50, env=environment(home, NO_COLOR="1")) as terminal:
         shots = play(SESSIONS / "both_languages.keys", terminal)
     compare("both_languages", shots)
+
+
+@needs_tmux
+@pytest.mark.slow
+@pytest.mark.loopback
+def test_a_new_user_gets_from_the_demo_to_a_killed_node_its_explanation_and_an_undone_change(home):
+    command = [sys.executable, "-m", "hashell", "demo"]
+    with Tmux(command, home, env=environment(home)) as terminal:
+        play(SESSIONS / "first_evening.keys", terminal)

@@ -87,6 +87,17 @@ def test_the_history_has_who_did_what_and_an_earlier_version(client):
         client.version("0.9999.0")
 
 
+def test_one_node_tells_what_every_node_told(stage, client):
+    for node in ("node1", "node2", "node3"):
+        told = client.events_of(node)
+        assert told.node == node
+        assert told.events and {event.node for event in told.events} == {node}
+        assert told.events[-1].when_s <= told.when_s
+        assert client.events_of(node, after=told.events[-1].number - 1).events[0] == told.events[-1]
+    with pytest.raises(NotFound, match="node9"):
+        client.events_of("node9")
+
+
 def test_waiting_has_an_end(stage, client, until):
     """A standby cannot be done within no time at all."""
     stage.perform("standby", "node1")

@@ -26,7 +26,7 @@ from hashell.status.cluster_status import (
     PrimitiveStatus,
     ResourceStatus,
 )
-from hashell.status.options import EVERYTHING, StatusOptions
+from hashell.status.options import EVERYTHING, Section, StatusOptions
 from hashell.values.intervals import show_interval
 from hashell.values.outcomes import exec_status_text, ocf_text
 from hashell.values.roles import Role
@@ -63,7 +63,7 @@ def survey(scene: Scene, wishes: Wishes) -> Overview:
     info = scene.info
     state = read_cluster_state(scene.cib, now_s, zone(now_s))
     options = StatusOptions(
-        sections=EVERYTHING, inactive=True, by_node=by_node, details="detail" in sections
+        sections=_wanted(sections), inactive=True, by_node=by_node, details="detail" in sections
     )
     status = status_build.cluster_status(state, info, options)
     lines: list[Line] = []
@@ -105,6 +105,21 @@ def survey(scene: Scene, wishes: Wishes) -> Overview:
         resources=len(primitives),
         faults=sum(1 for line in lines if line.fault >= 2 and line.kind != "heading"),
     )
+
+
+#: Parts of a status that are shown only when somebody asks for them: in a large cluster they are dear.
+_ASKED = (
+    (Section.OPERATIONS | Section.FAILCOUNTS, {"operations", "failcounts"}), (Section.ATTRIBUTES, {"attributes"}),
+    (Section.BANS, {"bans"}),
+)
+
+
+def _wanted(sections: frozenset[str]) -> Section:
+    wanted = EVERYTHING
+    for parts, names in _ASKED:
+        if not names & sections:
+            wanted &= ~parts
+    return wanted
 
 
 def _unknown(scene: Scene) -> Line:
