@@ -265,7 +265,7 @@ class HashellMonitor(AroundApp):
         field_ = self.base.query_one("#filter", Input)
         field_.display = True
         field_.value = self.base.query_one(f"#{self.view}", LineView).pattern
-        field_.focus()
+        self.base.set_focus(field_)  # at once: what is typed in one burst after the key belongs to it
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if event.input.id == "filter":
