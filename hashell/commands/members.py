@@ -368,7 +368,7 @@ def _check_bundle(
             env.report(error("bundle-map", f"'{port}' is not a valid port value, use a port number (1..65535)"))
     for one in storage:
         if not one:
-            env.report(error("bundle-map", "No storage-map options specified"))
+            env.report(error("bundle-map", "No storage-map options specified", "expected source-dir=… target-dir=…"))
             continue
         if not one.get("target-dir"):
             env.report(error("bundle-map", "required storage-map option 'target-dir' is missing"))

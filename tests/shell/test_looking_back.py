@@ -9,6 +9,7 @@ import tarfile
 
 import pytest
 
+from hashell.cib.document import Cib
 from hashell.client.memory import MemoryClient
 from hashell.commands import inputs
 from hashell.errors import BadInput, BadUsage, NotFound
@@ -180,6 +181,10 @@ def test_versions_are_counted_from_the_end_and_live_is_one(typed):
     assert typed("show live") == typed("show -1")
     assert "+primitive db" in typed("diff -2 live")
     assert "web" in typed("show -2 status") and "db" not in typed("show -2 status")
+    typed.client.version = lambda text: Cib.parse(CIB.format(epoch=1, resources=WEB).split("<status>")[0].encode()
+                                                  + b"<status/></cib>")
+    with pytest.raises(NotFound, match="without a status"):
+        typed("show -2 status")
     with pytest.raises(NotFound, match="-3"):
         typed("show -3")
 

@@ -208,7 +208,7 @@ def schema(session: Session, words: list[str]) -> int:
 
 def upgrade(session: Session, words: list[str]) -> int:
     if words != ["force"] and not session.options.force:
-        raise BadUsage("an upgrade cannot be taken back", "say: upgrade force")
+        raise BadUsage("upgrade: it cannot be taken back", "say: upgrade force")
     from hashell.commands.upgrading import upgrade as raise_schema
 
     with staging(session) as env:

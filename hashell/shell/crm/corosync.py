@@ -163,8 +163,11 @@ def link(session: Session, words: list[str]) -> int:
                 session.out("  options: " + " ".join(f"{key}={value}" for key, value in options.items()) + "\n")
         return 0
     place = words.index("options") if "options" in words else len(words)
+    odd = next((word for word in [*words[2:place], *words[place + 1 :]] if "=" not in word), "")
+    if odd and verb != "remove":
+        raise BadUsage(f"link {verb}: '{odd}' does not fit here", "write NODE=ADDRESS … options NAME=VALUE …")
     addresses = dict(word.split("=", 1) for word in words[1:place] if "=" in word)
-    options = dict(word.split("=", 1) for word in words[place + 1 :])
+    options = dict(word.split("=", 1) for word in words[place + 1 :] if "=" in word)
     if verb == "add":
         text = corosync_edit.add_link(text, addresses, options)
     elif verb == "update":

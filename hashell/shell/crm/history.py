@@ -195,6 +195,11 @@ def show(session: Session, words: list[str]) -> int:
     if words[1:] == ["status"]:
         from hashell.shell.crm.status import resource_lines
 
+        if cib.root.find("status/node_state") is None:
+            raise NotFound(
+                f"version {words[0]} is kept without a status",
+                "a scheduler input has one: `history show pe-input-N status`",
+            )
         return _page(session, resource_lines(session.client, cib))
     root = cib.root
     page(session, Printer(root, painter(session)).show(objects(root)))

@@ -125,7 +125,9 @@ def action(session: Session, words: list[str]) -> int:
     env = session.env()
     primitive, verb = _primitive(env, words[0]), words[1].lower()
     if "ssh" in words[2:]:
-        raise BadUsage("agents can be tried on this machine only", "run `hashell maintenance action` on the other node")
+        raise BadUsage(
+            "maintenance action: agents can be tried on this machine only", "run it with hashell on the other node"
+        )
     metas = [
         pair.get("value")
         for one in (primitive, *primitive.iterancestors())

@@ -191,7 +191,10 @@ def destroy(call: Call, words: list[str]) -> int:
     from hashell.commands import setup, ssh
     from hashell.shell.crm import cluster
 
-    cluster_name, own, _, _ = setup.read_own()
+    try:
+        cluster_name, own, _, _ = setup.read_own()
+    except NotFound as error:
+        raise NotFound(f"cluster destroy: {error.message}", "there is nothing to destroy") from None
     here = (own, cluster.own_name())
     others = [one for one in call.env.node_names() if one not in here] if call.has("--all") else []
     who = f"{', '.join(others)} and this machine" if others else "this machine"
