@@ -43,12 +43,14 @@ SILENCE_GONE_S = 3.0
 #: Seconds between two looks at a cluster that cannot push.
 POLL_S = 1.0
 #: Share of one processor that copies of the CIB may cost while changes come without a pause.
-COPY_SHARE = 0.2
+COPY_SHARE = 0.05
 #: Seconds that a copy may take without being counted: up to some hundred resources each change is given out alone.
 COPY_CHEAP_S = 0.001
 #: Events asked for at the beginning.
 EVENTS_FIRST = 200
 _CHUNK = 256 * 1024
+#: Seconds of work on what was read in one go before others have their turn: a key goes through some of them.
+TURN_S = 0.003
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,8 +324,12 @@ class _Session:
                 raise _Gone(f"{self._node_name()} is gone: it closed the connection")
             silent_s = 0.0
             asked = False
+            turn_s = time.monotonic()
             for frame in frames.feed(data):
                 await self._take(frame, writer, moved_from, why)
+                if time.monotonic() - turn_s > TURN_S:
+                    await asyncio.sleep(0)
+                    turn_s = time.monotonic()
 
     def _node_name(self) -> str:
         return self._feed._node if self.greeted else self._path

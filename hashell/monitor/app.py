@@ -46,6 +46,8 @@ __all__ = ["HashellMonitor", "Options", "run"]
 
 #: Seconds between two flushes of what is dirty: fast enough for the eye, slow enough for a flood.
 FLUSH_S = 0.05
+#: Seconds for which one thread keeps the interpreter while another waits for it.
+SWITCH_S = 0.0005
 #: Keys of lists, which no wish takes away.
 MOVING = ("up", "k", "down", "j", "pageup", "pagedown", "home", "g", "G", "enter", "tab", "shift+tab")
 #: Columns from which there are panes beside the main one.
@@ -398,6 +400,9 @@ def _follow_the_terminal() -> None:
 def run(options: Options) -> int:
     """Show the monitor until the person leaves; the exit code."""
     _follow_the_terminal()
+    # A key goes through some turns of the loop, and before each one that is built in a thread would keep the
+    # interpreter for so long.
+    sys.setswitchinterval(SWITCH_S)
     try:
         app = HashellMonitor(replace(options, settings=settings.load()))
     except HashellError as error:

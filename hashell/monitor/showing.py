@@ -1,8 +1,8 @@
 """The half of the monitor that shows: from the session's past to a scene, from the scene to the panes that are seen.
 
 One clock (`flush`) looks at what changed, and has only those panes built anew that are on the screen and read it; a
-hidden one is built when it is shown. What may take longer than a frame is built in a thread, then rests for as long as
-it took: a large cluster that changes all the time costs half a core and no more.
+hidden one is built when it is shown. What may take longer than a frame is built in a thread, then rests for three times
+as long as it took: a large cluster that changes all the time costs a part of a core and no more.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ SIDE = {"side-transition": "transition", "side-timeline": "timeline"}
 PANES: dict[str, View] = {view.name: view for view in VIEWS} | {
     pane: BY_NAME[name] for pane, name in SIDE.items()
 }
-#: Seconds that a heavy pane rests at most after it was built.
+#: How many times as long as it took to build a heavy pane rests, and how many seconds at most.
+REST_TIMES = 3.0
 REST_MAX_S = 3.0
 
 
@@ -148,7 +149,7 @@ class ShowingApp(ActingApp):
             self.notify(str(error), severity="error", markup=False)
         finally:
             took = time.monotonic() - began
-            self._rests_until[pane] = time.monotonic() + min(took, REST_MAX_S)
+            self._rests_until[pane] = time.monotonic() + min(REST_TIMES * took, REST_MAX_S)
             self._under_way.discard(pane)
 
     @property
