@@ -57,7 +57,7 @@ def put(path: Path, data: bytes, *, over: bool = False) -> None:
     try:
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
-        raise Refused(f"{path.parent} cannot be made: {error.strerror}", "be root") from None
+        raise Refused(f"cluster set-up: {path.parent} cannot be made: {error.strerror}", "be root") from None
     write_whole(path, data, 0o600)
 
 

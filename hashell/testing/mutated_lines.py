@@ -427,7 +427,7 @@ def _names_a_word(told: str, words: Sequence[str]) -> bool:
     if not all(word.strip("\"' \t") for word in words):
         return True  # How a word of blanks would be named is anybody's taste.
     for word in words:
-        for part in (word, *re.split(r"[=:,/.%@\s'\"\\()\[\]{}<>|&;#!?*+~^]", word)):
+        for part in (word, *re.split(r"[=:,/.%@\s'\"\\()\[\]{}<>|&;#!?*+~^$]", word)):
             if part and (part.lower() in lower or repr(part)[1:-1].lower() in lower):
                 return True
             if len(part) > 40 and part[:30].lower() in lower:
