@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hashell.cib.document import Cib
+    from hashell.monitor.language import Language
     from hashell.shell.session import Options as ShellOptions
 
 SHELL = "hashell.shell.one_shot"
@@ -161,7 +162,7 @@ def _serve(module: str, argv: list[str]) -> int:
         return _simulate_chaos(argv)
     main = importlib.import_module(module).main
     joined = {
-        SHELL: _open_monitor, MONITOR: _crm_text, EXPLAIN: _live_cib, REHEARSE: _live_cib,
+        SHELL: _open_monitor, MONITOR: _language, EXPLAIN: _live_cib, REHEARSE: _live_cib,
         SIMULATE: _live_cib,
     }.get(module)
     code: int = main(argv, joined) if joined is not None else main(argv)
@@ -179,11 +180,11 @@ def _live_cib(attach: str) -> Cib:
         client.close()
 
 
-def _crm_text(cib: Cib) -> str:
-    """A configuration in the crm language, for the monitor: the shell owns the language."""
-    from hashell.shell.crm.configure_print import Printer, objects
+def _language() -> Language:
+    """The crm language, for the monitor: the shell owns it, and it is loaded when a screen opens."""
+    from hashell.shell.crm.lending import CrmLanguage
 
-    return Printer(cib.root).show(objects(cib.root))
+    return CrmLanguage()
 
 
 def _open_monitor(options: ShellOptions) -> int:
@@ -193,7 +194,7 @@ def _open_monitor(options: ShellOptions) -> int:
     return run(
         Options(
             attach=options.attach, cib_file=options.cib_file, read_only=options.read_only, write=options.write,
-            theme=options.theme, crm_text=_crm_text,
+            theme=options.theme, language=_language,
         )
     )
 
@@ -214,7 +215,7 @@ def _demo(argv: list[str]) -> int:
         from hashell.monitor.app import Options, run
 
         return run(Options(
-            attach=socket, demo=control, crm_text=_crm_text, record=wished.record, probes=tuple(wished.probe),
+            attach=socket, demo=control, language=_language, record=wished.record, probes=tuple(wished.probe),
         ))
 
     return main(argv, open_monitor)

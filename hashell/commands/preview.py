@@ -30,10 +30,7 @@ def preview(env: Env, *, scores: bool = False, utilization: bool = False) -> Dec
 
 def counts(decision: Decision) -> str:
     """How many of each kind: stop, start, move and fence always, the others where there are any."""
-    found: Counter[str] = Counter(dict.fromkeys(("stop", "start", "move", "fence"), 0))
-    for change in decision.schedule.changes:
-        found[change.what.split()[0].lower()] += 1
-    return ", ".join(f"{what} {count}" for what, count in found.items())
+    return ", ".join(f"{what} {count}" for what, count in decision.counts().items())
 
 
 def affected(decision: Decision, spared: Container[str], *, strict: bool = True) -> tuple[str, ...]:

@@ -13,20 +13,23 @@ from typing import Protocol
 from textual import work
 from textual.app import App
 
-from hashell.client.api import ClusterClient
+from hashell.client.api import ClusterClient, ReadOnly
 from hashell.errors import HashellError
 from hashell.monitor import edits
-from hashell.monitor.acts import Act, Danger, preview
+from hashell.monitor.acts import Act, Danger
+from hashell.monitor.language import Language
 from hashell.monitor.lines import Line
+from hashell.monitor.previewing import changes, foresee
 from hashell.monitor.scene import Scene
 from hashell.monitor.screens.choose import ChooseScreen
 from hashell.monitor.screens.form import FormScreen
-from hashell.monitor.screens.preview import PreviewScreen
+from hashell.monitor.screens.preview import Foreseen, PreviewScreen
 from hashell.monitor.session import Session
 from hashell.monitor.settings import MonitorSettings
-from hashell.monitor.views import CrmText, details
+from hashell.monitor.views import details
 from hashell.monitor.widgets.line_view import LineView
 from hashell.status.options import StatusOptions
+from hashell.theming import Theme
 
 
 class Gap(Protocol):
@@ -81,7 +84,7 @@ class Options:
     ascii_only: bool = False
     status: StatusOptions = field(default_factory=StatusOptions)
     demo: DemoControl | None = None
-    crm_text: CrmText | None = None
+    language: Callable[[], Language] | None = None
     record: str = ""
     replay: str = ""
     speed: float = 1.0
@@ -101,6 +104,8 @@ class ActingApp(App[int]):
     session: Session
     scene: Scene
     view: str
+    palette: Theme
+    language: Language | None = None
 
     def client(self) -> ClusterClient:
         """A connection for one act. Raises HashellError."""
@@ -132,49 +137,86 @@ class ActingApp(App[int]):
             return None
         return line
 
-    async def _ask_and_do(self, act: Act, typed: str = "", *, from_past: bool = False) -> None:
-        """Preview, then do: the one way by which anything is changed from the screen. `from_past`: the act is what
-        leads back to what is shown."""
-        if self.in_past and not from_past and act.danger is not Danger.READS:
-            self._refuse_past()
-            return
-        if self.options.read_only and act.danger is not Danger.READS:
-            self.notify(
-                f"read-only: {act.title} is not done (start without --read-only)", severity="warning",
-                markup=False,
-            )
-            return
-        screen = PreviewScreen(act, typed)
-        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    async def _ask_and_do(self, act: Act, typed: str = "", *, from_past: bool = False) -> bool:
+        """Preview, then do: the one way by which anything is changed from the screen; whether it was done. `from_past`:
+        the act is what leads back to what is shown."""
+        if act.danger is not Danger.READS:
+            if self._only_looks:
+                self.notify(f"read-only: {act.title} is not done ({self._way_out})", severity="warning", markup=False)
+                return False
+            if self.in_past and not from_past:
+                self._refuse_past()
+                return False
+        screen = PreviewScreen(act, self.palette, typed)
+        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
 
-        def settle(yes: bool | None) -> None:
+        def settle(message: str | None) -> None:
             if not answer.done():
-                answer.set_result(bool(yes))
+                answer.set_result(message)
 
         self.push_screen(screen, callback=settle)
-        cib = self.session.past.cib
-        if cib is not None:
-            try:
-                shown = await asyncio.to_thread(preview, act, cib)
-                screen.show_effect(shown.lines)
-            except HashellError as error:
-                screen.show_effect((), str(error))
-        if not await answer:
-            self._say(f"left as it is: {act.title}")
-            return
+        looking = asyncio.create_task(self._look_ahead(act, screen))
         try:
-            said = await asyncio.to_thread(self._do, act)
+            message = await answer
+        finally:
+            looking.cancel()
+        if message is None:
+            self._say(f"left as it is: {act.title}")
+            return False
+        try:
+            said = await asyncio.to_thread(self._do, act, message)
         except HashellError as error:
             self.notify(str(error), severity="error", timeout=12, markup=False)
-            return
+            return False
         self._say(said)
+        return True
 
-    def _do(self, act: Act) -> str:
+    async def _look_ahead(self, act: Act, screen: PreviewScreen) -> None:
+        """Fill a preview; it may be left before all is known."""
+        cib = self.session.past.cib if act.base is None else act.base
+        if cib is None:
+            screen.show_effect(Foreseen(error="no cluster yet"))
+            return
+        try:
+            found = await changes(act, cib, self.language)
+        except HashellError as error:
+            screen.show_effect(Foreseen(error=str(error)))
+            return
+        screen.show_difference(found.lines, found.warnings)
+        screen.show_effect(await foresee(found.after) if found.after else Foreseen())
+
+    def _do(self, act: Act, message: str) -> str:
+        """In a worker thread. The last door: nothing gets past it where nothing may be changed."""
+        if self._only_looks and act.danger is not Danger.READS:
+            raise ReadOnly(f"read-only: {act.title} is not done", "start without --read-only")
         client = self.client()
         try:
-            return act.do(client)
+            return act.do(client, message)
         finally:
             self.session.release(client)
+
+    @property
+    def _only_looks(self) -> bool:
+        """Whether nothing may be changed at all."""
+        return self.options.read_only or self.session.past.read_only or self.session.past.kind == "recording"
+
+    def _may_change(self, what: str) -> bool:
+        """Whether something may be edited here and now, else a word about why not."""
+        if self.in_past:
+            self._refuse_past()
+            return False
+        if self._only_looks:
+            self.notify(
+                f"read-only: {what} is not done ({self._way_out})", severity="warning", markup=False,
+            )
+            return False
+        return True
+
+    @property
+    def _way_out(self) -> str:
+        if self.session.past.kind == "recording":
+            return "a recording is only looked at"
+        return "start without --read-only" if self.options.read_only else "start with --write"
 
     def _need_cib(self) -> bool:
         if self.scene.cib is None:
@@ -263,24 +305,6 @@ class ActingApp(App[int]):
             self.notify(str(error), severity="error", markup=False)
             return
         await self._ask_and_do(act)
-
-    @work(group="act", exit_on_error=False)
-    async def action_edit(self, what: str) -> None:
-        line = self._target("resource")
-        cib = self.scene.cib
-        if line is None or cib is None:
-            return
-        try:
-            fields = await asyncio.to_thread(edits.fields_of, cib, line.about, what)
-        except HashellError as error:
-            self.notify(str(error), severity="error", markup=False)
-            return
-        title = f"{line.about}: {'meta-attributes' if what == 'meta' else 'parameters'}"
-        changed = await self.push_screen_wait(FormScreen(title, fields, add=True))
-        if not changed:
-            self._say("nothing changed")
-            return
-        await self._guarded(lambda: edits.set_attributes(cib, line.about, what, changed))
 
     @work(group="act", exit_on_error=False)
     async def action_constraint(self) -> None:

@@ -7,7 +7,6 @@ an `Env` both times, first with a client in memory, then with the cluster's.
 from __future__ import annotations
 
 import enum
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,8 +14,6 @@ from hashell.cib.document import Cib
 from hashell.client.api import ClusterClient
 from hashell.client.memory import MemoryClient
 from hashell.commands.env import Env
-from hashell.simulate.run import decide
-from hashell.simulate.source import zone
 
 
 class Danger(enum.IntEnum):
@@ -29,48 +26,46 @@ class Danger(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """The CIB as it would be, and what was to be said on the way."""
+
+    cib: Cib
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
-    """One thing to do: `edit` changes a working copy of the CIB, `call` is what the daemon does itself (clean up …)."""
+    """One thing to do: `edit` changes a working copy of the CIB, `call` is what the daemon does itself (clean up …).
+
+    `base` is the CIB that a person looked at while editing: what others changed since is merged, or the act is refused
+    with nothing sent. Without one it is done on what there is at that moment.
+    """
 
     title: str
     command: str
     danger: Danger
     edit: Callable[[Env], object] | None = None
     call: Callable[[ClusterClient], str] | None = None
+    base: Cib | None = None
 
-    def tried_on(self, cib: Cib) -> Cib:
-        """The CIB as it would be. Raises HashellError where the act does not fit."""
+    def tried_on(self, cib: Cib) -> Tried:
+        """What would come of it. Raises HashellError where the act does not fit."""
         if self.edit is None:
-            return cib
-        env = Env(MemoryClient(cib), cib, cib.copy_root(), command_line=self.command)
+            return Tried(cib)
+        warnings: list[str] = []
+        env = Env(MemoryClient(cib), cib, cib.copy_root(), command_line=self.command, warn=warnings.append)
         self.edit(env)
         env.settle()
-        return env.cib
+        return Tried(env.cib, tuple(warnings))
 
-    def do(self, client: ClusterClient) -> str:
-        """Send it; what to tell the person. Raises HashellError."""
+    def do(self, client: ClusterClient, message: str = "") -> str:
+        """Send it; what to tell the person. Raises HashellError, with nothing changed."""
         if self.edit is not None:
-            env = Env.open(client, command_line=self.command)
+            told: list[str] = []
+            base = client.cib() if self.base is None else self.base
+            env = Env(client, base, base.copy_root(), command_line=self.command, say=told.append)
             self.edit(env)
             env.settle()
-            return f"{self.title}: committed as {env.commit()}"
+            return "; ".join([f"{self.title}: committed as {env.commit(message)}", *told])
         assert self.call is not None, "an act edits the CIB or calls the daemon"
         return self.call(client) or f"{self.title}: done"
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What an act would do: lines as the transition summary has them."""
-
-    act: Act
-    lines: tuple[str, ...]
-
-
-def preview(act: Act, cib: Cib) -> Preview:
-    """Ask the scheduler what would follow. An act that edits nothing has nothing to preview but itself."""
-    after = act.tried_on(cib)
-    if act.edit is None:
-        return Preview(act, ())
-    now_s = time.time()
-    summary = decide(after, now_s, 0, utc_offset_s=zone(now_s)).summary
-    return Preview(act, tuple(line for line in summary if line.strip()))

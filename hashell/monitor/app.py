@@ -20,7 +20,7 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Footer, Input, Static
+from textual.widgets import ContentSwitcher, Footer, Input, Static, TextArea
 
 from hashell import theming
 from hashell.client.api import ClusterClient
@@ -67,7 +67,7 @@ class HashellMonitor(AroundApp):
         Binding("s", "standby", "Standby", id="standby"),
         Binding("m", "move", "Move", id="move"),
         Binding("c", "cleanup", "Clean up", id="cleanup"),
-        Binding("e", "edit('parameters')", "Edit", id="edit"),
+        Binding("e", "edit", "Edit", id="edit"),
         Binding("exclamation_mark", "break_something", "Break!", key_display="!", id="break"),
         Binding("q", "quit", "Quit", id="quit"),
         Binding("ctrl+q", "quit", show=False, priority=True),
@@ -82,7 +82,10 @@ class HashellMonitor(AroundApp):
         Binding("w", "what_if", show=False, id="what-if"),
         Binding("N", "every_node", show=False, id="every-node"),
         Binding("x", "why", "Why", show=False, id="why"),
-        Binding("M", "edit('meta')", show=False, id="edit-meta"),
+        Binding("M", "form", show=False, id="form"),
+        Binding("E", "edit_all", show=False, id="edit-all"),
+        Binding("a", "add_resource", show=False, id="add-resource"),
+        Binding("D", "delete", show=False, id="delete"),
         Binding("C", "constraint", show=False, id="constraint"),
         Binding("U", "unmove", show=False, id="unmove"),
         Binding("S", "stop_start", show=False, id="stop-start"),
@@ -110,7 +113,7 @@ class HashellMonitor(AroundApp):
         Binding("T", "theme", show=False, id="theme"),
         Binding("colon", "command_palette", show=False, id="palette"),
         Binding("escape", "back", show=False),
-        Binding("ctrl+c", "quit", show=False, priority=True),
+        Binding("ctrl+c", "interrupt", show=False, priority=True),
     ]
 
     view: reactive[str] = reactive("overview")
@@ -119,6 +122,7 @@ class HashellMonitor(AroundApp):
         self.options = options
         self.palette = theming.load(options.theme or options.settings.theme)
         self.glyphs = glyphs.choose(ascii_only=options.ascii_only)
+        self.language = options.language() if options.language is not None else None
         self.session = session or _session(options)
         #: All clusters, each in a tab; `session` is the one that is shown.
         self.sessions = [self.session, *(_session(_other(options, where)) for where in options.also)]
@@ -150,7 +154,8 @@ class HashellMonitor(AroundApp):
 
     def _pane(self, name: str, view: View) -> LineView:
         return LineView(
-            self.palette, id=name, empty=view.empty, follow=view.follow, ellipsis=self.glyphs.ellipsis
+            self.palette, id=name, empty=view.empty, follow=view.follow, ellipsis=self.glyphs.ellipsis,
+            seeks=view.seeks,
         )
 
     def on_mount(self) -> None:
@@ -166,6 +171,10 @@ class HashellMonitor(AroundApp):
         self.set_interval(1.0, self._tick)
         for session in self.sessions:
             self._watch_cluster(session)
+
+    def on_unmount(self) -> None:
+        if self.language is not None:
+            self.language.close()
 
     def flush(self) -> None:
         if self.options.demo is not None:
@@ -219,7 +228,9 @@ class HashellMonitor(AroundApp):
             self._draw_detail()
 
     def on_line_view_opened(self, event: LineView.Opened) -> None:
-        if event.line.kind == "resource":
+        if self.view == "configuration":
+            self.open_object(event.line)
+        elif event.line.kind == "resource":
             self.action_why()
         elif event.line.kind == "constraint":
             self.action_constraint()
@@ -260,6 +271,9 @@ class HashellMonitor(AroundApp):
         else:
             self.action_live()
 
+    async def action_interrupt(self) -> None:
+        await self.action_quit()
+
     def action_help(self) -> None:
         self.push_screen(HelpScreen(self.options.settings.keys))
 
@@ -284,7 +298,10 @@ class HashellMonitor(AroundApp):
         self._say("faults only" if view.faults_only else "everything")
 
     def action_level(self) -> None:
-        """Of the logs only what is worse than so bad, one level after the other."""
+        """Of the logs only what is worse than so bad, one level after the other; the configuration's next shape."""
+        if self.view == "configuration":
+            self.action_shape()
+            return
         self.view = "logs"
         self.level = LEVELS[(LEVELS.index(self.level) + 1) % len(LEVELS)] if self.level in LEVELS else LEVELS[1]
         self.outdate("logs")
@@ -294,6 +311,9 @@ class HashellMonitor(AroundApp):
             line = self.base.query_one("#logs", LineView).current
             self.only_node = "" if self.only_node or line is None else line.node
             self.outdate("logs")
+            return
+        if self.view == "configuration":
+            self.action_next_match()
             return
         self.by_node = not self.by_node
         self.outdate("overview")
@@ -315,6 +335,8 @@ class HashellMonitor(AroundApp):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "break_something":
             return self.options.demo is not None
+        if action == "interrupt":  # where text is typed, it is taken into the clipboard
+            return not isinstance(self.focused, (Input, TextArea))
         if action == "live":  # elsewhere End is the end of a list or of a line
             return self.in_past and len(self.screen_stack) == 1 and not isinstance(self.focused, Input)
         return True
@@ -327,8 +349,12 @@ class HashellMonitor(AroundApp):
             SystemCommand("Take moves and bans back", "of the resource under the cursor", self.action_unmove),
             SystemCommand("Clean up", "failures of the resource under the cursor", self.action_cleanup),
             SystemCommand("Stop or start", "the resource under the cursor", self.action_stop_start),
-            SystemCommand("Edit parameters", "of the resource here", partial(self.action_edit, "parameters")),
-            SystemCommand("Edit meta-attributes", "of the resource here", partial(self.action_edit, "meta")),
+            SystemCommand("Edit as text", "the object under the cursor of the configuration", self.action_edit),
+            SystemCommand("Edit the whole configuration", "as text", self.action_edit_all),
+            SystemCommand("Form", "parameters, operations and options of the resource here", self.action_form),
+            SystemCommand("New resource", "its agent, then a form", self.action_add_resource),
+            SystemCommand("Delete", "the object under the cursor of the configuration", self.action_delete),
+            SystemCommand("Shape of the configuration", "crm text, tree, XML, picture", self.action_shape),
             SystemCommand("Constraints", "of the resource under the cursor", self.action_constraint),
             SystemCommand("Fence", "the node under the cursor", self.action_fence),
             SystemCommand("Undo", "the last change of the configuration", self.action_undo),

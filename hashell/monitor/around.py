@@ -15,17 +15,17 @@ from textual.theme import Theme as TextualTheme
 from hashell import theming
 from hashell.errors import HashellError
 from hashell.monitor import picture
+from hashell.monitor.configuring import ConfiguringApp
 from hashell.monitor.lines import Span
 from hashell.monitor.notices import Noticer, desktop
 from hashell.monitor.screens.choose import ChooseScreen
 from hashell.monitor.session import Session
-from hashell.monitor.supposing import SupposingApp
 from hashell.monitor.views import overview
 from hashell.monitor.widgets.line_view import LineView
 from hashell.monitor.widgets.time_bar import TimeBar
 
 
-class AroundApp(SupposingApp):
+class AroundApp(ConfiguringApp):
     """`sessions` are all clusters, each in a tab; `session` is the one that is shown."""
 
     sessions: list[Session]

@@ -9,27 +9,13 @@ from lxml import etree
 from hashell.cib.document import Cib
 from hashell.client.api import ClusterClient
 from hashell.commands import configure, nodes, resources, versions
-from hashell.commands.agents import metadata_of
-from hashell.commands.env import Env, need_resource
+from hashell.commands.env import Env
 from hashell.errors import BadInput, NotFound
 from hashell.monitor.acts import Act, Danger
+from hashell.monitor.fields import Field
 from hashell.monitor.scene import Scene
-from hashell.monitor.screens.form import Field
 from hashell.monitor.views.times import moment
 from hashell.values.scores import is_score
-
-#: Meta-attributes that a form offers, with a line about each.
-META = (
-    ("target-role", "Started, Stopped, Promoted or Unpromoted: what the cluster should bring about"),
-    ("is-managed", "false: the cluster leaves it alone"),
-    ("maintenance", "true: left alone, also by recurring monitors"),
-    ("priority", "whom to stop first when not all can run: the lower number"),
-    ("resource-stickiness", "points for staying where it is"),
-    ("migration-threshold", "failures on a node before it must leave; 0 means never"),
-    ("failure-timeout", "after this long a failure is forgotten"),
-    ("multiple-active", "stop_start, stop_only, block or stop_unexpected, when it is found active twice"),
-    ("allow-migrate", "true: may move live"),
-)
 
 
 def _is_standby(cib: Cib, node: str) -> bool:
@@ -117,57 +103,6 @@ def clean_up(resource: str, node: str) -> Act:
 def fence(node: str) -> Act:
     """Fence a node now."""
     return Act(f"fence {node}", f"node fence {node}", Danger.FENCES, call=lambda client: client.fence(node))
-
-
-def fields_of(cib: Cib, resource: str, what: str) -> list[Field]:
-    """The fields of a form: what is set, then what the agent (or the cluster) also knows. Raises NotFound, BadInput."""
-    element = cib.by_id(resource)
-    if element is None:
-        raise NotFound(f"no resource is called {resource}", "it may have been deleted meanwhile")
-    tag = "meta_attributes" if what == "meta" else "instance_attributes"
-    given = {
-        pair.get("name", ""): pair.get("value", "") for pair in element.iterfind(f"{tag}/nvpair") if pair.get("name")
-    }
-    if what == "meta":
-        known = [Field(name, given.pop(name, ""), text) for name, text in META]
-        return [Field(name, value) for name, value in given.items()] + known
-    if element.tag != "primitive":
-        raise BadInput(f"{resource} is a {element.tag} and has no parameters of its own", "M edits its meta-attributes")
-    env = Env(_nobody(cib), cib, cib.root)
-    found = metadata_of(env, element)
-    fields: list[Field] = []
-    for one in found.parameters if found is not None else ():
-        text = one.shortdesc or one.longdesc.partition("\n")[0]
-        fields.append(
-            Field(one.name, given.pop(one.name, ""), f"{one.type}: {text}".strip(), one.default or "", one.required)
-        )
-    own = [Field(name, value) for name, value in given.items()]
-    return own + sorted(fields, key=lambda item: (not item.value, not item.required))
-
-
-def _nobody(cib: Cib) -> ClusterClient:
-    from hashell.client.memory import MemoryClient
-
-    return MemoryClient(cib)
-
-
-def set_attributes(cib: Cib, resource: str, what: str, changed: Mapping[str, str]) -> Act:
-    """Set parameters or meta-attributes; an empty value takes one out."""
-    kind = "meta" if what == "meta" else "param"
-
-    def edit(env: Env) -> None:
-        need_resource(env, resource)
-        for name, value in changed.items():
-            if value:
-                resources.set_attribute(env, resource, kind, name, value)
-            else:
-                resources.delete_attribute(env, resource, kind, name)
-
-    words = " && ".join(
-        f"resource {kind} {resource} set {name} {value}" if value else f"resource {kind} {resource} delete {name}"
-        for name, value in changed.items()
-    )
-    return Act(f"edit {resource}", words, Danger.INTERRUPTS, edit)
 
 
 def delete_constraint(cib: Cib, name: str) -> Act:

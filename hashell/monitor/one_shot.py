@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hashell.cib.document import Cib
     from hashell.client.api import ClusterClient
     from hashell.monitor.acting import Options
+    from hashell.monitor.language import Language
     from hashell.state.cluster_state import ClusterState
     from hashell.status.cluster_status import ClusterStatus, FencingEvent
     from hashell.wire.messages import Info
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 _WARNING, _CRITICAL = 1, 2
 
 
-def main(argv: list[str], crm_text: Callable[[Cib], str] | None = None) -> int:
-    """Serve one command line; the exit code. `crm_text` writes a configuration in the crm language, for the screen."""
+def main(argv: list[str], language: Callable[[], Language] | None = None) -> int:
+    """Serve one command line; the exit code. `language` lends the crm language, for the screen."""
     try:
         options = read(argv)
     except HashellError as error:
@@ -47,7 +48,7 @@ def main(argv: list[str], crm_text: Callable[[Cib], str] | None = None) -> int:
         sys.stdout.write(f"hashell {__version__}\n")
         return 0
     if options.picture:
-        return _picture(options, crm_text)
+        return _picture(options, language)
     screen = sys.stdout.isatty() or "TEXTUAL_DRIVER" in os.environ
     if options.replay and (options.output is not None or options.one_shot or not screen):
         return print_replay(options, shlex.join(["hashell", "monitor", *argv]))
@@ -55,7 +56,7 @@ def main(argv: list[str], crm_text: Callable[[Cib], str] | None = None) -> int:
         from hashell.monitor import app
 
         try:
-            return app.run(_screen(options, crm_text))
+            return app.run(_screen(options, language))
         except HashellError as error:
             return _refuse(error, argv)
     request = shlex.join(["hashell", "monitor", *argv])
@@ -66,7 +67,7 @@ def main(argv: list[str], crm_text: Callable[[Cib], str] | None = None) -> int:
     return print_once(options, request)
 
 
-def _screen(options: MonitorOptions, crm_text: Callable[[Cib], str] | None) -> Options:
+def _screen(options: MonitorOptions, language: Callable[[], Language] | None) -> Options:
     """The options of a screen."""
     from hashell.monitor.acting import Options
     from hashell.monitor.views.all import BY_NAME
@@ -76,17 +77,17 @@ def _screen(options: MonitorOptions, crm_text: Callable[[Cib], str] | None) -> O
         raise BadUsage(f"no view is called {options.view}", "there are " + ", ".join(BY_NAME))
     return Options(
         attach=options.attach, cib_file=options.cib, read_only=options.read_only, write=options.write,
-        theme=options.theme, status=options.status, crm_text=crm_text, record=options.record, replay=options.replay,
+        theme=options.theme, status=options.status, language=language, record=options.record, replay=options.replay,
         speed=options.speed, probes=options.probes, view=view, also=options.also,
     )
 
 
-def _picture(options: MonitorOptions, crm_text: Callable[[Cib], str] | None) -> int:
+def _picture(options: MonitorOptions, language: Callable[[], Language] | None) -> int:
     """The screen as an SVG file, without a terminal."""
     from hashell.monitor import picture
 
     try:
-        screen, size = _screen(options, crm_text), picture.size_of(options.size)
+        screen, size = _screen(options, language), picture.size_of(options.size)
     except HashellError as error:
         sys.stderr.write(f"hashell monitor: {error}\n")
         return error.exit_code

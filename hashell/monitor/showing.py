@@ -57,6 +57,7 @@ class ShowingApp(ActingApp):
         self.level = self.only_node = ""
         #: What must change for a node to win what we ask about; None while that is asked.
         self.winning: dict[str, tuple[str, ...] | None] = {}
+        self.shape = "crm"
         self.overview = overview.NOTHING
         self._old: set[str] = set()
         self._under_way: set[str] = set()
@@ -172,7 +173,8 @@ class ShowingApp(ActingApp):
         now_s = self.session.now_s() if link.connected or not link.since_s else link.since_s
         return Wishes(
             self.glyphs, size.width or self.size.width, size.height or self.size.height, self.sections, self.by_node,
-            self.about, crm_text=self.options.crm_text, now_s=now_s, supposed=self.supposed,
+            self.about, crm_text=None if self.language is None else self.language.text, shape=self.shape,
+            now_s=now_s, supposed=self.supposed,
             winning=dict(self.winning), level=self.level, only_node=self.only_node,
         )
 

@@ -25,7 +25,7 @@ from prompt_toolkit.styles import Style
 from prompt_toolkit.validation import ValidationError, Validator
 
 from hashell.shell.grammar.complete import Offer, complete
-from hashell.shell.grammar.highlight import Span, first_wrong, spans
+from hashell.shell.grammar.highlight import STYLES, Span, first_wrong, spans
 from hashell.shell.grammar.line import Path, is_unfinished, read_text
 from hashell.shell.grammar.sources import Sources
 from hashell.shell.grammar.words import Danger
@@ -294,24 +294,6 @@ def _common(texts: list[str]) -> str:
 
 # --- colours -------------------------------------------------------------------------------------------
 
-#: Style of the grammar → meaning of the theme, and what else marks it, so that it also shows without colour.
-_STYLES = {
-    "level": ("accent", ""),
-    "command": ("accent", "bold"),
-    "interrupts": ("warn", "bold"),
-    "fences": ("fenced", "bold reverse"),
-    "keyword": ("pending", ""),
-    "name": ("muted", ""),
-    "value": ("foreground", ""),
-    "id": ("ok", ""),
-    "unknown-id": ("unknown", "underline"),
-    "agent": ("maint", ""),
-    "score": ("warn", ""),
-    "comment": ("muted", "italic"),
-    "wrong": ("fail", "underline"),
-    "plain": ("foreground", ""),
-}
-
 
 def colour(theme: Theme, meaning: str) -> str:
     """A theme's colour as prompt_toolkit spells it."""
@@ -330,7 +312,7 @@ def colour(theme: Theme, meaning: str) -> str:
 def style_of(theme: Theme | None) -> Style:
     """The style of a theme; None is for terminals and people without colours: bold, underline and reverse remain."""
     rules: dict[str, str] = {}
-    for name, (meaning, marks) in _STYLES.items():
+    for name, (meaning, marks) in STYLES.items():
         hue = f"fg:{colour(theme, meaning)} " if theme is not None else ""
         rules[f"grammar.{name}"] = f"{hue}{marks}".strip()
     if theme is None:

@@ -6,6 +6,7 @@ Source: lib/pacemaker/pcmk_simulate.c.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,6 +39,13 @@ class Decision:
     recheck_at: int | None
     schedule: Schedule
     state: ClusterState
+
+    def counts(self) -> dict[str, int]:
+        """How many of each kind: stop, start, move and fence always, the others where there are any."""
+        found = Counter(dict.fromkeys(("stop", "start", "move", "fence"), 0))
+        for change in self.schedule.changes:
+            found[change.what.split()[0].lower()] += 1
+        return dict(found)
 
 
 def decide(

@@ -27,7 +27,7 @@ from hashell.simulate.explain import wins
 from hashell.simulate.losses import Held, Loss, Plan, lost_cib, outcome, plan, quorum_after
 from hashell.simulate.rehearse import jobs_of, losses_of
 from hashell.simulate.remedy import set_pair
-from hashell.simulate.run import FailureWish, with_status
+from hashell.simulate.run import FailureWish, decide, with_status
 from hashell.simulate.source import zone
 from hashell.state.cluster_state import ClusterState, read_cluster_state
 from hashell.state.resources import Resource
@@ -70,8 +70,9 @@ class Answer(Struct, frozen=True):
 
 
 class Question(Struct, frozen=True):
-    """What a screen asks: suppositions, the loss of every node in turn (`every_node`), or what must change for each of
-    `nodes` to win a `resource`. `when_s`: as of then (1970), 0 is now; `width`: columns of lines.
+    """What a screen asks: suppositions, the loss of every node in turn (`every_node`), what must change for each of
+    `nodes` to win a `resource`, or what would be done next if this were the CIB (`decide`). `when_s`: as of then (1970),
+    0 is now; `width`: columns of lines.
     """
 
     suppositions: tuple[Supposition, ...] = ()
@@ -80,6 +81,7 @@ class Question(Struct, frozen=True):
     nodes: tuple[str, ...] = ()
     when_s: float = 0.0
     width: int = 80
+    decide: bool = False
 
 
 class Winning(Struct, frozen=True):
@@ -90,12 +92,14 @@ class Winning(Struct, frozen=True):
 
 
 class Word(Struct, frozen=True, omit_defaults=True):
-    """One line of an answer. `of`: how many losses there will be."""
+    """One line of an answer. `of`: how many losses there will be. `counts` and `summary`: what would be done next."""
 
     answer: Answer | None = None
     loss: Loss | None = None
     winning: Winning | None = None
     of: int = 0
+    counts: tuple[tuple[str, int], ...] = ()
+    summary: tuple[str, ...] = ()
     error: str = ""
 
 
@@ -196,9 +200,13 @@ def _kin(state: ClusterState, name: str) -> Iterator[Resource]:
 
 def answers(question: Question, cib: Cib, now_s: float) -> Iterator[Word]:
     """What is to be said to a question, as it is found out."""
-    cib = with_status(cib)
     now_s = question.when_s or now_s
     try:
+        if question.decide:
+            decided = decide(cib, now_s, utc_offset_s=zone(now_s))
+            yield Word(counts=tuple(decided.counts().items()), summary=decided.summary)
+            return
+        cib = with_status(cib)
         if question.resource:
             for node in question.nodes[:MARKS_MAX]:
                 lines = wins(cib, question.resource, node, now_s, zone(now_s), question.width)

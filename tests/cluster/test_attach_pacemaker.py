@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import pytest
 from hashell.cib.document import parse_xml
 from hashell.errors import HashellError
 from hashell.lab.peer import PeerCluster, check_installed
+from hashell.testing.terminal import Terminal
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.slow, pytest.mark.root]
 
@@ -55,6 +56,12 @@ class Attached:
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
+
+    def monitor(self, *words: str, node: str = "node1") -> Terminal:
+        """The full-screen monitor on a node."""
+        around = {**self.peer.environment(node), "HOME": str(self.home), "PYTHONPATH": os.pathsep.join(sys.path)}
+        command = [*self.peer.command(node, sys.executable, "-m", "hashell"), "monitor", *words]
+        return Terminal(command, columns=100, rows=40, env=around, cwd=SOURCE)
 
     def change(self, *words: str, node: str = "node1", given: str = "") -> Done:
         """A command with leave to write; it must succeed."""
@@ -356,3 +363,21 @@ def test_without_permission_and_without_pacemaker_there_is_one_clear_error(clust
     finally:
         cluster.peer.start_node("node2")
         cluster.peer.wait_whole()
+
+
+def test_the_monitors_form_adds_a_resource_to_pacemaker_only_with_leave_to_write(
+    cluster: Attached, add_dummy: Callable[[Terminal], None]
+) -> None:
+    with cluster.monitor() as monitor:
+        monitor.wait_for("2/2 nodes")
+        monitor.send("a")
+        monitor.wait_for("read-only: adding a resource is not done (start with --write)")
+
+    with cluster.monitor("--write") as monitor:
+        monitor.wait_for("2/2 nodes")
+        add_dummy(monitor)
+        monitor.wait_for(lambda text: any("dummy" in line and "Started" in line for line in text.splitlines()))
+        cluster.settled()
+
+    assert len(cluster.where("dummy")) == 1
+    assert cluster.there("//primitive[@id='dummy']/operations/op[@name='monitor']")

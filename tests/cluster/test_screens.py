@@ -9,8 +9,10 @@ import time
 import pytest
 
 from hashell.commands.running import active_on
+from hashell.lab.cluster import LocalCluster
 from hashell.lab.stage import LoopbackStage
 from hashell.testing.terminal import Terminal
+from hashell.wire.messages import Change
 
 pytestmark = [pytest.mark.slow, pytest.mark.loopback, pytest.mark.timeout(240)]
 
@@ -119,3 +121,26 @@ def test_a_parameter_is_completed_with_its_description_committed_and_seen(stage)
         shell.wait_for("is running on")
         shell.send("quit\r")
         assert shell.wait_end() == 0
+
+
+def test_a_resource_goes_from_its_form_through_preview_and_commit_into_the_transition_and_starts(add_dummy):
+    options = (
+        '<cluster_property_set id="o"><nvpair id="o-s" name="stonith-enabled" value="false"/></cluster_property_set>'
+    )
+    with LocalCluster(("node1",)) as cluster:
+        cluster.start()
+        cluster.wait_formed()
+        client = cluster.client()
+        client.apply([Change("modify", options.encode(), "crm_config")])
+        socket = str(cluster.place("node1").socket)
+        with Terminal([*HASHELL, "monitor", "--attach", socket], columns=100, rows=40) as monitor:
+            monitor.wait_for("1/1 nodes")
+            add_dummy(monitor)
+            monitor.send("2")
+            monitor.wait_for(lambda text: "done" in line_of(text, "start dummy"))
+            monitor.send("1")
+            monitor.wait_for(lambda text: "Started" in line_of(text, "dummy"))
+        row = client.history(1)[0]
+        client.close()
+
+    assert (row.message, row.command.startswith("configure primitive dummy")) == ("tried out", True)

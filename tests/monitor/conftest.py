@@ -13,6 +13,7 @@ from hashell.client.feed import HistoryUpdate
 from hashell.client.memory import MemoryClient
 from hashell.monitor.clock import SteadyClock
 from hashell.monitor.session import Session
+from hashell.shell.crm.lending import CrmLanguage
 
 CIB = Path(__file__).resolve().parent.parent / "benchmarks" / "three_nodes.xml"
 #: Seconds for the screen to show something; a loaded machine takes its time.
@@ -104,6 +105,7 @@ def shown():
 
     @asynccontextmanager
     async def start(client: MemoryClient, size=(80, 24), **options) -> AsyncIterator[tuple[object, object]]:
+        options.setdefault("language", CrmLanguage)
         app = HashellMonitor(Options(open_client=lambda: client, **options))
         async with app.run_test(size=size) as pilot:
             await _until(pilot, lambda: app.overview.status is not None and "node3 OFFLINE" in _text(app))

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from hashell import theming
+from hashell.agents.metadata import parse_metadata
 from hashell.cib.document import Cib
 from hashell.client.feed import (
     CibUpdate,
@@ -30,9 +31,9 @@ from hashell.client.feed import (
     TransitionUpdate,
 )
 from hashell.client.memory import MemoryClient
-from hashell.entry_points import _crm_text
 from hashell.monitor.app import HashellMonitor, Options
 from hashell.monitor.widgets.line_view import LineView, rich_colour
+from hashell.shell.crm.lending import CrmLanguage
 from hashell.simulate.run import decide
 from hashell.transition.graph import ActionKind
 from hashell.transition.packed import pack
@@ -198,6 +199,15 @@ def _many(session, cluster):
     return MemoryClient(cib)
 
 
+#: What an agent says of itself, whichever are installed here.
+APACHE = parse_metadata("""<resource-agent name="apache"><shortdesc>A web server</shortdesc><parameters>
+<parameter name="configfile" required="1"><shortdesc>the configuration file</shortdesc><content type="string"
+default="/etc/apache2/apache2.conf"/></parameter>
+<parameter name="port"><shortdesc>where it listens</shortdesc><content type="integer" default="80"/></parameter>
+<parameter name="use_ipv6"><shortdesc>over IPv6, too</shortdesc><content type="boolean" default="false"/></parameter>
+</parameters><actions><action name="start" timeout="40s"/><action name="stop" timeout="60s"/>
+<action name="monitor" interval="10s" timeout="20s"/></actions></resource-agent>""")
+
 #: story → (how it is told, the screens that are looked at: a name, and the keys that lead there from the overview)
 LOOKS = (
     ("overview", ()), ("transition", ("2",)), ("timeline", ("3",)), ("configuration", ("4",)),
@@ -208,6 +218,9 @@ FULL = (
     ("past", ("left_curly_bracket",)), ("past transition", ("left_square_bracket", "left_square_bracket", "2")),
     ("difference", ("left_curly_bracket", "space", "end", "d")),
     ("what if", ("6",)), ("logs", ("7",)),
+    ("tree", ("4", "v")), ("xml", ("4", "v", "v")), ("picture", ("4", "v", "v", "v")),
+    ("editor", ("4", "home", "down", "down", "down", "down", "e")),
+    ("form", ("4", "home", "down", "down", "down", "down", "enter")),
 )
 STORIES = {
     "empty": (_empty, LOOKS), "three": (_three, FULL), "lost": (_lost, LOOKS),
@@ -288,12 +301,13 @@ async def _in_themes(app, pilot, screen):
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("story", STORIES)
-async def test_each_screen_is_as_it_was_found_good(story, size, told, cluster, screen, until, golden):
+async def test_each_screen_is_as_it_was_found_good(story, size, told, cluster, screen, until, golden, monkeypatch):
+    monkeypatch.setattr("hashell.monitor.configuring.metadata", lambda agent: APACHE)
     tell, looks = STORIES[story]
     pages, themed = [], {theme: [] for theme in THEMES}
     session = told()
     client = tell(session, cluster)
-    app = HashellMonitor(Options(open_client=lambda: client, crm_text=_crm_text, theme=THEMES[0]), session)
+    app = HashellMonitor(Options(open_client=lambda: client, language=CrmLanguage, theme=THEMES[0]), session)
     app._tick = lambda: None  # the clock stands still: nothing is drawn because time passes
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.overview.status is not None)
@@ -302,6 +316,8 @@ async def test_each_screen_is_as_it_was_found_good(story, size, told, cluster, s
             await _press(app, pilot, keys)
             if name == "preview":
                 await until(pilot, lambda: "asking the scheduler" not in screen(app))
+            if name in ("editor", "form"):
+                await until(pilot, lambda: "esc leaves" in screen(app))
             if name == "why":
                 await until(pilot, lambda: app.winning and None not in app.winning.values())
                 await _settle(app, pilot)
@@ -327,7 +343,8 @@ async def _back(app, pilot):
     while len(app.screen_stack) > 1:
         await pilot.press("escape")
         await pilot.pause()
-    app.view, app._marked, app._said = "overview", None, ""
+    app.view, app.shape, app._marked, app._said = "overview", "crm", None, ""
+    app.outdate("configuration")
     if app.in_past:
         app.go(None)
     if app.by_node:

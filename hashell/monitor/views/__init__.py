@@ -28,6 +28,7 @@ class Wishes:
 
     `winning`: what must change for a node to win what `about` names, by node; None while that is asked.
     `level` (the lowest that is shown) and `only_node` are for the logs.
+    `shape`: of the configuration: crm, tree, xml or picture.
     `marks`: things that were marked with space, by their line's keys. `supposed` is what the view what_if is about.
     `now_s` is the clock, for ages in live scenes.
     """
@@ -40,6 +41,7 @@ class Wishes:
     about: str = ""
     marks: frozenset[str] = frozenset()
     crm_text: CrmText | None = None
+    shape: str = "crm"
     now_s: float = 0.0
     supposed: Supposed = NOTHING
     level: str = ""
@@ -54,7 +56,8 @@ Builder = Callable[[Scene, Wishes], Sequence[Line]]
 class View:
     """One screen. `reads`: the parts of a scene whose change makes it old (cib, info, events, transition, history,
     probes). `heavy`: built in a thread, since it can take longer than a frame. `asked`: built when somebody asks about
-    a thing (`Wishes.about`), not on every change. `follow`: stays at its end when the cursor is there.
+    a thing (`Wishes.about`), not on every change. `follow`: stays at its end when the cursor is there. `seeks`: words
+    that are looked for leave no row out, they are gone to.
     `help`: (key, what it does) of the keys that mean something here only.
     """
 
@@ -64,5 +67,6 @@ class View:
     heavy: bool = False
     asked: bool = False
     follow: bool = False
+    seeks: bool = False
     empty: str = "nothing here"
     help: tuple[tuple[str, str], ...] = ()

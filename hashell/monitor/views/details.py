@@ -13,6 +13,9 @@ from hashell.monitor.lines import Line, Span
 LINES_MAX = 400
 _SETS = (("parameters", "instance_attributes"), ("meta", "meta_attributes"), ("utilization", "utilization"))
 
+#: What stands for a secret.
+STARS = "******"
+
 
 def _pairs(element: etree._Element, tag: str) -> list[tuple[str, str]]:
     return [
@@ -21,13 +24,14 @@ def _pairs(element: etree._Element, tag: str) -> list[tuple[str, str]]:
     ]
 
 
-def _is_secret(name: str) -> bool:
+def is_secret(name: str) -> bool:
+    """Whether the value of an attribute of this name is not for every eye."""
     return any(word in name.lower() for word in ("passw", "secret", "token"))
 
 
 def _show_pairs(pairs: list[tuple[str, str]]) -> str:
     return " ".join(
-        f"{name}={'***' if _is_secret(name) else value}" for name, value in pairs if name
+        f"{name}={'***' if is_secret(name) else value}" for name, value in pairs if name
     )
 
 

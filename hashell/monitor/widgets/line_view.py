@@ -18,6 +18,9 @@ from textual.strip import Strip
 from hashell.monitor.lines import Line, matches, shown
 from hashell.theming import Theme
 
+#: How a row looks that was looked for, beside its colours.
+_FOUND = Style(bold=True, underline=True)
+
 
 def rich_colour(colour: str) -> str | None:
     """A theme's colour as rich names it; None is the terminal's own."""
@@ -29,7 +32,7 @@ def rich_colour(colour: str) -> str | None:
 
 
 class LineView(ScrollView, can_focus=True):
-    """Rows with a cursor that stays with its row's key; filter, faults only, fold."""
+    """Rows with a cursor that stays with its row's key; a pattern filters, or (`seeks`) leads from match to match."""
 
     DEFAULT_CSS = """
     LineView { height: 1fr; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; overflow-x: hidden; }
@@ -72,9 +75,11 @@ class LineView(ScrollView, can_focus=True):
             return self.view
 
     def __init__(
-        self, theme: Theme, *, id: str | None = None, empty: str = "", follow: bool = False, ellipsis: str = "…"
+        self, theme: Theme, *, id: str | None = None, empty: str = "", follow: bool = False, ellipsis: str = "…",
+        seeks: bool = False,
     ) -> None:
         super().__init__(id=id)
+        self._seeks = seeks
         self._ellipsis = ellipsis
         self.palette = theme
         self._all: Sequence[Line] = ()
@@ -133,7 +138,24 @@ class LineView(ScrollView, can_focus=True):
         return False
 
     def watch_pattern(self) -> None:
-        self._refilter()
+        if self._seeks:
+            self._seek(self._place)
+            self.refresh()
+        else:
+            self._refilter()
+
+    def next_match(self) -> bool:
+        """The cursor on the next row that matches, around the end; whether there is one."""
+        return bool(self.pattern) and self._seek(self._place + 1)
+
+    def _seek(self, start: int) -> bool:
+        count = len(self._rows)
+        for step in range(count if self.pattern.strip() else 0):
+            place = (start + step) % count
+            if self._rows[place].selectable and matches(self._rows[place], self.pattern):
+                self._move_to(place)
+                return True
+        return False
 
     def watch_faults_only(self) -> None:
         self._refilter()
@@ -144,7 +166,7 @@ class LineView(ScrollView, can_focus=True):
             keep = {line.key for line in rows if line.fault}
             keep |= {line.parent for line in rows if line.fault}
             rows = [line for line in rows if line.key in keep]
-        if self.pattern:
+        if self.pattern and not self._seeks:
             hit = {line.key for line in rows if matches(line, self.pattern)}
             hit |= {line.parent for line in rows if line.key in hit and line.parent}
             rows = [line for line in rows if line.key in hit]
@@ -248,6 +270,8 @@ class LineView(ScrollView, can_focus=True):
         segments = [
             Segment(shown(span.text), self._style(span.meaning, span.bold, selected)) for span in line.spans
         ]
+        if self._seeks and self.pattern and line.selectable and matches(line, self.pattern):
+            segments = [Segment(one.text, (one.style or Style()) + _FOUND) for one in segments]
         strip = Strip(segments)
         width = self.scrollable_content_region.width or width  # a bar at the side takes a cell
         if strip.cell_length > width > 1:  # the eye must see that there is more

@@ -102,12 +102,16 @@ def load_text(
         configure.erase(env)
     named = {_name(sketch) for sketch in found}
     if instead_of is not None:
-        configure.delete(
-            env, [one for one in instead_of if one not in named and configure.find_object(env, one) is not None]
-        )
+        configure.delete(env, [one for one in instead_of if one not in named and _is_gone(env, one, named)])
     for sketch in sorted(found, key=lambda one: _RANK.index(str(one.tag)) if one.tag in _RANK else len(_RANK)):
         _put(env, sketch, whole=instead_of is not None)
     _verify_members(env, found)
+
+
+def _is_gone(env: Env, name: str, named: set[str]) -> bool:
+    """Whether an object that there is stands in a text no more; a node may be named by its id or its name."""
+    found = configure.find_object(env, name)
+    return found is not None and (found.get("uname") or "") not in named
 
 
 def _put(env: Env, sketch: Element, *, whole: bool) -> None:

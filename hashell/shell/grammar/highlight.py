@@ -26,6 +26,23 @@ _IDS = frozenset({
 })
 _AGENTS = frozenset({"AGENT", "FENCEAGENT"})
 _SCORES = frozenset({"SCORE", "SCORE:", "KIND:", "COUNT"})
+#: Style of the grammar → meaning of the theme, and what else marks it, so that it also shows without colour.
+STYLES = {
+    "level": ("accent", ""),
+    "command": ("accent", "bold"),
+    "interrupts": ("warn", "bold"),
+    "fences": ("fenced", "bold reverse"),
+    "keyword": ("pending", ""),
+    "name": ("muted", ""),
+    "value": ("foreground", ""),
+    "id": ("ok", ""),
+    "unknown-id": ("unknown", "underline"),
+    "agent": ("maint", ""),
+    "score": ("warn", ""),
+    "comment": ("muted", "italic"),
+    "wrong": ("fail", "underline"),
+    "plain": ("foreground", ""),
+}
 
 
 class Span(msgspec.Struct, frozen=True):
