@@ -172,7 +172,7 @@ class HashellMonitor(AroundApp):
         for session in self.sessions:
             self._watch_cluster(session)
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
         if self.language is not None:
             self.language.close()
 

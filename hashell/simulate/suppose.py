@@ -71,8 +71,8 @@ class Answer(Struct, frozen=True):
 
 class Question(Struct, frozen=True):
     """What a screen asks: suppositions, the loss of every node in turn (`every_node`), what must change for each of
-    `nodes` to win a `resource`, or what would be done next if this were the CIB (`decide`). `when_s`: as of then (1970),
-    0 is now; `width`: columns of lines.
+    `nodes` to win a `resource`, or what would be done next if this were the CIB (`decide`). `when_s`: as of then
+    (1970), 0 is now; `width`: columns of lines.
     """
 
     suppositions: tuple[Supposition, ...] = ()

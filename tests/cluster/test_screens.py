@@ -137,7 +137,9 @@ def test_a_resource_goes_from_its_form_through_preview_and_commit_into_the_trans
             monitor.wait_for("1/1 nodes")
             add_dummy(monitor)
             monitor.send("2")
-            monitor.wait_for(lambda text: "done" in line_of(text, "start dummy"))
+            monitor.wait_for(
+                lambda text: any("done" in line and "start dummy" in line for line in text.splitlines())
+            )
             monitor.send("1")
             monitor.wait_for(lambda text: "Started" in line_of(text, "dummy"))
         row = client.history(1)[0]

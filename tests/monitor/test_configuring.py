@@ -245,8 +245,9 @@ PLACES = (("overview", "node1"), ("overview", "http"), ("configuration", "http")
 
 @pytest.mark.parametrize("read_only", [True, False])
 async def test_of_every_act_by_key_and_by_palette_none_gets_through_in_read_only_mode(
-    cluster, shown, screen, until, monkeypatch, read_only
+    cluster, shown, screen, until, monkeypatch, tmp_path, read_only
 ):
+    monkeypatch.chdir(tmp_path)  # pictures of the screen go there
     client = Watched(cluster.cib())
     async with shown(client, size=(100, 40), read_only=read_only) as (app, pilot):
         monkeypatch.setattr(app, "notify", lambda text, **how: None)
@@ -259,13 +260,15 @@ async def test_of_every_act_by_key_and_by_palette_none_gets_through_in_read_only
             one.callback for one in app.get_system_commands(app.screen) if one.title not in ("Quit", "Theme", "Help")
         ]
         for view, name in PLACES:
-            for step in [*keys, *commands]:
+            for step in [*keys, *(commands if name == "http" else ())]:
                 if app.in_past:
                     app.go(None)
-                app.view, app.shape = view, "crm"
+                if app.shape != "crm":
+                    app.shape = "crm"
+                    app.outdate("configuration")
+                app.view = view
                 for rows in app.query(LineView):
                     rows.faults_only, rows.pattern = False, ""
-                app.outdate("overview", "configuration")
                 await to_object(app, pilot, until, name, view)
                 if isinstance(step, str):
                     await pilot.press(step)
