@@ -143,7 +143,7 @@ class ConfiguringApp(SupposingApp):
     # --- forms
 
     def action_form(self) -> None:
-        line = self._selected("resource")
+        line = self._target("resource")
         if line is not None:
             self._form(line.about)
 

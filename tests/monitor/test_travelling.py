@@ -90,7 +90,7 @@ async def test_nothing_is_done_to_the_cluster_from_its_past(travelling, screen, 
         before = app.session.client().cib().to_bytes()
         await pilot.press("left_square_bracket")
         await until(pilot, lambda: "as of" in screen(app))
-        for key in ("s", "F", "u", "c", "S", "m", "U", "e", "M", "C"):
+        for key in ("s", "F", "u", "c", "S", "m", "U", "M", "a", "E", "C"):
             app._said = ""
             await pilot.press(key)
             await until(pilot, lambda: app._said.startswith("this is the past"))
