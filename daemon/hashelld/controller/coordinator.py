@@ -281,7 +281,9 @@ class Coordinator:
         if "state" in self._written.values() or self._unsaid(self._view):
             # A decision on a CIB that still has a lost node online would be no decision.
             return ("the CIB",)
-        waiting = membership.waiting_for(self._cib, self._living(self._view))
+        waiting = membership.waiting_for(
+            self._cib, self._living(self._view), quorate=self._view.quorate
+        )
         me = [name for name in waiting if name == self._node]
         if waiting and (me or not self._join_over):
             return waiting

@@ -148,12 +148,14 @@ def expect_down(node_id: str, name: str) -> CibOperation:
     return CibOperation("modify", etree.tostring(state))
 
 
-def waiting_for(cib: Cib, members: Sequence[Member]) -> tuple[str, ...]:
-    """Names of members whose history the cluster does not know yet."""
+def waiting_for(cib: Cib, members: Sequence[Member], *, quorate: bool) -> tuple[str, ...]:
+    """Names of members whose history the cluster does not know yet. Without quorum some may be given no work, and say
+    so with their history (see the executor's republish.join_of)."""
+    joined = ("member",) if quorate else ("member", "pending")
     there = states(cib)
     return tuple(
         member.name for member in members
-        if (state := there.get(str(member.id))) is None or state.get("join") != "member"
+        if (state := there.get(str(member.id))) is None or state.get("join") not in joined
         or state.get("in_ccm") != "true"
     )
 

@@ -11,7 +11,7 @@ is soft: whenever it lacks or contradicts what is known here, it is written agai
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,6 @@ from hashelld.core.events import (
     ConnectionLost,
     ConnectionWanted,
     Event,
-    Member,
     MembersChanged,
     MessageOrdered,
     OperationDone,
@@ -51,6 +50,7 @@ from hashelld.core.events import (
     ServicesEnded,
     ServicesKilled,
     Started,
+    View,
 )
 from hashelld.executor import ending, history, republish
 from hashelld.executor.answers import Answers
@@ -111,6 +111,8 @@ class Executor:
         )
         self._programs = Programs(place, resolve, self._about, self._secrets.values)
         self._published = False
+        self._was_quorate = False
+        self._said_join = ""
 
     # --- events ---------------------------------------------------------------------------------
 
@@ -132,7 +134,7 @@ class Executor:
             case RecurringDue(resource, key):
                 return self._due(resource, key, now_ms, wall_s)
             case MembersChanged(view):
-                return [*self._secrets.view(view, self._node), *self._members(view.dc, view.members)]
+                return [*self._secrets.view(view, self._node), *self._members(view)]
             case MessageOrdered(topic="executor.secret" | "executor.secrets"):
                 return self._secrets.told(event, self._node)
             case ClientAsked(client, _, SetSecret() | GetSecret() as asked):
@@ -140,7 +142,7 @@ class Executor:
             case CibChanged():
                 self._cib = event.after
                 # Only a whole transfer can have lost what this node wrote.
-                return [] if event.patch else self._repair()
+                return self._repair() if not event.patch or self._said_join == "pending" else []
             case ChangeAnswered(request, _, error_id):
                 return self._outbox.answered(request, error_id, now_ms)
             case Unanswered():
@@ -520,18 +522,19 @@ class Executor:
 
     # --- what the cluster should know -----------------------------------------------------------
 
-    def _members(self, dc: str, members: Collection[Member]) -> list[Effect]:
-        if dc != self._dc:
+    def _members(self, view: View) -> list[Effect]:
+        if view.dc != self._dc:
             # What another one wanted to know is foreign to who coordinates now.
             self._withdraw(answer=False)
-        self._dc = dc
-        self._outbox.members = len(members)
-        for member in members:
+        self._dc = view.dc
+        self._was_quorate = self._was_quorate or view.quorate
+        self._outbox.members = len(view.members)
+        for member in view.members:
             if member.name == self._node:
                 self._node_id = str(member.id)
         if not self._node_id:
             return []
-        if not self._published:
+        if not self._published or self._said_join not in ("", self._join()):
             self._published = True
             return self._publish()
         return [StartTimer("look", REPAIR_MS, LookAgain())]
@@ -544,8 +547,12 @@ class Executor:
             )
             for name, one in self._resources.items() if one.entries
         )
-        self._outbox.replace(republish.operations(self._node_id, self._node, elements, remote=self._remote))
+        self._said_join = self._join()
+        self._outbox.replace(republish.operations(self._node_id, self._node, elements, join=self._said_join))
         return []
+
+    def _join(self) -> str:
+        return "" if self._remote else republish.join_of(self._cib, was_quorate=self._was_quorate)
 
     def _repair(self) -> list[Effect]:
         if self._cib is None or not self._published:
@@ -555,7 +562,7 @@ class Executor:
         }
         if not self._outbox.idle:
             return [StartTimer("look", REPAIR_MS, LookAgain())]
-        if republish.agrees(self._cib, self._node_id, known):
+        if republish.agrees(self._cib, self._node_id, known, join=self._join() or "member"):
             return []
         return [*self._publish(), StartTimer("look", 4 * REPAIR_MS, LookAgain())]
 

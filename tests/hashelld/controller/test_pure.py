@@ -147,6 +147,15 @@ def test_a_probe_that_finds_something_is_no_failure_to_count():
     assert reading.failed and fail_count(reading, "INFINITY", "INFINITY") is None
 
 
+@pytest.mark.parametrize(("quorate", "waits"), [(True, ("n1", "n2")), (False, ("n2",))])
+def test_who_says_that_it_is_not_ready_is_waited_for_only_with_quorum(quorate, waits):
+    members = (Member(1, "n1", "u", 1), Member(2, "n2", "v", 1))
+    cib = commit(BASE, membership.present(BASE, members[0], members, quorate, {})).after
+    cib = commit(cib, (CibOperation("modify", b'<node_state id="1" join="pending"/>', "status"),)).after
+
+    assert membership.waiting_for(cib, members, quorate=quorate) == waits
+
+
 def test_a_view_is_written_once_and_then_agrees():
     members = (Member(1, "n1", "u", 1), Member(2, "n2", "v", 1))
     properties = {"cluster-name": "c"}
@@ -155,7 +164,7 @@ def test_a_view_is_written_once_and_then_agrees():
     assert membership.present(cib, members[0], members, True, properties) == ()
     assert cib.root.get("have-quorum") == "1" and cib.root.get("dc-uuid") == "1"
     assert membership.configured(cib) == {"1": "n1", "2": "n2"}
-    assert membership.waiting_for(cib, members) == ("n2",)
+    assert membership.waiting_for(cib, members, quorate=True) == ("n2",)
     gone = membership.absent(cib, {"2": "n2"}, ())
     cib = commit(cib, gone).after
     assert membership.states(cib)["2"].get("expected") == "member"

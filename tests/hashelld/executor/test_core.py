@@ -20,6 +20,7 @@ from hashelld.core.events import (
     ChangeAnswered,
     ChangeWanted,
     CibChanged,
+    CibOperation,
     ConnectionAnswered,
     ConnectionLost,
     ConnectionWanted,
@@ -44,9 +45,9 @@ KEY = "7:12:{0}:2668bbeb-0000-0000-0000-000000000000"
 class Bench:
     """One executor, a CIB that takes every write, and what it asked for."""
 
-    def __init__(self, folder: Path, resolve=lambda agent: f"/agents/{agent.type}"):
+    def __init__(self, folder: Path, resolve=lambda agent: f"/agents/{agent.type}", cib: Cib | None = None):
         self.executor = Executor(Settings("c", "node1", folder, folder / "run", folder / "key"), resolve)
-        self.cib, self.now_ms, self.wall_s = Cib.empty(), 0, 1_700_000_000
+        self.cib, self.now_ms, self.wall_s = cib or Cib.empty(), 0, 1_700_000_000
         self.running: list[RunAgent] = []
         self.timers: dict[str, StartTimer] = {}
         self.done: list[OperationDone] = []
@@ -126,6 +127,22 @@ def test_joining_writes_an_empty_history_and_that_it_has_joined(bench):
     state = bench.cib.root.find("status/node_state")
     assert (state.get("id"), state.get("uname"), state.get("join")) == ("1", "node1", "member")
     assert state.find("lrm/lrm_resources") is not None
+
+
+def test_under_freeze_a_node_that_never_had_quorum_is_not_ready_and_is_from_then_on_when_it_has(tmp_path):
+    pair = b'<nvpair id="p" name="no-quorum-policy" value="freeze"/>'
+    options = b'<cluster_property_set id="s">' + pair + b"</cluster_property_set>"
+    bench = Bench(tmp_path, cib=commit(Cib.empty(), (CibOperation("modify", options, "crm_config"),)).after)
+
+    def joins():
+        bench.send(CibChanged(bench.cib, bench.cib, b"", None, False))
+        return bench.cib.root.find("status/node_state").get("join")
+
+    assert joins() == "pending"
+    bench.send(MembersChanged(View(2, bench.view.members, quorate=True)))
+    assert joins() == "member"
+    bench.send(MembersChanged(View(3, bench.view.members)))
+    assert joins() == "member"
 
 
 def test_operations_of_one_resource_wait_for_one_another_and_others_do_not(bench):

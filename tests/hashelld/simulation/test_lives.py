@@ -44,13 +44,14 @@ def test_seeds_that_once_showed_a_mistake_keep_every_promise_now(seed, nodes, wh
 #: goodbye was forgotten with the view in which it was said; 127: three nodes without a past began a second cluster, one
 #: of them wiped, the others linked with members of the first; 61176: the disk was full when a branch that lost was to
 #: be archived, and had room when the copy was stored over it; 40218: the wall clock was set back between a monitor's
-#: success and its failure, and the success counted as the later one.
+#: success and its failure, and the success counted as the later one; 101633: nodes that were frozen without quorum
+#: moved a service to one that had been fenced and came back to them, where the others did not look for it.
 @pytest.mark.parametrize(("seed", "nodes", "start", "course"), [
     (5, 7, "grown", ""), (1066, 5, "cut", "restart_all"), (3197, 7, "grown", ""), (4194, 3, "falls", ""),
     (5036, 7, "one_by_one", ""), (6, 1, "falls", "restart_all"),
     (810, 3, "", ""), (558, 3, "", ""), (1253, 7, "", ""),
     (3440, 7, "", ""), (1990, 5, "", ""), (127, 5, "", ""),
-    (61176, 3, "", ""), (40218, 1, "", ""),
+    (61176, 3, "", ""), (40218, 1, "", ""), (101633, 7, "", ""),
 ])
 def test_seeds_that_showed_a_mistake_since_there_are_courses_keep_every_promise_now(seed, nodes, start, course):
     assert live(seed, nodes, start=start, course=course).error == ""
