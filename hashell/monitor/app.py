@@ -71,6 +71,7 @@ class HashellMonitor(AroundApp):
         Binding("exclamation_mark", "break_something", "Break!", key_display="!", id="break"),
         Binding("q", "quit", "Quit", id="quit"),
         Binding("ctrl+q", "quit", show=False, priority=True),
+        Binding("enter", "end_filter", show=False, priority=True),
         Binding("1", "view('overview')", show=False, id="overview"),
         Binding("2", "view('transition')", show=False, id="transition"),
         Binding("3,t", "view('timeline')", show=False, id="timeline"),
@@ -287,10 +288,10 @@ class HashellMonitor(AroundApp):
         if event.input.id == "filter":
             self.base.query_one(f"#{self.view}", LineView).pattern = event.value
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        if event.input.id == "filter":
-            event.input.display = False
-            self.base.query_one(f"#{self.view}", LineView).focus()
+    def action_end_filter(self) -> None:
+        self.base.query_one("#filter", Input).display = False
+        # At once: what is typed in one burst after Enter is no part of the filter.
+        self.base.set_focus(self.base.query_one(f"#{self.view}", LineView))
 
     def action_faults(self) -> None:
         view = self.base.query_one(f"#{self.view}", LineView)
@@ -335,6 +336,8 @@ class HashellMonitor(AroundApp):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "break_something":
             return self.options.demo is not None
+        if action == "end_filter":
+            return isinstance(self.focused, Input) and self.focused.id == "filter"
         if action == "interrupt":  # where text is typed, it is taken into the clipboard
             return not isinstance(self.focused, (Input, TextArea))
         if action == "live":  # elsewhere End is the end of a list or of a line

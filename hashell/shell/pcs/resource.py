@@ -4,7 +4,7 @@ stonith shares most of them."""
 from __future__ import annotations
 
 from hashell.commands.binding import find_resource, select
-from hashell.errors import NotFound
+from hashell.errors import BadUsage, NotFound
 from hashell.shell.grammar.words import Command, Danger
 from hashell.shell.pcs.call import Call
 from hashell.shell.pcs.root import need
@@ -151,10 +151,9 @@ def status(call: Call, words: list[str]) -> int:
 
 
 def show(call: Call, words: list[str]) -> int:
-    """0.9's word: with an id the configuration, alone where they run."""
+    """0.9's word: with an id the configuration; alone it is refused, as pcs does since 0.11."""
     if not words:
-        call.session.err("Warning: `resource show` has become `resource status` and `resource config`")
-        return status(call, words)
+        raise BadUsage("`resource show` has become `resource status` and `resource config`", "use one of these")
     return _config_old(call, words)
 
 
